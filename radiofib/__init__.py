@@ -1,0 +1,1 @@
+"""radiofib: staging liver fibrosis with classical machine learning and radiomics."""

@@ -1,0 +1,153 @@
+"""Strict, frozen configuration: an unknown key is an error that names the nearest known one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from radiofib._checks import list_some, nearest
+from radiofib.errors import ConfigError
+
+__all__ = ["StrictModel", "load_yaml", "parse_yaml"]
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key written twice (YAML would keep the last silently)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(k, deep=True) for k, _ in node.value]
+        twice = [k for i, k in enumerate(keys) if k in keys[:i] and k != "<<"]
+        if twice:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"key {twice[0]!r} is given twice in the block from line {line}")
+        return super().construct_mapping(node, deep=deep)
+
+
+def parse_yaml(text: str, *, where: str = "YAML") -> Any:
+    r"""Parse YAML safely: no tags that build objects, no repeated keys.
+
+    Raises
+    ------
+    ConfigError
+        When the text is not valid YAML, with the line where it breaks.
+
+    Examples
+    --------
+    >>> parse_yaml("a: [1, 2]")
+    {'a': [1, 2]}
+    >>> parse_yaml("a: 1\na: 2", where="study.yaml")
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: study.yaml: not valid YAML (found key 'a' is given twice in the
+    block from line 1).
+    """
+    loader = _UniqueKeyLoader(text)
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        found = " ".join(str(error).split())
+        raise ConfigError("not valid YAML", where=where, found=found) from error
+    finally:
+        loader.dispose()
+
+
+def load_yaml(path: str | Path) -> Any:
+    """Read a YAML file with :func:`parse_yaml`.
+
+    Raises
+    ------
+    ConfigError
+        When the file is missing, not UTF-8, or not valid YAML.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=str(path), hint="check the path") from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise ConfigError("not a UTF-8 text file", where=str(path)) from error
+    return parse_yaml(text, where=path.name)
+
+
+class StrictModel(BaseModel):
+    """Base of all configuration: frozen, no unknown keys, helpful errors.
+
+    Use :meth:`parse` on data from outside; the constructor raises pydantic's own error.
+
+    Examples
+    --------
+    >>> class Bins(StrictModel):
+    ...     width: float = 25.0
+    >>> Bins.parse({"width": 10}, where="config.yaml").width
+    10.0
+    >>> Bins.parse({"widht": 10}, where="config.yaml")
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: config.yaml: 'widht' is not a known key (expected width).
+    Next: did you mean 'width'?.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @classmethod
+    def parse(cls, data: Any, *, where: str) -> Self:
+        """Validate `data`, raising :class:`ConfigError` with place, key and nearest known key."""
+        if not isinstance(data, dict):
+            raise ConfigError(
+                "expected a mapping of settings", where=where, found=type(data).__name__
+            )
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _explain(cls, error, where) from error
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Self:
+        """Read and validate a YAML file."""
+        return cls.parse(load_yaml(path) or {}, where=Path(path).name)
+
+
+def _explain(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, first["loc"][:-1])
+        close = nearest(str(first["loc"][-1]), known)
+        return ConfigError(
+            f"{place!r} is not a known key",
+            where=where,
+            expected=list_some(known, 30) or None,
+            hint=f"did you mean {close!r}?" if close else None,
+        )
+    more = error.error_count() - 1
+    also = f"; {more} more to correct" if more else ""
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(
+        f"{place!r}: {message}{also}" if place else f"{message}{also}",
+        where=where,
+        found=repr(first["input"])[:80] if first["type"] != "missing" else None,
+    )
+
+
+def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed at a place inside nested models (best effort, for messages)."""
+    current: Any = model
+    for part in path:
+        fields = getattr(current, "model_fields", {})
+        by_alias = {(f.alias or n): f for n, f in fields.items()} | dict(fields)
+        if part not in by_alias:
+            continue
+        current = _inner_model(by_alias[part].annotation)
+    fields = getattr(current, "model_fields", {})
+    return [f.alias or n for n, f in fields.items()]
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        inner = _inner_model(argument)
+        if inner is not None:
+            return inner
+    return None

@@ -1,0 +1,1 @@
+"""Data cards: documents that also load the data they describe."""

@@ -1,0 +1,1 @@
+"""Who computes features: one small interface, several engines."""

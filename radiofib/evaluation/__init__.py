@@ -1,0 +1,1 @@
+"""Splits that keep patients and scanners apart, and what they show."""

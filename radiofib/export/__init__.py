@@ -1,0 +1,1 @@
+"""Feature tables in the formats of statistics programs."""

@@ -1,0 +1,1 @@
+"""File to image: radiological volumes, DICOM series, ultrasound pictures."""

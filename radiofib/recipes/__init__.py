@@ -1,0 +1,1 @@
+"""Study recipes, one YAML file each."""

@@ -1,0 +1,1 @@
+"""Phantoms and cohorts with known truth."""

@@ -1,0 +1,1 @@
+"""Biopsy slides: open, find tissue, measure, hand over to QuPath."""

@@ -1,0 +1,1 @@
+"""Scikit-learn estimators that turn features into stage probabilities."""

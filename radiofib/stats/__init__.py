@@ -1,0 +1,1 @@
+"""Statistics: arrays in, tidy frames out."""

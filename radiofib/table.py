@@ -1,0 +1,323 @@
+"""The feature table: numbers, who they belong to, what they mean, why some are missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyreadstat
+
+from radiofib._checks import check_no_duplicates, list_some
+from radiofib.errors import TableError
+from radiofib.provenance import canonical_json
+
+__all__ = ["CODEBOOK_COLUMNS", "MISSING_COLUMNS", "OBS_COLUMNS", "FeatureTable", "read_frame"]
+
+#: Columns that describe a row and are never features.
+OBS_COLUMNS = (
+    "case",
+    "patient",
+    "instance",
+    "stage",
+    "scanner",
+    "vendor",
+    "field_t",
+    "site",
+    "split",
+    "reference_method",
+    "interval_days",
+    "hbp_minutes",
+    "quality",
+)
+CODEBOOK_COLUMNS = (
+    "column",
+    "label",
+    "unit",
+    "channel",
+    "image",
+    "family",
+    "feature",
+    "pyradiomics_name",
+    "ibsi_code",
+    "alias",
+    "formula",
+    "citation",
+)
+MISSING_COLUMNS = ("case", "instance", "column", "reason")
+_METADATA_KEY = b"radiofib"
+_SCHEMA = 1
+
+
+def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame({c: pd.Series(dtype="str") for c in columns})
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """Features of a cohort: one row per case (or per case and instance).
+
+    Parameters
+    ----------
+    X : DataFrame of float
+        One column per feature, in registry order.
+    obs : DataFrame
+        Same rows: ``case``, ``patient``, ``stage`` (ordered categorical), ``scanner`` ...
+        and covariates.
+    codebook : DataFrame
+        One row per column of `X`, with :data:`CODEBOOK_COLUMNS`.
+    missing : DataFrame
+        Why a value is missing: ``case, instance, column, reason``.
+    provenance : mapping
+        Configuration, versions and hashes; no times and no paths.
+
+    Raises
+    ------
+    TableError
+        When rows differ, columns repeat, or a feature is not numeric.
+
+    Examples
+    --------
+    >>> table = FeatureTable(pd.DataFrame({"us_original_firstorder_mean": [1.0, 2.0]}),
+    ...                      pd.DataFrame({"case": ["a", "b"], "patient": ["p", "p"]}))
+    >>> table.n_rows, table.n_features, table.patients
+    (2, 1, 1)
+    """
+
+    X: pd.DataFrame
+    obs: pd.DataFrame
+    codebook: pd.DataFrame = field(default_factory=lambda: _empty(CODEBOOK_COLUMNS))
+    missing: pd.DataFrame = field(default_factory=lambda: _empty(MISSING_COLUMNS))
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.X) != len(self.obs):
+            raise TableError(
+                "X and obs must have the same rows", found=f"{len(self.X)} and {len(self.obs)}"
+            )
+        if "case" not in self.obs:
+            raise TableError("obs needs a column 'case'", found=list_some(self.obs.columns))
+        check_no_duplicates(
+            [*map(str, self.X.columns), *map(str, self.obs.columns)],
+            what="column",
+            error=TableError,
+        )
+        wrong = [c for c in self.X if not pd.api.types.is_numeric_dtype(self.X[c])]
+        if wrong:
+            raise TableError("features must be numeric", found=list_some(wrong))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.X)
+
+    @property
+    def n_features(self) -> int:
+        """Number of feature columns."""
+        return self.X.shape[1]
+
+    @property
+    def patients(self) -> int:
+        """Number of different patients."""
+        return int(self.obs["patient" if "patient" in self.obs else "case"].nunique())
+
+    def subset(self, rows: np.ndarray) -> FeatureTable:
+        """Return the rows of a boolean or integer index; missing reasons follow their cases."""
+        obs = self.obs.iloc[rows].reset_index(drop=True)
+        missing = self.missing[self.missing["case"].isin(obs["case"])].reset_index(drop=True)
+        X = self.X.iloc[rows].reset_index(drop=True)
+        return FeatureTable(X, obs, self.codebook, missing, self.provenance)
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write one Parquet file; codebook, reasons and provenance go into its metadata.
+
+        The file is written under a temporary name and renamed, so that a reader never sees
+        half of it. Equal tables give equal bytes.
+        """
+        path = Path(path)
+        frame = pd.concat([self.obs.reset_index(drop=True), self.X.reset_index(drop=True)], axis=1)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        extra = {
+            "schema": _SCHEMA,
+            "obs": [str(c) for c in self.obs.columns],
+            "codebook": self.codebook.to_dict(orient="records"),
+            "missing": self.missing.to_dict(orient="list"),
+            "provenance": dict(self.provenance),
+        }
+        metadata = {**(table.schema.metadata or {}), _METADATA_KEY: canonical_json(extra).encode()}
+        temporary = path.with_name(f".{path.name}.part")
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+        temporary.replace(path)
+
+    @classmethod
+    def from_parquet(cls, path: str | Path) -> FeatureTable:
+        """Read a file written by :meth:`to_parquet`.
+
+        Raises
+        ------
+        TableError
+            When the file is not Parquet or was not written by radiofib.
+        """
+        path = Path(path)
+        table = _open_parquet(path)
+        raw = (table.schema.metadata or {}).get(_METADATA_KEY)
+        if raw is None:
+            raise TableError("Parquet file has no radiofib metadata", where=path.name)
+        extra = json.loads(raw)
+        if extra.get("schema") != _SCHEMA:
+            raise TableError(
+                "feature table of another version",
+                where=path.name,
+                expected=f"schema {_SCHEMA}",
+                found=str(extra.get("schema")),
+                hint="extract again with this version",
+            )
+        frame = table.to_pandas()
+        obs = frame[extra["obs"]]
+        return cls(
+            frame.drop(columns=extra["obs"]).astype(np.float64),
+            obs,
+            pd.DataFrame(extra["codebook"], columns=list(CODEBOOK_COLUMNS)),
+            pd.DataFrame(extra["missing"], columns=list(MISSING_COLUMNS)),
+            extra["provenance"],
+        )
+
+    @classmethod
+    def read(cls, path: str | Path, *, label: str = "stage", case: str = "case") -> FeatureTable:
+        """Read our Parquet, or any CSV, XLSX, SAV or Parquet with numeric columns.
+
+        Parameters
+        ----------
+        path : path
+            The table.
+        label : str
+            Column with the stage or any other label; it and the columns of
+            :data:`OBS_COLUMNS` describe rows, other text columns become covariates, and the
+            remaining numeric columns are features.
+        case : str
+            Column that names the case. Row numbers stand in when there is none.
+
+        Raises
+        ------
+        TableError
+            When the file cannot be read or holds no numeric column.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".parquet" and _METADATA_KEY in (
+            _open_parquet(path).schema.metadata or {}
+        ):
+            return cls.from_parquet(path)
+        frame = read_frame(path)
+        if case in frame and case != "case":
+            frame = frame.rename(columns={case: "case"})
+        if "case" not in frame:
+            frame.insert(0, "case", [f"row{i + 1}" for i in range(len(frame))])
+        frame["case"] = frame["case"].astype(str)
+        described = [c for c in frame if c in OBS_COLUMNS or c == label or _is_text(frame[c])]
+        X = frame.drop(columns=described)
+        if X.shape[1] == 0:
+            raise TableError(
+                "no numeric feature column", where=path.name, found=list_some(frame.columns)
+            )
+        return cls(X.astype(np.float64), frame[described])
+
+
+def _is_text(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
+
+
+def _open_parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError as error:
+        raise TableError("no such file", where=str(path), hint="check the path") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        found = str(error)
+        raise TableError("not a readable Parquet file", where=path.name, found=found) from error
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Read a CSV (comma, semicolon or tab), XLSX, SAV or Parquet file as a frame.
+
+    Text stays text: a case called ``007`` keeps its zeros, an empty cell is missing, and
+    nothing is taken for a date. SAV value labels are applied as ordered categories.
+
+    Raises
+    ------
+    TableError
+        When the file is missing, of another kind, empty or unreadable.
+    """
+    path = Path(path)
+    readers = {
+        ".csv": _read_csv,
+        ".tsv": _read_csv,
+        ".txt": _read_csv,
+        ".xlsx": _read_xlsx,
+        ".sav": _read_sav,
+        ".zsav": _read_sav,
+        ".parquet": _read_parquet,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise TableError(
+            "unknown kind of table",
+            where=path.name,
+            expected=", ".join(readers),
+            found=path.suffix or "no suffix",
+        )
+    if not path.is_file():
+        raise TableError("no such file", where=str(path), hint="check the path")
+    try:
+        frame = reader(path)
+    except TableError:
+        raise
+    except Exception as error:
+        raise TableError(
+            "table cannot be read", where=path.name, found=f"{type(error).__name__}: {error}"
+        ) from error
+    if len(frame) == 0:
+        raise TableError("table has no rows", where=path.name)
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    return pd.DataFrame(_open_parquet(path).to_pandas())
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    text = path.read_text(encoding="utf-8-sig")
+    head = text.split("\n", 1)[0]
+    separator = max(",;\t", key=head.count)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        # float_precision: the default parser is off by an ulp.
+        frame: pd.DataFrame = pd.read_csv(
+            stream,
+            sep=separator,
+            float_precision="round_trip",
+            dtype={"case": "str", "patient": "str", "instance": "str", "scanner": "str"},
+            keep_default_na=False,
+            na_values=["", "NA", "NaN", "nan"],
+        )
+    return frame
+
+
+def _read_xlsx(path: Path) -> pd.DataFrame:
+    text = dict.fromkeys(("case", "patient", "instance", "scanner"), str)
+    frame: pd.DataFrame = pd.read_excel(path, dtype=text, engine="openpyxl")
+    return frame
+
+
+def _read_sav(path: Path) -> pd.DataFrame:
+    frame, _ = pyreadstat.read_sav(
+        str(path),
+        apply_value_formats=True,
+        formats_as_category=True,
+        formats_as_ordered_category=True,
+    )
+    return pd.DataFrame(frame)
