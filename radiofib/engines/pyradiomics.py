@@ -216,8 +216,8 @@ class _Extraction:
             return None
         if prepared.not_finite:
             return (
-                f"{prepared.not_finite} voxels outside the region are NaN or infinite, "
-                f"which {image_type} would spread"
+                f"{image_type} would spread NaN or infinity from outside the region "
+                f"(voxels: {prepared.not_finite})"
             )
         if image_type == "LBP3D" and self.roi.ndim == 2:
             return unsupported_image(image_type, settings, prepared.size, prepared.spacing)
