@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from radiofib._checks import check_no_duplicates, list_some
 from radiofib.errors import TableError
 from radiofib.provenance import canonical_json
 
-__all__ = ["CODEBOOK_COLUMNS", "MISSING_COLUMNS", "OBS_COLUMNS", "FeatureTable", "read_frame"]
+__all__ = ["CODEBOOK_COLUMNS", "MISSING_COLUMNS", "OBS_COLUMNS", "FeatureTable", "join_tables", "read_frame"]
 
 #: Columns that describe a row and are never features.
 OBS_COLUMNS = (
@@ -321,3 +321,49 @@ def _read_sav(path: Path) -> pd.DataFrame:
         formats_as_ordered_category=True,
     )
     return pd.DataFrame(frame)
+
+
+def join_tables(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """Put tables of different channels side by side, one row per case (and instance).
+
+    A row that one table lacks has missing values there. Descriptions of rows must agree.
+
+    Raises
+    ------
+    TableError
+        When two tables share a feature column.
+
+    Examples
+    --------
+    >>> us = FeatureTable(pd.DataFrame({"us_mean": [1.0]}), pd.DataFrame({"case": ["a"]}))
+    >>> mr = FeatureTable(pd.DataFrame({"t1_mean": [2.0]}), pd.DataFrame({"case": ["b"]}))
+    >>> join_tables([us, mr]).X.isna().sum().tolist()
+    [1, 1]
+    """
+    keys = [c for c in ("case", "instance") if any(c in t.obs for t in tables)]
+    obs = tables[0].obs
+    features = pd.concat([_keys(tables[0], keys), tables[0].X], axis=1)
+    for table in tables[1:]:
+        shared = sorted(set(features.columns) & set(table.X.columns))
+        if shared:
+            raise TableError("tables share a feature column", found=list_some(shared))
+        right = pd.concat([_keys(table, keys), table.X], axis=1)
+        features = features.merge(right, on=keys, how="outer", sort=False)
+        obs = pd.concat([obs, table.obs], ignore_index=True).groupby(keys, sort=False).first()
+        obs = obs.reset_index()
+    order = _keys_of(obs, keys).merge(features, on=keys, how="left")
+    return FeatureTable(
+        order.drop(columns=keys),
+        obs,
+        pd.concat([t.codebook for t in tables], ignore_index=True),
+        pd.concat([t.missing for t in tables], ignore_index=True),
+        {"parts": [dict(t.provenance) for t in tables]},
+    )
+
+
+def _keys(table: FeatureTable, keys: list[str]) -> pd.DataFrame:
+    return _keys_of(table.obs.reset_index(drop=True), keys)
+
+
+def _keys_of(obs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({k: obs[k] if k in obs else "" for k in keys})
