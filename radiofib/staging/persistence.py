@@ -36,7 +36,7 @@ _VERSIONS = ("radiofib", "scikit-learn", "xgboost", "numpy")
 #: Packages whose other minor version may read the same file as another model.
 _BINDING = ("radiofib", "scikit-learn")
 _SCHEMA = "schema.json"
-_ADDRESS = re.compile(r'"__id__": (?P<id>\d+)|"(?P<file>\d+)\.[a-z]+"')
+_ADDRESS = re.compile(r'"__id__": (?P<id>\d+)|"(?P<file>[0-9a-f-]+)\.[a-z]+"')
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -88,9 +88,9 @@ def save_stager(
 
 
 def _canonical(model: BaseStager) -> dict[str, bytes]:
-    """Return the members of a skops file with memory addresses replaced by running numbers.
+    """Return the members of a skops file with addresses and random names replaced by running numbers.
 
-    skops names objects by their address in memory; equal models would differ in every byte.
+    skops names parts by their address in memory or at random; equal models would differ in every byte.
     """
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as source:
         members = {name: source.read(name) for name in source.namelist()}
