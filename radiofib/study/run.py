@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import yaml
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig, default_config
-from radiofib.errors import CohortError, Failure, RadiofibError
+from radiofib.errors import Failure, RadiofibError
 from radiofib.export import export_table
 from radiofib.extract import extract
 from radiofib.images import load_roi, overlay_png
@@ -92,7 +92,7 @@ def run_study(
 
     Raises
     ------
-    CohortError
+    RadiofibError
         When no case could be used at all.
     """
     tell = progress or (lambda step, done, total: None)
@@ -103,7 +103,7 @@ def run_study(
     failures = [*cohort.failures, *failures]
     _write_failures(folder, failures)
     if table.n_rows == 0:
-        raise CohortError(
+        raise RadiofibError(
             "no case could be used",
             where=cohort.source,
             found=f"{len(failures)} failures",
@@ -156,7 +156,8 @@ def _features(
     workers: int | None,
     tell: Progress,
 ) -> tuple[FeatureTable, list[Failure]]:
-    images, slides = cohort.split_by_channel(SLIDE_CHANNEL)
+    images = only(cohort, lambda a: a.channel != SLIDE_CHANNEL)
+    slides = only(cohort, lambda a: a.channel == SLIDE_CHANNEL)
     tables, failures = [], []
     if images.acquisitions:
         table, failed = extract(
@@ -175,6 +176,11 @@ def _features(
         tables.append(table)
         failures += failed
     return (tables[0] if len(tables) == 1 else join_tables(tables)), failures
+
+
+def only(cohort: Cohort, wanted: Callable[[Acquisition], bool]) -> Cohort:
+    """Return the cohort with the acquisitions for which `wanted` is true."""
+    return replace(cohort, acquisitions=tuple(filter(wanted, cohort.acquisitions)))
 
 
 def _write_failures(folder: RunFolder, failures: Sequence[Failure]) -> None:
