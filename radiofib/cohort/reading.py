@@ -149,7 +149,7 @@ def _build(
     frame, positions, ignored = _tidy(frame, source)
     names, batch = name_columns(list(frame.columns), label=label, where=source)
     frame = frame.rename(columns=names)
-    covariates = tuple(c for c in frame if c not in KNOWN_COLUMNS)
+    covariates = tuple(c for c in map(str, frame) if c not in KNOWN_COLUMNS)
     for name in covariates:
         frame[name] = pd.Series(cells.covariate(frame[name]), dtype=object)
     if batch and "case" not in frame:
@@ -178,7 +178,7 @@ def _build(
 def _tidy(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[int], list[str]]:
     """Drop blank rows and nameless columns; return also the positions kept, and notes."""
     frame = frame.reset_index(drop=True).rename(columns=str)
-    nameless = [c for c in frame if c.startswith("Unnamed: ") or not c.strip()]
+    nameless = [c for c in map(str, frame) if c.startswith("Unnamed: ") or not c.strip()]
     used = [c for c in nameless if not frame[c].map(cells.is_empty).all()]
     notes = [f"{len(used)} column(s) without a name are ignored"] if used else []
     frame = frame.drop(columns=nameless)
