@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from radiofib.errors import RadiofibError
     from radiofib.evaluation import cross_validate, evaluate
     from radiofib.export import export_table
-    from radiofib.extract import extract
+    from radiofib.extract import extract_features
     from radiofib.images import load_roi, read_image
     from radiofib.registry import FeatureSpec
     from radiofib.report import write_report
@@ -47,7 +47,7 @@ _HOME = {
     "cross_validate": "evaluation",
     "evaluate": "evaluation",
     "export_table": "export",
-    "extract": "extract",
+    "extract_features": "extract",
     "get_engine": "engines",
     "load_roi": "images",
     "load_stager": "staging",
@@ -73,7 +73,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "export_table",
-    "extract",
+    "extract_features",
     "get_engine",
     "load_roi",
     "load_stager",

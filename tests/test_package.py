@@ -50,7 +50,7 @@ def test_public_names_are_frozen_and_importable() -> None:
             "cross_validate",
             "evaluate",
             "export_table",
-            "extract",
+            "extract_features",
             "get_engine",
             "load_roi",
             "load_stager",
@@ -66,8 +66,8 @@ def test_public_names_are_frozen_and_importable() -> None:
     for name in radiofib.__all__:
         assert getattr(radiofib, name) is not None
     assert set(radiofib.__all__) <= set(dir(radiofib))
-    with pytest.raises(AttributeError, match="extractt"):
-        _ = radiofib.extractt
+    with pytest.raises(AttributeError, match="extract_featurs"):
+        _ = radiofib.extract_featurs
 
 
 def _seconds(*arguments: str) -> float:

@@ -13,7 +13,7 @@ import yaml
 
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
-from radiofib.engines import ExtractionConfig, default_config
+from radiofib.engines import ExtractionConfig
 from radiofib.errors import Failure, RadiofibError
 from radiofib.export import export_table
 from radiofib.extract import extract
@@ -24,7 +24,8 @@ from radiofib.slides import run_slides
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import evaluate_step, train_step
-from radiofib.table import FeatureTable
+from radiofib.study.tables import config_for
+from radiofib.table import FeatureTable, join_tables
 
 __all__ = ["RunResult", "run_study"]
 
@@ -129,7 +130,7 @@ def run_study(
 def load_cohort(study: StudyConfig, root: Path) -> Cohort:
     """Return the cohort that a study names."""
     if study.card is not None:
-        return DataCard.read(study.card).cohort(root)
+        return Cohort.from_card(study.card, root)
     assert study.cohort is not None  # StudyConfig checks it
     return Cohort.read(root / study.cohort, root=root, scheme=study.scheme, label=study.label)
 
@@ -140,7 +141,7 @@ def extraction_config(study: StudyConfig, cohort: Cohort, root: Path) -> Extract
         return ExtractionConfig.parse(study.extraction, where="study, key 'extraction'")
     if isinstance(study.extraction, str):
         return ExtractionConfig.read(root / study.extraction)
-    return default_config({a.channel for a in cohort.acquisitions})
+    return config_for(cohort)
 
 
 def study_yaml(study: StudyConfig) -> str:

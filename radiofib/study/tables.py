@@ -10,16 +10,16 @@ import pandas as pd
 
 from radiofib._checks import check_known
 from radiofib.cohort import Cohort
-from radiofib.datacard import DataCard, list_cards
+from radiofib.datacard import list_cards
 from radiofib.engines import ExtractionConfig, default_config
-from radiofib.errors import Failure, TableError
+from radiofib.errors import ConfigError, Failure, TableError
 from radiofib.evaluation import Evaluation
 from radiofib.extract import extract
 from radiofib.staging import load_stager, make_stager, save_stager
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
 
-__all__ = ["extract_cohort", "predict_table", "train_table", "write_evaluation"]
+__all__ = ["config_for", "extract_cohort", "predict_table", "train_table", "write_evaluation"]
 
 
 def extract_cohort(
@@ -71,7 +71,7 @@ def extract_cohort(
     settings = (
         ExtractionConfig.read(config)
         if config is not None
-        else default_config({a.channel for a in cases.acquisitions})
+        else config_for(cases)
     )
     if engine is not None:
         settings = settings.model_copy(update={"engine": engine})
@@ -89,9 +89,36 @@ def extract_cohort(
     return table, [*cases.failures, *failures]
 
 
+def config_for(cohort: Cohort) -> ExtractionConfig:
+    """Return the default configuration for a cohort's kind of images.
+
+    Raises
+    ------
+    ConfigError
+        When ultrasound stands beside volumes, for which no one configuration is sensible.
+
+    Examples
+    --------
+    >>> from radiofib.cohort import Acquisition
+    >>> config_for(Cohort((Acquisition("a", "a", "us", Path("a.png")),))).engine
+    'pyradiomics'
+    """
+    channels = set(cohort.channels) - {"wsi"}
+    if channels <= {"us"}:
+        return default_config("ultrasound")
+    if "us" in channels:
+        raise ConfigError(
+            "ultrasound and volumes in one cohort have no common default",
+            where=cohort.source,
+            found=", ".join(sorted(channels)),
+            hint="name an extraction configuration",
+        )
+    return default_config("ct" if channels == {"ct"} else "mri")
+
+
 def _open_cohort(cohort: str, root: Path | None, scheme: str | None) -> Cohort:
     if cohort.endswith(".md") or cohort in list_cards():
-        return DataCard.read(cohort).cohort(root or Path())
+        return Cohort.from_card(cohort, root or Path())
     return Cohort.read(Path(cohort), root=root, scheme=scheme)
 
 
