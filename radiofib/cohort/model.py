@@ -133,7 +133,7 @@ class Cohort:
         Parameters
         ----------
         path : path
-            The table, or a data card (``.md``).
+            The table, or a data card (``.md``, or the name of one that radiofib brings).
         root : path, optional
             Folder that relative image paths start from. Default: the table's folder. A card
             needs it.

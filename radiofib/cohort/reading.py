@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -31,12 +30,9 @@ from radiofib.cohort.rows import (
     parse_rows,
     parse_stages,
 )
-from radiofib.datacard.schemes import StageScheme
+from radiofib.datacard import DataCard, StageScheme, list_cards
 from radiofib.errors import CohortError, DataCardError, Failure, TableError
 from radiofib.table import read_frame
-
-if TYPE_CHECKING:
-    from radiofib.datacard import DataCard
 
 __all__ = ["card_to_cohort", "frame_to_cohort", "read_cohort"]
 
@@ -53,7 +49,7 @@ def read_cohort(
 ) -> Cohort:
     """Read a table or a card; see :meth:`radiofib.cohort.Cohort.read`."""
     path = Path(path)
-    if path.suffix.lower() == ".md":
+    if path.suffix.lower() == ".md" or (str(path) in list_cards() and not path.is_file()):
         if root is None:
             raise DataCardError(
                 "a data card does not say where the data is",
@@ -108,8 +104,6 @@ def frame_to_cohort(
 
 def card_to_cohort(card: DataCard | str | Path, root: str | Path) -> Cohort:
     """Load a folder as a card says; see :meth:`radiofib.cohort.Cohort.from_card`."""
-    from radiofib.datacard import DataCard
-
     card = card if isinstance(card, DataCard) else DataCard.read(card)
     if card.table is not None:
         table = read_cohort(

@@ -174,7 +174,7 @@ def check_below_root(text: str) -> str:
     radiofib.errors.DataCardError: pattern leaves the root folder (expected a path below the
     root, with forward slashes; found 'C:\\data').
     """
-    outside = "".join(literal if literal else "x" for literal, _ in parse_fields(text))
+    outside = "".join(literal + ("x" if field else "") for literal, field in parse_fields(text))
     pieces = [p.strip() for p in outside.split("/")]
     if (
         not text.strip()
