@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radiofib.export import rds
+from radiofib.export.columns import clean_text
 from radiofib.export.sheet import Sheet, Variable
 from radiofib.provenance import canonical_json
 
@@ -27,7 +28,7 @@ def write_rds(sheet: Sheet, path: Path) -> None:
         columns,
         codebook=_texts(sheet.codebook),
         missing_reasons=_texts(sheet.missing),
-        provenance=rds.strings([canonical_json(dict(sheet.provenance))]),
+        provenance=rds.strings([clean_text(canonical_json(dict(sheet.provenance)))]),
     )
     path.write_bytes(rds.rds_bytes(frame))
 
@@ -54,10 +55,4 @@ def _column(variable: Variable) -> rds.RObject:
 
 
 def _texts(frame: pd.DataFrame) -> rds.RObject:
-    texts = frame.astype("object").where(frame.notna(), None)
-    return rds.data_frame(
-        {
-            str(name): rds.strings(None if cell is None else str(cell) for cell in texts[name])
-            for name in texts
-        }
-    )
+    return rds.data_frame({str(name): rds.strings(frame[name]) for name in frame})

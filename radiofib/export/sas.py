@@ -48,11 +48,12 @@ def write_xpt(sheet: Sheet, path: Path) -> None:
 
 
 def _label(variable: Variable) -> str:
-    label = variable.label
+    meaning = ""
     if variable.kind == "ordered":
         pairs = zip(variable.codes, variable.level_labels, strict=True)
-        label += f" ({', '.join(f'{code} = {text}' for code, text in pairs)})"
-    return cut_bytes(label, _LABEL_BYTES)
+        meaning = f" ({', '.join(f'{code} = {text}' for code, text in pairs)})"
+    room = max(_LABEL_BYTES - len(meaning.encode("utf-8")), _LABEL_BYTES // 4)
+    return cut_bytes(cut_bytes(variable.label, room) + meaning, _LABEL_BYTES)
 
 
 def _values(variable: Variable) -> list[str] | np.ndarray:

@@ -10,14 +10,16 @@ import pyreadstat
 
 from radiofib._checks import check_known
 from radiofib.errors import ExportError, UsageError
+from radiofib.export.build import build_sheet
 from radiofib.export.folder import staged
 from radiofib.export.r import write_rds
 from radiofib.export.sas import write_xpt
 from radiofib.export.scripts import load_r, load_sps
-from radiofib.export.sheet import Sheet, build_sheet
+from radiofib.export.sheet import Sheet
 from radiofib.export.spss import write_sav
 from radiofib.export.stata import write_dta
 from radiofib.export.text import write_codebook, write_features, write_frame
+from radiofib.export.workbook import write_workbook
 from radiofib.table import FeatureTable
 
 __all__ = ["FORMATS", "export_table"]
@@ -28,7 +30,9 @@ _WRITERS: dict[str, Callable[[Sheet, Path], None]] = {
     "sav": write_sav,
     "dta": write_dta,
     "xpt": write_xpt,
+    "xlsx": write_workbook,
 }
+_NAMES = {"xlsx": "codebook.xlsx"}
 #: Formats of :func:`export_table`.
 FORMATS = (*_WRITERS, "parquet")
 
@@ -44,7 +48,7 @@ def export_table(
 
     ``codebook.csv`` (what each column is, its names elsewhere, its levels and codes) and
     ``missing.csv`` (why values are missing) are always written beside the table; ``load.R`` and
-    ``load.sps`` come with ``rds`` and ``sav``.
+    ``load.sps`` come with ``rds`` and ``sav``. ``xlsx`` is the codebook as a workbook.
 
     Parameters
     ----------
@@ -72,8 +76,8 @@ def export_table(
 
     Notes
     -----
-    csv, rds, parquet and dta are byte-identical for equal tables; sav and xpt hold the time of
-    writing and are equal in content. In CSV files a text that begins with ``=``, ``+``, ``-``,
+    csv, rds, parquet, dta and xlsx are byte-identical for equal tables; sav and xpt hold the time
+    of writing and are equal in content. In CSV files a text that begins with ``=``, ``+``, ``-``,
     ``@``, tab or carriage return gets a leading apostrophe, so that a spreadsheet cannot run it.
 
     Examples
@@ -92,7 +96,7 @@ def export_table(
         write_codebook(sheet, folder / "codebook.csv")
         write_frame(sheet.missing, folder / "missing.csv")
         for name in asked:
-            _write_one(name, table, sheet, folder / f"features.{name}")
+            _write_one(name, table, sheet, folder / _NAMES.get(name, f"features.{name}"))
         if "rds" in asked:
             (folder / "load.R").write_text(load_r(sheet), encoding="utf-8", newline="\n")
         if "sav" in asked:

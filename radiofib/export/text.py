@@ -54,7 +54,7 @@ def write_features(sheet: Sheet, path: Path) -> None:
     ``2026-01-31`` and times ``2026-01-31T10:00:00Z``.
     """
     cells = [_cells(variable) for variable in sheet.variables]
-    header = [guard(variable.name) for variable in sheet.variables]
+    header = [_safe(variable.name) for variable in sheet.variables]
     _write(path, header, zip(*cells, strict=True))
 
 
@@ -65,9 +65,8 @@ def write_codebook(sheet: Sheet, path: Path) -> None:
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame of texts, each guarded."""
-    texts = frame.astype("object").where(frame.notna(), "")
-    rows = ([guard(str(cell)) for cell in row] for row in texts.itertuples(index=False))
-    _write(path, [guard(str(column)) for column in frame.columns], rows)
+    rows = ([_safe(str(cell)) for cell in row] for row in frame.itertuples(index=False))
+    _write(path, [_safe(str(column)) for column in frame.columns], rows)
 
 
 def codebook_with_notes(sheet: Sheet) -> pd.DataFrame:
@@ -83,10 +82,10 @@ def codebook_with_notes(sheet: Sheet) -> pd.DataFrame:
 def _cells(variable: Variable) -> list[str]:
     values = variable.data
     if variable.kind == "text":
-        return [guard(text) for text in variable.texts()]
+        return [_safe(text) for text in variable.texts()]
     absent = np.isnan(values)
     if variable.has_levels:
-        levels = [guard(level) for level in variable.levels]
+        levels = [_safe(level) for level in variable.levels]
         return ["" if gone else levels[int(v)] for v, gone in zip(values, absent, strict=True)]
     numbers: Sequence[float] = values.tolist()
     if variable.kind == "double":
@@ -108,13 +107,13 @@ def _moment(micro: np.datetime64) -> str:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    lines = [",".join(map(_quoted, header))]
-    lines += [",".join(map(_quoted, row)) for row in rows]
+    lines = [",".join(header), *(",".join(row) for row in rows)]
     path.write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
 
 
-def _quoted(cell: str) -> str:
-    """Quote a cell where needed; Python's csv leaves a lone carriage return bare."""
-    if _SPECIAL.search(cell):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
+def _safe(text: str) -> str:
+    """Guard and quote a text; Python's csv module leaves a lone carriage return bare."""
+    text = guard(text)
+    if _SPECIAL.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text
