@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ _MOST, _LEAST = 1e70, 1e-70
 #: Days from SAS's epoch, 1960-01-01, to 1970-01-01.
 _EPOCH_DAYS = 3_653
 _DAY = 86_400.0
+_RECORD = 80
+_OBSERVATIONS = b"HEADER RECORD*******OBSV8"
 
 
 def write_xpt(sheet: Sheet, path: Path) -> None:
@@ -45,6 +48,20 @@ def write_xpt(sheet: Sheet, path: Path) -> None:
         column_labels={v.alias: _label(v) for v in sheet.variables},
         variable_format={v.alias: formats[v.kind] for v in sheet.variables if v.kind in formats},
     )
+    _require_whole(path, sheet.n_rows)
+
+
+def _require_whole(path: Path, rows: int) -> None:
+    """Compare the file with the size it must have: on a full disk the writer stops silently."""
+    content = path.read_bytes()
+    size, marker = len(content), content.find(_OBSERVATIONS)
+    due = 0
+    if marker >= 0:
+        _, metadata = pyreadstat.read_xport(str(path), metadataonly=True)
+        width = sum(metadata.variable_storage_width.values())
+        due = marker + _RECORD + -(-rows * width // _RECORD) * _RECORD
+    if size != due:
+        raise OSError(errno.ENOSPC, f"the file ends after {size} bytes instead of {due}")
 
 
 def _label(variable: Variable) -> str:
