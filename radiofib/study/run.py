@@ -16,11 +16,10 @@ from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import Failure, RadiofibError
 from radiofib.export import export_table
-from radiofib.extract import extract
+from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
-from radiofib.slides import run_slides
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import evaluate_step, train_step
@@ -161,18 +160,12 @@ def _features(
     slides = only(cohort, lambda a: a.channel == SLIDE_CHANNEL)
     tables, failures = [], []
     if images.acquisitions:
-        table, failed = extract(
+        table, failed = extract_features(
             images,
             config,
             pieces_dir=folder.root / "features" / "pieces",
             workers=workers,
             progress=lambda done, total, _: tell("features", done, total),
-        )
-        tables.append(table)
-        failures += failed
-    if slides.acquisitions:
-        table, failed = slide_features(
-            slides, folder.root / "slides", mpp=study.slides.mpp, workers=workers, tell=tell
         )
         tables.append(table)
         failures += failed
