@@ -52,6 +52,12 @@ CODEBOOK_COLUMNS = (
 )
 MISSING_COLUMNS = ("case", "instance", "column", "reason")
 _METADATA_KEY = b"radiofib"
+# Before 3.1 the parser of pandas is off by an ulp unless told otherwise.
+_EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"}
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+    else {}
+)
 _NA = ["", "NA", "NaN", "nan"]
 _TEXT_COLUMNS = ("case", "patient", "instance", "scanner")
 _SCHEMA = 1
@@ -310,11 +316,10 @@ def _read_csv(path: Path, text_columns: dict[str, type], keep: bool) -> pd.DataF
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        # float_precision: the default parser is off by an ulp.
         frame: pd.DataFrame = pd.read_csv(
             stream,
             sep=separator,
-            float_precision="round_trip",
+            **_EXACT,
             dtype=text_columns,
             skip_blank_lines=not keep,
             keep_default_na=False,
