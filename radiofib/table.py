@@ -55,6 +55,12 @@ _METADATA_KEY = b"radiofib"
 _NA = ["", "NA", "NaN", "nan"]
 _TEXT_COLUMNS = ("case", "patient", "instance", "scanner")
 _SCHEMA = 1
+#: Before pandas 3.1 the default parser is off by an ulp; from then on it is exact.
+_EXACT_FLOATS: dict[str, Any] = (
+    {}
+    if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
+    else {"float_precision": "round_trip"}
+)
 
 
 def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
@@ -310,11 +316,10 @@ def _read_csv(path: Path, text_columns: dict[str, type], keep: bool) -> pd.DataF
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        # float_precision: the default parser is off by an ulp.
         frame: pd.DataFrame = pd.read_csv(
             stream,
             sep=separator,
-            float_precision="round_trip",
+            **_EXACT_FLOATS,
             dtype=text_columns,
             skip_blank_lines=not keep,
             keep_default_na=False,
@@ -331,12 +336,14 @@ def _read_xlsx(path: Path, text_columns: dict[str, type], _keep: bool) -> pd.Dat
 
 
 def _read_sav(path: Path, _text: dict[str, type], _keep: bool) -> pd.DataFrame:
-    frame, _ = pyreadstat.read_sav(
-        str(path),
-        apply_value_formats=True,
-        formats_as_category=True,
-        formats_as_ordered_category=True,
-    )
+    frame, metadata = pyreadstat.read_sav(str(path))
+    for name, labels in metadata.variable_value_labels.items():
+        # Not through pyreadstat, which fails on a missing value. A number without a label stays
+        # a number, and so do its neighbours: the labels then only name special codes.
+        if frame[name].dropna().isin(list(labels)).all():
+            levels = dict.fromkeys(labels[code] for code in sorted(labels))
+            named = frame[name].map(labels)
+            frame[name] = pd.Categorical(named, categories=list(levels), ordered=True)
     return pd.DataFrame(frame)
 
 
