@@ -336,12 +336,14 @@ def _read_xlsx(path: Path, text_columns: dict[str, type], _keep: bool) -> pd.Dat
 
 
 def _read_sav(path: Path, _text: dict[str, type], _keep: bool) -> pd.DataFrame:
-    frame, _ = pyreadstat.read_sav(
-        str(path),
-        apply_value_formats=True,
-        formats_as_category=True,
-        formats_as_ordered_category=True,
-    )
+    frame, metadata = pyreadstat.read_sav(str(path))
+    for name, labels in metadata.variable_value_labels.items():
+        # Not through pyreadstat, which fails on a missing value. A number without a label stays
+        # a number, and so do its neighbours: the labels then only name special codes.
+        if frame[name].dropna().isin(list(labels)).all():
+            levels = dict.fromkeys(labels[code] for code in sorted(labels))
+            named = frame[name].map(labels)
+            frame[name] = pd.Categorical(named, categories=list(levels), ordered=True)
     return pd.DataFrame(frame)
 
 

@@ -13,7 +13,7 @@ from radiofib._checks import list_some
 from radiofib.errors import ExportError
 from radiofib.export.columns import (
     check_text,
-    clean_text,
+    clean_frame,
     describing_column,
     feature_column,
     level_text,
@@ -81,7 +81,7 @@ def build_sheet(table: FeatureTable, stage_labels: Mapping[str, str] | None = No
     columns = [*obs, *features]
     for column in columns:
         check_text(column, "column name")
-    book = _clean(table.codebook)
+    book = clean_frame(table.codebook)
     known: dict[str, Mapping[Any, Any]] = {
         row["column"]: row for row in book.to_dict(orient="records")
     }
@@ -109,18 +109,7 @@ def build_sheet(table: FeatureTable, stage_labels: Mapping[str, str] | None = No
             )
         )
     codebook = _codebook(variables, known)
-    return Sheet(tuple(variables), rows, codebook, _clean(table.missing), table.provenance)
-
-
-def _clean(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of clean texts, "" where nothing is."""
-    return pd.DataFrame(
-        {
-            str(name): ["" if pd.isna(cell) else clean_text(str(cell)) for cell in frame[name]]
-            for name in frame
-        },
-        dtype=object,
-    )
+    return Sheet(tuple(variables), rows, codebook, clean_frame(table.missing), table.provenance)
 
 
 def _row_names(obs: pd.DataFrame) -> tuple[str, ...]:

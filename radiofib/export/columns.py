@@ -14,7 +14,15 @@ from radiofib._checks import list_some
 from radiofib.errors import ExportError
 from radiofib.export.sheet import Kind
 
-__all__ = ["Typed", "check_text", "clean_text", "describing_column", "feature_column", "level_text"]
+__all__ = [
+    "Typed",
+    "check_text",
+    "clean_frame",
+    "clean_text",
+    "describing_column",
+    "feature_column",
+    "level_text",
+]
 
 #: Kind, values as in :class:`~radiofib.export.sheet.Variable`, and levels.
 Typed = tuple[Kind, NDArray[Any], tuple[str, ...]]
@@ -193,3 +201,20 @@ def clean_text(text: str) -> str:
     """
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def clean_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of clean texts, "" where nothing is.
+
+    Examples
+    --------
+    >>> clean_frame(pd.DataFrame({"label": ["mean", None]}))["label"].tolist()
+    ['mean', '']
+    """
+    return pd.DataFrame(
+        {
+            str(name): ["" if pd.isna(cell) else clean_text(str(cell)) for cell in frame[name]]
+            for name in frame
+        },
+        dtype=object,
+    )

@@ -11,6 +11,7 @@ import pyreadstat
 from radiofib._checks import check_known
 from radiofib.errors import ExportError, UsageError
 from radiofib.export.build import build_sheet
+from radiofib.export.columns import clean_frame
 from radiofib.export.folder import staged
 from radiofib.export.r import write_rds
 from radiofib.export.sas import write_xpt
@@ -115,11 +116,12 @@ def _asked(formats: Iterable[str]) -> list[str]:
 
 
 def _storable(table: FeatureTable, sheet: Sheet) -> FeatureTable:
-    """Return the table with columns of mixed Python objects as texts, as in the other formats."""
+    """Return the table with mixed Python objects as texts, as in the other formats."""
     objects = {str(c) for c in table.obs if table.obs[c].dtype == object}
     texts = {v.name: v.data for v in sheet.variables if v.kind == "text" and v.name in objects}
     obs = table.obs.assign(**texts) if texts else table.obs
-    return FeatureTable(table.X, obs, table.codebook, table.missing, table.provenance)
+    codebook, missing = clean_frame(table.codebook), clean_frame(table.missing)
+    return FeatureTable(table.X, obs, codebook, missing, table.provenance)
 
 
 def _write_one(name: str, table: FeatureTable, sheet: Sheet, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A reader of RDS files for the tests: written from R Internals, sharing nothing with the writer."""
+"""A reader of RDS files for the tests, from R Internals; it shares nothing with the writer."""
 
 from __future__ import annotations
 

@@ -97,6 +97,13 @@ def test_our_own_reader_gives_ordered_stages_back(exported):
     assert stage.cat.categories.tolist()[:2] == ["S1", "S2"]
 
 
+def test_our_own_reader_keeps_numbers_of_which_only_some_have_labels(tmp_path):
+    path = tmp_path / "codes.sav"
+    frame = pd.DataFrame({"case": ["a", "b", "c"], "v": [1.5, -9.0, 2.5]})
+    pyreadstat.write_sav(frame, str(path), variable_value_labels={"v": {-9: "not measured"}})
+    assert read_frame(path)["v"].tolist() == [1.5, -9.0, 2.5]
+
+
 def test_xpt_and_dta_use_the_aliases_of_the_codebook(exported):
     _, out = exported
     book = pd.read_csv(out / "codebook.csv", dtype=str)

@@ -28,7 +28,7 @@ def cells(path) -> list[list[str]]:
         return list(csv.reader(stream))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(values=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=20))
 def test_doubles_come_back_bit_by_bit(values, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "doubles.csv"
@@ -36,7 +36,7 @@ def test_doubles_come_back_bit_by_bit(values, tmp_path_factory):
     assert same_bits(read_frame(path)["v"].to_numpy(dtype=float), np.array(values))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     texts=st.lists(
         st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
