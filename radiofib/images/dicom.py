@@ -167,7 +167,7 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
     _note_slopes(ordered, notes)
     _note_inverted(first, notes)
     return Image(
-        read_slices([h.path for h in ordered]),
+        read_slices(ordered),
         (between, *in_plane),
         grid.origin_mm,
         grid.direction,
@@ -244,7 +244,7 @@ def _note_slopes(headers: Sequence[Header], notes: list[str]) -> None:
 
 def _note_inverted(header: Header, notes: list[str]) -> None:
     if header.photometric == "MONOCHROME1":
-        notes.append("MONOCHROME1: larger values are shown darker; values are kept as stored")
+        notes.append("MONOCHROME1: stored with larger values darker; SimpleITK inverts them")
 
 
 def _picture(header: Header, source: Path, notes: list[str]) -> Image:
@@ -252,7 +252,7 @@ def _picture(header: Header, source: Path, notes: list[str]) -> Image:
         grey, said = grey_from_colour(decode(header.path, colour=True))
         notes += said
     else:
-        grey = read_slice(header.path).astype(np.float64)
+        grey = read_slice(header).astype(np.float64)
     _note_inverted(header, notes)
     spacing = header.pixel_spacing or _region_spacing(header)
     return Image(

@@ -18,7 +18,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 
 from radiofib.errors import ImageError
-from radiofib.images.dicom_header import damaged, load_dataset
+from radiofib.images.dicom_header import Header, damaged, load_dataset
 from radiofib.images.volume import quiet_itk
 
 __all__ = ["PIXEL_TAGS", "decode", "read_slice", "read_slices", "rescale"]
@@ -35,24 +35,26 @@ PIXEL_TAGS = (
 )  # fmt: skip
 
 
-def read_slices(paths: Sequence[Path]) -> NDArray[np.generic]:
+def read_slices(headers: Sequence[Header]) -> NDArray[np.generic]:
     """Stack slices in the given order, in a type that holds the values of all."""
     stack: NDArray[np.generic] | None = None
-    for number, path in enumerate(paths):
-        pixels = read_slice(path)
+    for number, header in enumerate(headers):
+        pixels = read_slice(header)
         if stack is None:
-            stack = np.empty((len(paths), *pixels.shape), dtype=pixels.dtype)
+            stack = np.empty((len(headers), *pixels.shape), dtype=pixels.dtype)
         elif stack.dtype != np.result_type(stack, pixels):
             stack = stack.astype(np.result_type(stack, pixels))
         if pixels.shape != stack.shape[1:]:
-            raise damaged(path, f"{pixels.shape} pixels")
+            raise damaged(header.path, f"{pixels.shape} pixels")
         stack[number] = pixels
     assert stack is not None
     return stack
 
 
-def read_slice(path: Path) -> NDArray[np.generic]:
+def read_slice(header: Header) -> NDArray[np.generic]:
     """Read one single-frame grey file as (y, x), its rescale slope and intercept applied.
+
+    What SimpleITK cannot decode (small run-length coded frames, for one) pydicom is tried on.
 
     Raises
     ------
@@ -62,16 +64,19 @@ def read_slice(path: Path) -> NDArray[np.generic]:
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.LoadPrivateTagsOff()
-    reader.SetFileName(str(path))
+    reader.SetFileName(str(header.path))
     with quiet_itk():
         try:
             pixels: NDArray[np.generic] = sitk.GetArrayFromImage(reader.Execute())
         except RuntimeError:
-            raise damaged(path) from None
-    if pixels.ndim == 3 and pixels.shape[0] == 1:
+            if header.photometric != "MONOCHROME2":
+                raise damaged(header.path) from None
+            stored = decode(header.path, colour=False)[None]
+            pixels = rescale(stored, [(header.slope, header.intercept)])
+    if pixels.shape == (1, *header.shape):
         plane: NDArray[np.generic] = pixels[0]
         return plane
-    raise damaged(path, f"pixel array of shape {pixels.shape}")
+    raise damaged(header.path, f"pixel array of shape {pixels.shape}")
 
 
 def decode(path: Path, *, colour: bool) -> NDArray[np.generic]:

@@ -131,7 +131,8 @@ def _one_page(picture: PIL.Image.Image, path: Path) -> None:
             where=str(path),
             expected="one",
             found=f"{pages} in a {picture.format} file",
-            hint="save each as its own file and give it an instance of its own",
+            hint="save each as its own file and give it an instance of its own; a whole-slide "
+            "image goes to 'radiofib slides'",
         )
 
 

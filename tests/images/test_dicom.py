@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import random
 
 import numpy as np
+import PIL.Image
 import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
+from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from radiofib.errors import ImageError
 from radiofib.images import read_image
 from radiofib.images.sniff import file_format
-from tests.images.dicoms import write_dicom, write_enhanced, write_series
+from tests.images.dicoms import reread, write_dicom, write_enhanced, write_series
 
 VOLUME = np.arange(5 * 3 * 4, dtype=np.uint16).reshape(5, 3, 4)
 QUIET = settings(
@@ -173,6 +177,50 @@ def test_palette_ultrasound(tmp_path):
     index = np.array([[0, 1], [2, 3]], dtype=np.uint8)
     image = read_image(write_dicom(tmp_path / "p.dcm", index, kind="US", **more))
     np.testing.assert_array_equal(image.pixels, table[index])
+
+
+def _jpeg(array, **options):
+    stream = io.BytesIO()
+    PIL.Image.fromarray(array).save(stream, format="JPEG", **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_jpeg_ultrasound(tmp_path, colour):
+    shape = (24, 32, 3) if colour else (24, 32)
+    array = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    data = _jpeg(array, quality=95)
+    path = write_dicom(tmp_path / "us.dcm", array, kind="US")
+    ds = reread(path)
+    ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    ds.PhotometricInterpretation = "YBR_FULL_422" if colour else "MONOCHROME2"
+    ds.PixelData = encapsulate([data])
+    ds["PixelData"].VR = "OB"
+    ds.save_as(path)
+    image = read_image(path)
+    with PIL.Image.open(io.BytesIO(data)) as picture:
+        truth = np.asarray(picture).astype(float)
+    truth = truth @ [0.299, 0.587, 0.114] if colour else truth
+    assert np.abs(image.pixels - truth).max() <= 2  # two JPEG decoders
+    assert image.kind == "picture"
+
+
+@pytest.mark.parametrize("size", [1, 8])  # SimpleITK fails on the small one
+def test_run_length_series(tmp_path, size):
+    volume = np.repeat(np.repeat(VOLUME, size, 1), size, 2)
+    folder = write_series(tmp_path / "s", volume, RescaleSlope=2, RescaleIntercept=-7)
+    for path in folder.iterdir():
+        ds = reread(path)
+        ds.compress(RLELossless)
+        ds.save_as(path)
+    np.testing.assert_array_equal(read_image(folder).pixels, volume.astype(int) * 2 - 7)
+
+
+def test_inverted_grey_is_turned_and_noted(tmp_path):
+    folder = write_series(tmp_path / "s", VOLUME, PhotometricInterpretation="MONOCHROME1")
+    image = read_image(folder)
+    np.testing.assert_array_equal(image.pixels, 65535 - VOLUME)
+    assert any("MONOCHROME1" in note for note in image.notes)
 
 
 def refused(path, *words):

@@ -94,9 +94,19 @@ def test_float_masks_that_are_whole(tmp_path, dtype):
     np.testing.assert_array_equal(mask.pixels, labels)
 
 
+def test_float_masks_with_rounding_of_a_scale_slope(tmp_path):
+    labels = np.array([[[0, 1.00003], [4.99996, 2]]], dtype=np.float32)
+    assert read_mask(write(tmp_path / "m.nii.gz", labels)).pixels.tolist() == [[[0, 1], [5, 2]]]
+
+
 @pytest.mark.parametrize(
     ("value", "word"),
-    [(0.5, "1 voxels such as 0.5"), (np.nan, "such as nan"), (np.inf, "too large")],
+    [
+        (0.5, "1 voxels such as 0.5"),
+        (np.nan, "such as nan"),
+        (np.inf, "such as inf"),
+        (3e9, "too large"),
+    ],
 )
 def test_float_masks_that_are_not(tmp_path, value, word):
     labels = np.array([[[0, 1], [value, 0]]], dtype=np.float32)
