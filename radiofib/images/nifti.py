@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import ImageError
+from radiofib.images.sniff import detached_files
 
 __all__ = ["NiftiHeader", "is_gzip", "read_nifti_header", "scan_voxels"]
 
@@ -27,7 +28,7 @@ _BLOCK = 1 << 22
 
 @dataclass(frozen=True)
 class NiftiHeader:
-    """The part of a NIfTI-1 or NIfTI-2 header that tells where the voxels are.
+    """The part of a NIfTI-1 header that tells where the voxels are.
 
     Parameters
     ----------
@@ -63,26 +64,33 @@ def read_nifti_header(path: Path, head: bytes) -> NiftiHeader:
     Raises
     ------
     ImageError
-        When the header is cut short or its dimensions make no sense.
+        When the header is cut short, its dimensions make no sense, or it is NIfTI-2, which
+        SimpleITK does not read.
     """
-    order = "<" if int.from_bytes(head[:4], "little") in (348, 540) else ">"
-    version2 = struct.unpack_from(f"{order}i", head, 0)[0] == 540
-    if len(head) < (540 if version2 else 348):
+    if 540 in (int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big")):
+        raise ImageError(
+            "NIfTI-2 is not supported",
+            where=str(path),
+            expected="NIfTI-1",
+            hint="convert it to NIfTI-1 or NRRD",
+        )
+    order = "<" if int.from_bytes(head[:4], "little") == 348 else ">"
+    if len(head) < 348:
         raise ImageError("NIfTI header is cut short", where=str(path), found=f"{len(head)} bytes")
-    if version2:
-        kind, bits = struct.unpack_from(f"{order}2h", head, 12)
-        dim = struct.unpack_from(f"{order}8q", head, 16)
-        pixdim = struct.unpack_from(f"{order}8d", head, 104)
-        offset = struct.unpack_from(f"{order}q", head, 168)[0]
-        codes = struct.unpack_from(f"{order}2i", head, 344)
-        single = head[4:7] == b"n+2"
-    else:
-        dim = struct.unpack_from(f"{order}8h", head, 40)
-        kind, bits = struct.unpack_from(f"{order}2h", head, 70)
-        pixdim = struct.unpack_from(f"{order}8f", head, 76)
-        offset = struct.unpack_from(f"{order}f", head, 108)[0]
-        codes = struct.unpack_from(f"{order}2h", head, 252)
-        single = head[344:347] == b"n+1"
+    dim = struct.unpack_from(f"{order}8h", head, 40)
+    kind, bits = struct.unpack_from(f"{order}2h", head, 70)
+    pixdim = struct.unpack_from(f"{order}8f", head, 76)
+    offset = struct.unpack_from(f"{order}f", head, 108)[0]
+    codes = struct.unpack_from(f"{order}2h", head, 252)
+    single = head[344:347] == b"n+1"
+    if not single and path.name.lower().endswith((".nii", ".nii.gz")):
+        raise ImageError(
+            "NIfTI header is damaged",
+            where=str(path),
+            expected="the mark 'n+1' of a single file",
+            found=repr(head[344:347]),
+            hint="copy or convert it again",
+        )
     axes = dim[1 : dim[0] + 1] if 1 <= dim[0] <= 7 else ()
     if not axes or min(axes) < 1 or not math.isfinite(offset) or offset < 0:
         raise ImageError("NIfTI header is damaged", where=str(path), found=f"dim {list(dim)}")
@@ -102,7 +110,7 @@ def scan_voxels(path: Path, header: NiftiHeader) -> list[tuple[int, NDArray[np.f
     Parameters
     ----------
     path : Path
-        A single-file NIfTI; of a pair the voxels are in the other file, which is not checked.
+        A single file, or the ``.hdr`` of a pair.
     header : NiftiHeader
         Its header.
 
@@ -117,7 +125,12 @@ def scan_voxels(path: Path, header: NiftiHeader) -> list[tuple[int, NDArray[np.f
         When the file is damaged or ends too early.
     """
     if not header.single_file:
-        return []
+        others = detached_files(path)
+        if not others:
+            raise ImageError(
+                "the .img file of the pair is missing", where=str(path), hint="keep both together"
+            )
+        path = others[0]
     if not header.float_type and not is_gzip(path):
         _complete(path, header, path.stat().st_size)
         return []
@@ -147,13 +160,12 @@ def _complete(path: Path, header: NiftiHeader, found: int) -> None:
 
 def _blocks(path: Path, header: NiftiHeader) -> Iterator[bytes]:
     """Yield the bytes of the voxels, unpacked, in blocks that hold whole voxels."""
-    left, done = header.n_bytes, 0
+    left = header.n_bytes
     try:
         with gzip.open(path) if is_gzip(path) else path.open("rb") as stream:
             stream.seek(header.offset)
             while left > 0 and (block := stream.read(min(_BLOCK, left))):
                 left -= len(block)
-                done += len(block)
                 yield block
             if left == 0:
                 stream.read(1)  # at the end, gzip compares its checksum
@@ -162,6 +174,6 @@ def _blocks(path: Path, header: NiftiHeader) -> Iterator[bytes]:
             "gzip file is damaged or cut short",
             where=str(path),
             expected=f"{header.n_bytes} bytes of voxels",
-            found=f"it breaks off after {done}" if done else type(error).__name__,
+            found="data that break off or do not unpack",
             hint="copy it again",
         ) from error

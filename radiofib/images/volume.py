@@ -138,6 +138,7 @@ def _explain(error: RuntimeError, path: Path, file_format: str) -> ImageError:
             hint=f"rename it to {path.name}.gz",
         )
     last = text.strip().splitlines()[-1].replace(str(path), path.name)
+    last = re.sub(r"\(0x[0-9a-f]+\)", "", last)  # an address differs from run to run
     return ImageError(
         f"{file_format} file is damaged or cut short",
         where=str(path),

@@ -48,7 +48,7 @@ def write_dicom(path: Path, pixels: ArrayLike | None = None, *, kind: str = "MR"
     sop_class = _CLASSES[kind]
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name])
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds = Dataset()
     ds.file_meta = meta

@@ -19,7 +19,7 @@ from pydicom.uid import JPEGBaseline8Bit, RLELossless
 from radiofib.errors import ImageError
 from radiofib.images import read_image
 from radiofib.images.sniff import file_format
-from tests.images.dicoms import reread, write_dicom, write_enhanced, write_series
+from tests.images.dicoms import leaks, reread, write_dicom, write_enhanced, write_series
 
 VOLUME = np.arange(5 * 3 * 4, dtype=np.uint16).reshape(5, 3, 4)
 QUIET = settings(
@@ -365,3 +365,58 @@ def test_hash_follows_content(tmp_path):
     other = read_image(write_series(tmp_path / "b", VOLUME + 1))
     assert one.source_hash == two.source_hash
     assert one.source_hash != other.source_hash
+
+
+def test_slice_without_pixel_size_or_thickness(tmp_path):
+    folder = write_series(tmp_path / "s", VOLUME[:1], PixelSpacing=None, SliceThickness=None)
+    image = read_image(folder)
+    assert image.spacing_mm == (1.0, 1.0, 1.0)
+    assert not image.spacing_known
+    assert len(image.notes) == 2
+    image = read_image(write_series(tmp_path / "t", VOLUME, PixelSpacing=None))
+    assert image.spacing_mm == (2.0, 1.0, 1.0)
+    assert not image.spacing_known
+
+
+def test_several_multiframe_files(tmp_path):
+    for name in ("a", "b"):
+        write_enhanced(tmp_path / "s" / name, VOLUME, order=[0, 1, 2, 3, 4], slopes=[1.0] * 5)
+    refused(tmp_path / "s", "several multi-frame files")
+
+
+def test_multiframe_without_all_positions(tmp_path):
+    path = write_enhanced(tmp_path / "e", VOLUME, order=[0, 1, 2, 3, 4], slopes=[1.0] * 5)
+    ds = reread(path)
+    del ds.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence
+    ds.save_as(path)
+    refused(path, "does not place each of its frames", "found 4")
+    del ds.PerFrameFunctionalGroupsSequence[2]
+    ds.save_as(path)
+    refused(path, "does not place each of its frames")
+
+
+def test_multiframe_with_two_stacks(tmp_path):
+    path = write_enhanced(tmp_path / "e", VOLUME, order=[0, 1, 2, 1, 2], slopes=[1.0] * 5)
+    refused(path, "5 slices at 3 positions")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_damaged_files_give_an_image_or_an_image_error(tmp_path_factory, data):
+    """Bytes changed or cut anywhere: never another exception, never a patient field."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    path = write_dicom(
+        folder / "a", VOLUME[0], ImagePositionPatient=[0, 0, 0], PixelSpacing=[1, 1],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+    )  # fmt: skip
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(0, 4))):
+        raw[data.draw(st.integers(132, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[: data.draw(st.integers(1, len(raw)))])
+    try:
+        image = read_image(path)
+    except ImageError as error:
+        text = str(error)
+    else:
+        text = repr(image)
+    assert leaks(text) == []

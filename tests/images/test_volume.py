@@ -300,3 +300,51 @@ def test_analyze_pair(tmp_path):
     data = tmp_path / "a.img"
     data.write_bytes(b"\x07" + data.read_bytes()[1:])
     assert read_image(path).source_hash != before
+    data.write_bytes(data.read_bytes()[:-3])
+    with pytest.raises(ImageError, match=r"a\.img: NIfTI file is cut short"):
+        read_image(path)
+    data.unlink()
+    with pytest.raises(ImageError, match=r"\.img file of the pair is missing"):
+        read_image(path)
+
+
+def test_single_file_without_its_mark(tmp_path):
+    path = write(tmp_path / "a.nii", VOLUME)
+    path.write_bytes(path.read_bytes()[:344] + b"\0\0\0\0")
+    with pytest.raises(ImageError, match=r"damaged .*n\+1"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_nifti_2_is_named(tmp_path, order):
+    head = bytearray(544)
+    struct.pack_into(f"{order}i", head, 0, 540)
+    head[4:12] = b"n+2\0\r\n\x1a\n"
+    path = tmp_path / "a.nii"
+    path.write_bytes(bytes(head) + VOLUME.tobytes())
+    with pytest.raises(ImageError, match="NIfTI-2 is not supported"):
+        read_image(path)
+
+
+def test_messages_are_the_same_in_every_run(tmp_path):
+    path = write(tmp_path / "a.nii", VOLUME)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<h", data, 70, 9999)
+    path.write_bytes(data)
+    texts = set()
+    for _ in range(3):
+        with pytest.raises(ImageError) as caught:
+            read_image(path)
+        texts.add(str(caught.value))
+    (text,) = texts
+    assert "0x" not in text
+
+
+@pytest.mark.parametrize("keep", [0.6, 0.95])
+def test_large_gzip_cut_short(tmp_path, keep):
+    noise = np.random.default_rng(0).integers(0, 9999, (40, 60, 60)).astype(np.int16)
+    path = write(tmp_path / "a.nii.gz", noise)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep)])
+    with pytest.raises(ImageError, match=r"gzip file is damaged .*data that break off"):
+        read_image(path)
