@@ -31,7 +31,7 @@ _PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", 
 _SLIDES = {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"}
 
 
-def is_empty(value: object) -> bool:
+def is_empty(value: Any) -> bool:
     """Tell whether a cell holds nothing: missing, NaN, or only space.
 
     Examples
@@ -55,8 +55,10 @@ def text_of(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, numbers.Real):
+        if isinstance(value, numbers.Integral):
+            return str(int(value))
         number = float(value)
-        return str(int(value)) if number.is_integer() else repr(number)
+        return str(int(number)) if number.is_integer() else repr(number)
     if isinstance(value, datetime.datetime | datetime.date):
         return value.isoformat().removesuffix("T00:00:00")
     return unicodedata.normalize("NFC", str(value)).strip()

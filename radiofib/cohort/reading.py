@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -31,12 +30,9 @@ from radiofib.cohort.rows import (
     parse_rows,
     parse_stages,
 )
-from radiofib.datacard.schemes import StageScheme
+from radiofib.datacard import DataCard, StageScheme, list_cards
 from radiofib.errors import CohortError, DataCardError, Failure, TableError
 from radiofib.table import read_frame
-
-if TYPE_CHECKING:
-    from radiofib.datacard import DataCard
 
 __all__ = ["card_to_cohort", "frame_to_cohort", "read_cohort"]
 
@@ -53,7 +49,7 @@ def read_cohort(
 ) -> Cohort:
     """Read a table or a card; see :meth:`radiofib.cohort.Cohort.read`."""
     path = Path(path)
-    if path.suffix.lower() == ".md":
+    if path.suffix.lower() == ".md" or (str(path) in list_cards() and not path.is_file()):
         if root is None:
             raise DataCardError(
                 "a data card does not say where the data is",
@@ -108,8 +104,6 @@ def frame_to_cohort(
 
 def card_to_cohort(card: DataCard | str | Path, root: str | Path) -> Cohort:
     """Load a folder as a card says; see :meth:`radiofib.cohort.Cohort.from_card`."""
-    from radiofib.datacard import DataCard
-
     card = card if isinstance(card, DataCard) else DataCard.read(card)
     if card.table is not None:
         table = read_cohort(
@@ -149,7 +143,7 @@ def _build(
     frame, positions, ignored = _tidy(frame, source)
     names, batch = name_columns(list(frame.columns), label=label, where=source)
     frame = frame.rename(columns=names)
-    covariates = tuple(c for c in frame if c not in KNOWN_COLUMNS)
+    covariates = tuple(c for c in map(str, frame) if c not in KNOWN_COLUMNS)
     for name in covariates:
         frame[name] = pd.Series(cells.covariate(frame[name]), dtype=object)
     if batch and "case" not in frame:
@@ -178,7 +172,7 @@ def _build(
 def _tidy(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[int], list[str]]:
     """Drop blank rows and nameless columns; return also the positions kept, and notes."""
     frame = frame.reset_index(drop=True).rename(columns=str)
-    nameless = [c for c in frame if c.startswith("Unnamed: ") or not c.strip()]
+    nameless = [c for c in map(str, frame) if c.startswith("Unnamed: ") or not c.strip()]
     used = [c for c in nameless if not frame[c].map(cells.is_empty).all()]
     notes = [f"{len(used)} column(s) without a name are ignored"] if used else []
     frame = frame.drop(columns=nameless)

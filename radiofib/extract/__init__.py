@@ -20,7 +20,7 @@ from radiofib.provenance import radiofib_version
 from radiofib.roi import Roi
 from radiofib.table import FeatureTable
 
-__all__ = ["extract"]
+__all__ = ["extract_features"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _Done:
     reused: bool = False
 
 
-def extract(
+def extract_features(
     cohort: Cohort,
     config: ExtractionConfig,
     *,
