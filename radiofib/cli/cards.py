@@ -50,7 +50,7 @@ def validate(
         typer.echo(f"{loaded.name}: the card is valid")
         return
     found = loaded.validate(root)
-    typer.echo(found.render())
+    typer.echo(found.text())
     if not found.ok:
         raise typer.Exit(3)
 

@@ -88,9 +88,9 @@ def save_stager(
 
 
 def _canonical(model: BaseStager) -> dict[str, bytes]:
-    """Return the members of a skops file with addresses and random names replaced by running numbers.
+    """Return the members of a skops file, its addresses and random names as running numbers.
 
-    skops names parts by their address in memory or at random; equal models would differ in every byte.
+    skops names parts by their address in memory or at random; equal models would differ.
     """
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as source:
         members = {name: source.read(name) for name in source.namelist()}

@@ -11,7 +11,8 @@ from radiofib.report import write_report
 from radiofib.simulate import write_ultrasound_cohort
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.folder import RunFolder
-from radiofib.study.run import Progress, RunResult, run_study
+from radiofib.study.progress import Progress, silent
+from radiofib.study.run import RunResult, run_study
 
 __all__ = ["PARTS", "run_demo"]
 
@@ -38,7 +39,9 @@ class Part:
 
 
 PARTS = (
-    Part("ultrasound", "demo_ultrasound", lambda out, seed: write_ultrasound_cohort(out, seed=seed)),
+    Part(
+        "ultrasound", "demo_ultrasound", lambda out, seed: write_ultrasound_cohort(out, seed=seed)
+    ),
 )
 
 
@@ -66,7 +69,7 @@ def run_demo(
         Called with step, done, total.
     """
     folder = RunFolder(out)
-    tell = progress or (lambda step, done, total: None)
+    tell = progress or silent
     failures: list[Failure] = []
     rows = 0
     for part in PARTS:
