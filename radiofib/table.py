@@ -52,15 +52,15 @@ CODEBOOK_COLUMNS = (
 )
 MISSING_COLUMNS = ("case", "instance", "column", "reason")
 _METADATA_KEY = b"radiofib"
+# Before 3.1 the parser of pandas is off by an ulp unless told otherwise.
+_EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"}
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+    else {}
+)
 _NA = ["", "NA", "NaN", "nan"]
 _TEXT_COLUMNS = ("case", "patient", "instance", "scanner")
 _SCHEMA = 1
-#: Before pandas 3.1 the default parser is off by an ulp; from then on it is exact.
-_EXACT_FLOATS: dict[str, Any] = (
-    {}
-    if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
-    else {"float_precision": "round_trip"}
-)
 
 
 def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
@@ -319,7 +319,7 @@ def _read_csv(path: Path, text_columns: dict[str, type], keep: bool) -> pd.DataF
         frame: pd.DataFrame = pd.read_csv(
             stream,
             sep=separator,
-            **_EXACT_FLOATS,
+            **_EXACT,
             dtype=text_columns,
             skip_blank_lines=not keep,
             keep_default_na=False,

@@ -35,8 +35,8 @@ def train(
     from radiofib.table import FeatureTable
 
     table = FeatureTable.read(features, label=label)
-    levels = train_table(table, out, label=label, scanner=scanner, stager=stager, seed=seed)
-    typer.echo(f"{stager} for {', '.join(levels)}: {out}")
+    scheme = train_table(table, out, label=label, scanner=scanner, stager=stager, seed=seed)
+    typer.echo(f"{stager} for {', '.join(scheme.labels.values())}: {out}")
 
 
 def predict(
@@ -48,9 +48,9 @@ def predict(
 
     Example: radiofib predict model.skops features.parquet --out predictions.csv
     """
-    from radiofib.study import predict_table
+    from radiofib.study import predict_features
 
-    predictions = predict_table(model, features)
+    predictions = predict_features(model, features)
     temporary = out.with_name(f".{out.name}.part")
     predictions.to_csv(temporary, index=False, lineterminator="\n")
     temporary.replace(out)
@@ -68,10 +68,11 @@ def evaluate(
     Example: radiofib evaluate predictions.csv --out evaluation
     """
     from radiofib.evaluation import evaluate as measure
-    from radiofib.evaluation import read_predictions
+    from radiofib.evaluation import prediction_levels, read_predictions
     from radiofib.study import RunFolder, write_evaluation
 
-    frame, levels = read_predictions(predictions)
+    frame = read_predictions(predictions)
+    levels = prediction_levels(frame)
     result = measure(frame, levels=levels, n_boot=n_boot, random_state=seed)
     write_evaluation(result, RunFolder(out))
     typer.echo(f"{len(result.metrics)} metrics: {out / 'metrics.csv'}")

@@ -20,6 +20,7 @@ __all__ = ["Acquisition", "Cohort"]
 
 #: Facts that are shown in obs (a lesion mask is a file, not a description).
 _OBS_FACTS = tuple(c for c in FACT_COLUMNS if c != "lesion_mask")
+_CHANNELS = ("t1", "t2", "dwi", "ged1", "ged2", "ged3", "ged4", "us", "ct", "wsi")
 
 
 @dataclass(frozen=True)
@@ -225,8 +226,10 @@ class Cohort:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Channels that occur, in the order of the source."""
-        return tuple(dict.fromkeys(a.channel for a in self.acquisitions))
+        """Channels that occur: the usual ones first, then by name; rows may be in any order."""
+        found = sorted({a.channel for a in self.acquisitions})
+        known = [c for c in _CHANNELS if c in found]
+        return (*known, *(c for c in found if c not in known))
 
     @property
     def without_scanner(self) -> tuple[str, ...]:

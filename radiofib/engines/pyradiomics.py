@@ -34,6 +34,7 @@ __all__ = ["PyradiomicsEngine"]
 
 _DISTRIBUTIONS = ("pyradiomics-cuda", "pyradiomics")
 _LIBRARIES = ("SimpleITK", "numpy", "scipy", "PyWavelets", "scikit-image")
+_UNDEFINED = "not defined for this region: pyradiomics returned NaN or infinity"
 
 
 class PyradiomicsEngine:
@@ -89,12 +90,19 @@ class _Log(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.lines: list[str] = []
+        self._said: list[tuple[int, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         lines = [line.strip() for line in record.getMessage().splitlines() if line.strip()]
         if lines:
-            self.lines.append(lines[-1])
+            self._said.append((record.levelno, lines[-1]))
+
+    def clear(self) -> None:
+        self._said.clear()
+
+    def last(self, otherwise: str, level: int = logging.WARNING) -> str:
+        said = [line for severity, line in self._said if severity >= level]
+        return f"pyradiomics: {said[-1]}" if said else otherwise
 
 
 @contextmanager
@@ -189,7 +197,7 @@ class _Extraction:
             return
         for part in _parts(image_type, settings):
             tokens = image_tokens(image_type, part, self.roi.ndim)
-            log.lines.clear()
+            log.clear()
             reason = self._no_image(image_type, part, prepared)
             done: set[str] = set()
             if reason is None:
@@ -201,7 +209,7 @@ class _Extraction:
                     reason = f"{image_type} failed in pyradiomics: {_one_line(error)}"
             for token in tokens:
                 if token not in done:
-                    self._skip(token, specs, reason or _said(log, f"{image_type} gave no image"))
+                    self._skip(token, specs, reason or log.last(f"{image_type} gave no image"))
 
     def _no_image(self, image_type: str, settings: Settings, prepared: Prepared) -> str | None:
         if image_type == "Original":
@@ -253,7 +261,7 @@ class _Extraction:
         image_type: str = "Original",
     ) -> None:
         """Run one pyradiomics feature class and keep values, reasons and flags."""
-        log.lines.clear()
+        log.clear()
         names = {s.pyradiomics_name.split("_", 1)[1]: s for s in specs}
         try:
             calculator = _feature_class(family)(
@@ -270,7 +278,7 @@ class _Extraction:
             column = spec.column(self.roi.channel, token)
             value = float(np.real(np.squeeze(found.get(name, np.nan))))
             if not np.isfinite(value):
-                self._skip(token, [spec], _undefined(log))
+                self._skip(token, [spec], log.last(_UNDEFINED, logging.ERROR))
                 continue
             self.values[column] = value
             remark = remarks.get(name)
@@ -324,11 +332,3 @@ def _one_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     name = type(error).__name__
     return f"{name}: {lines[-1]}" if lines else name
-
-
-def _said(log: _Log, otherwise: str) -> str:
-    return f"pyradiomics: {log.lines[-1]}" if log.lines else otherwise
-
-
-def _undefined(log: _Log) -> str:
-    return _said(log, "not defined for this region: pyradiomics returned NaN or infinity")

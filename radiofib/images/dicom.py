@@ -1,23 +1,17 @@
 """DICOM: a folder with one series, a single file, or an enhanced multi-frame file.
 
-Pixels of ordinary slices come from SimpleITK, file by file, so that each slice gets its own
-rescale slope; position, spacing and direction come from the headers. Messages speak of files,
-positions and counts alone.
+Order, position, spacing and direction come from the headers, never from file names. Messages
+speak of files, positions and counts alone.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
-from numpy.typing import NDArray
-from pydicom.pixels.processing import apply_color_lut
-from pydicom.pixels.utils import pixel_array
 
 from radiofib._checks import list_some
 from radiofib.errors import ImageError
@@ -27,23 +21,13 @@ from radiofib.images.dicom_geometry import (
     same_orientation,
 )
 from radiofib.images.dicom_header import Header, damaged, load_dataset, numbers, read_header
+from radiofib.images.dicom_pixels import PIXEL_TAGS, decode, read_slice, read_slices, rescale
 from radiofib.images.image import Image
-from radiofib.images.picture import luma
+from radiofib.images.picture import grey_from_colour
 from radiofib.images.sniff import hash_source, is_dicom_file
-from radiofib.images.volume import quiet_itk
 
 __all__ = ["read_dicom_file", "read_dicom_folder"]
 
-_PIXEL_TAGS = (
-    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "Rows", "Columns",
-    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "NumberOfFrames",
-    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
-    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
-    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
-    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
-    "SegmentedBluePaletteColorLookupTableData", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", "SOPClassUID",
-)  # fmt: skip
 _CENTIMETRE = 3  # PhysicalUnitsXDirection, DICOM PS3.3 C.8.5.5.1.1
 
 
@@ -181,8 +165,9 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
         known = False
     ordered = [headers[i] for i in grid.order]
     _note_slopes(ordered, notes)
+    _note_inverted(first, notes)
     return Image(
-        _read_slices([h.path for h in ordered]),
+        read_slices(ordered),
         (between, *in_plane),
         grid.origin_mm,
         grid.direction,
@@ -257,44 +242,18 @@ def _note_slopes(headers: Sequence[Header], notes: list[str]) -> None:
         )
 
 
-def _read_slices(paths: Sequence[Path]) -> NDArray[np.generic]:
-    """Stack slices in the given order, in a type that holds the values of all."""
-    stack: NDArray[np.generic] | None = None
-    for number, path in enumerate(paths):
-        pixels = _read_slice(path)
-        if stack is None:
-            stack = np.empty((len(paths), *pixels.shape), dtype=pixels.dtype)
-        elif stack.dtype != np.result_type(stack, pixels):
-            stack = stack.astype(np.result_type(stack, pixels))
-        if pixels.shape != stack.shape[1:]:
-            raise damaged(path, f"{pixels.shape} pixels")
-        stack[number] = pixels
-    assert stack is not None
-    return stack
-
-
-def _read_slice(path: Path) -> NDArray[np.generic]:
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.LoadPrivateTagsOff()
-    reader.SetFileName(str(path))
-    with quiet_itk():
-        try:
-            pixels: NDArray[np.generic] = sitk.GetArrayFromImage(reader.Execute())
-        except RuntimeError:
-            raise damaged(path) from None
-    if pixels.ndim == 3 and pixels.shape[0] == 1:
-        plane: NDArray[np.generic] = pixels[0]
-        return plane
-    raise damaged(path, f"pixel array of shape {pixels.shape}")
+def _note_inverted(header: Header, notes: list[str]) -> None:
+    if header.photometric == "MONOCHROME1":
+        notes.append("MONOCHROME1: stored with larger values darker; SimpleITK inverts them")
 
 
 def _picture(header: Header, source: Path, notes: list[str]) -> Image:
     if header.colour:
-        grey = luma(_decode(header.path, colour=True))
-        notes.append("colour turned to grey by ITU-R BT.601 luma")
+        grey, said = grey_from_colour(decode(header.path, colour=True))
+        notes += said
     else:
-        grey = _read_slice(header.path).astype(np.float64)
+        grey = read_slice(header).astype(np.float64)
+    _note_inverted(header, notes)
     spacing = header.pixel_spacing or _region_spacing(header)
     return Image(
         grey,
@@ -316,29 +275,8 @@ def _region_spacing(header: Header) -> tuple[float, float] | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _decode(path: Path, *, colour: bool) -> NDArray[np.generic]:
-    """Decode stored values with pydicom; colour comes back as red, green, blue."""
-    dataset = load_dataset(path, _PIXEL_TAGS, pixels=True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            values: NDArray[np.generic] = pixel_array(dataset)
-            if colour and dataset.PhotometricInterpretation == "PALETTE COLOR":
-                values = apply_color_lut(values, dataset)
-    except Exception as error:
-        # Decoders raise whatever they like on damaged data; their words may quote the header.
-        if "missing dependencies" in str(error):
-            raise ImageError(
-                "DICOM pixels are compressed in a way that cannot be decoded here",
-                where=str(path),
-                hint="decompress the file first (gdcmconv --raw or dcmdjpeg), or convert it",
-            ) from None
-        raise damaged(path, type(error).__name__) from None
-    return values
-
-
 def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
-    dataset = load_dataset(header.path, _PIXEL_TAGS, pixels=True)
+    dataset = load_dataset(header.path, PIXEL_TAGS, pixels=True)
     where = str(source)
     try:
         frames = [_frame(dataset, item) for item in dataset.PerFrameFunctionalGroupsSequence]
@@ -360,11 +298,11 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
         np.array([f[0] for f in frames]), np.array(frames[0][1]),
         pixel_mm=min(in_plane or (1.0, 1.0)), where=where,
     )  # fmt: skip
-    values = _decode(header.path, colour=False)
+    values = decode(header.path, colour=False)
     stack = values.reshape(-1, *header.shape)[list(grid.order)]
     between, known = _slice_spacing(header, grid, notes)
     return Image(
-        _rescale(stack, [frames[i][3] for i in grid.order]),
+        rescale(stack, [frames[i][3] for i in grid.order]),
         (between, *(in_plane or (1.0, 1.0))),
         grid.origin_mm,
         grid.direction,
@@ -401,16 +339,3 @@ def _frame(dataset: pydicom.Dataset, item: pydicom.Dataset) -> _Frame:
         (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
         (slope[0] if slope else 1.0, intercept[0] if intercept else 0.0),
     )
-
-
-def _rescale(
-    stack: NDArray[np.generic], laws: Sequence[tuple[float, float]]
-) -> NDArray[np.generic]:
-    """Apply value = slope * stored + intercept to each frame; whole numbers stay integers."""
-    if all(law == (1.0, 0.0) for law in laws):
-        return stack
-    whole = all(float(s).is_integer() and float(i).is_integer() for s, i in laws)
-    slopes = np.array([s for s, _ in laws])[:, None, None]
-    intercepts = np.array([i for _, i in laws])[:, None, None]
-    scaled = stack.astype(np.float64) * slopes + intercepts
-    return np.asarray(scaled.astype(np.int32) if whole else scaled)

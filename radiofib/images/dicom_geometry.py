@@ -205,7 +205,7 @@ def _refuse_tilt(
 
 
 def _mm(value: float) -> str:
-    return f"{value:g} mm" if abs(value) < 1e6 else f"{value:.6g} mm"
+    return f"{value:.6g} mm"
 
 
 def same_orientation(orientations: Sequence[Sequence[float]]) -> bool:

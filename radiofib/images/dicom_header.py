@@ -39,7 +39,7 @@ class Header:
     modality: str
     shape: tuple[int, int]
     frames: int
-    colour: bool
+    photometric: str
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
     pixel_spacing: tuple[float, float] | None
@@ -54,7 +54,12 @@ class Header:
     @property
     def is_image(self) -> bool:
         """True for pixel data of the patient, False for segmentations, reports and plans."""
-        return self.shape != (0, 0) and self.modality not in _NOT_IMAGES
+        return 0 not in self.shape and self.modality not in _NOT_IMAGES
+
+    @property
+    def colour(self) -> bool:
+        """True unless there is one grey value per pixel."""
+        return not self.photometric.startswith("MONOCHROME")
 
 
 def numbers(dataset: pydicom.Dataset, name: str, count: int) -> tuple[float, ...] | None:
@@ -124,8 +129,16 @@ def read_header(path: Path) -> Header:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _header(path, dataset)
+    except ImageError:
+        raise
     except Exception as error:
         raise damaged(path, type(error).__name__) from None
+
+
+def _is_image_class(dataset: pydicom.Dataset) -> bool:
+    """Tell image storage from directories, raw data and reports; an unstated class counts."""
+    stated = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
+    return not stated or "Image Storage" in pydicom.uid.UID(str(stated)).name
 
 
 def _header(path: Path, dataset: pydicom.Dataset) -> Header:
@@ -138,17 +151,20 @@ def _header(path: Path, dataset: pydicom.Dataset) -> Header:
         )
         for region in dataset.get("SequenceOfUltrasoundRegions") or ()
     ]
+    modality = str(dataset.get("Modality", "") or "").upper()
+    shape = (_integer(dataset, "Rows"), _integer(dataset, "Columns"))
+    if 0 in shape and modality not in _NOT_IMAGES and _is_image_class(dataset):
+        raise damaged(path, "no matrix size")
     slope = _number(dataset, "RescaleSlope")
     spacing = numbers(dataset, "PixelSpacing", 2)
     return Header(
         path=path,
         series=str(dataset.get("SeriesInstanceUID", "")),
         instance=str(dataset.get("SOPInstanceUID", "")),
-        modality=str(dataset.get("Modality", "") or "").upper(),
-        shape=(_integer(dataset, "Rows"), _integer(dataset, "Columns")),
+        modality=modality,
+        shape=shape,
         frames=max(_integer(dataset, "NumberOfFrames", 1), 1),
-        colour=_integer(dataset, "SamplesPerPixel", 1) > 1
-        or str(dataset.get("PhotometricInterpretation", "")).startswith("PALETTE"),
+        photometric=str(dataset.get("PhotometricInterpretation", "") or "MONOCHROME2"),
         position=numbers(dataset, "ImagePositionPatient", 3),
         orientation=numbers(dataset, "ImageOrientationPatient", 6),
         pixel_spacing=(spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,

@@ -111,6 +111,11 @@ def boxes_overlap(one: Grid, other: Grid) -> bool:
     return bool((np.minimum(a[:, 1], b[:, 1]) - np.maximum(a[:, 0], b[:, 0]) > 1e-6).all())
 
 
+def _clean(direction: tuple[float, ...]) -> tuple[float, ...]:
+    """Set cosines of no meaning to zero: ITK's inverse fails on numbers near 1e-300."""
+    return tuple(0.0 if abs(cosine) < 1e-12 else cosine for cosine in direction)
+
+
 def carry_mask(region: NDArray[np.bool_], source: Grid, target: Grid) -> NDArray[np.bool_]:
     """Carry a region to another grid by the nearest voxel in physical space.
 
@@ -134,7 +139,7 @@ def carry_mask(region: NDArray[np.bool_], source: Grid, target: Grid) -> NDArray
     image = sitk.GetImageFromArray(region.astype(np.uint8))
     image.SetSpacing(source.spacing_mm)
     image.SetOrigin(source.origin_mm)
-    image.SetDirection(source.direction)
+    image.SetDirection(_clean(source.direction))
     carried = sitk.Resample(
         image,
         target.size,
@@ -142,7 +147,7 @@ def carry_mask(region: NDArray[np.bool_], source: Grid, target: Grid) -> NDArray
         sitk.sitkNearestNeighbor,
         target.origin_mm,
         target.spacing_mm,
-        target.direction,
+        _clean(target.direction),
         0.0,
         sitk.sitkUInt8,
     )

@@ -37,9 +37,10 @@ def overlay_png(
     path : path
         File to write; its folder must exist.
     percentiles : tuple of float
-        Intensities of the slice shown as black and white.
+        Intensities that bound the grey window: these percentiles of the region in the slice,
+        widened by half their distance on both sides, but not beyond those of the slice.
     longest_side : int
-        Longest side of the picture in pixels, 64 or more.
+        Longest side of the picture in pixels.
 
     Returns
     -------
@@ -79,15 +80,17 @@ def render_overlay(
     """
     grey, mask = _widest_slice(roi)
     grey, mask = _upright(roi, grey), _upright(roi, mask)
-    grey = _window(grey, percentiles)
-    height, width = _size(grey.shape, roi.spacing_mm[-2:], max(longest_side, 64))
+    grey = _window(grey, mask, percentiles)
+    height, width = _size(grey.shape, roi.spacing_mm[-2:], longest_side)
     shown = PIL.Image.fromarray(grey).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    rows = (np.arange(height) * grey.shape[0]) // height
-    columns = (np.arange(width) * grey.shape[1]) // width
-    outline = _outline(mask[rows][:, columns])
+    outline = _outline(mask[_nearest(height, grey.shape[0])][:, _nearest(width, grey.shape[1])])
     picture = np.repeat(np.asarray(shown)[..., None], 3, axis=-1)
     picture[outline] = _OUTLINE
     return picture
+
+
+def _nearest(shown: int, stored: int) -> NDArray[np.intp]:
+    return np.asarray(((np.arange(shown) + 0.5) * stored / shown).astype(np.intp))
 
 
 def _widest_slice(roi: Roi) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
@@ -112,14 +115,22 @@ def _upright(roi: Roi, plane: NDArray) -> NDArray:
     return plane
 
 
-def _window(plane: NDArray[np.generic], percentiles: tuple[float, float]) -> NDArray[np.uint8]:
+def _window(
+    plane: NDArray[np.generic], mask: NDArray[np.bool_], percentiles: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """Scale to 0-255: the region's percentiles and half their width beyond, within the slice's."""
     values = plane.astype(np.float64)
-    finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, percentiles) if finite.size else (0.0, 1.0)
+    finite = np.isfinite(values)
+    low, high = np.percentile(values[finite], percentiles) if finite.any() else (0.0, 1.0)
+    if (mask & finite).any():
+        inner_low, inner_high = np.percentile(values[mask & finite], percentiles)
+        margin = (inner_high - inner_low) / 2
+        if margin > 0:
+            low, high = max(low, inner_low - margin), min(high, inner_high + margin)
     if high <= low:
-        high = low + 1.0
-    scaled = np.clip((np.nan_to_num(values, nan=low) - low) / (high - low), 0.0, 1.0)
-    return np.asarray(np.rint(scaled * 255), dtype=np.uint8)
+        return np.full(plane.shape, 128, dtype=np.uint8)
+    values = np.clip(np.nan_to_num(values, nan=low, posinf=high, neginf=low), low, high)
+    return np.asarray(np.rint((values / 2 - low / 2) / (high / 2 - low / 2) * 255), dtype=np.uint8)
 
 
 def _size(shape: tuple[int, ...], spacing: tuple[float, ...], longest_side: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from radiofib.images.image import Image
 from radiofib.images.sniff import hash_source
 from radiofib.images.volume import quiet_itk
 
-__all__ = ["luma", "open_picture", "read_picture"]
+__all__ = ["grey_from_colour", "luma", "open_picture", "read_picture"]
 
 _GREY_MODES = {"L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
@@ -41,6 +41,27 @@ def luma(rgb: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(weighted / 1000.0)
 
 
+def grey_from_colour(values: NDArray[np.generic]) -> tuple[NDArray[np.float64], list[str]]:
+    """Turn (y, x, 3) colour or (y, x, 4) colour with alpha into grey, with notes of what was done.
+
+    Examples
+    --------
+    >>> grey_from_colour(np.full((1, 2, 3), 9, np.uint8))
+    (array([[9., 9.]]), [])
+    """
+    notes = []
+    colour = values[..., :3].astype(np.float64)
+    if values.shape[-1] == 4:
+        top = 65535 if values.dtype == np.uint16 else 255
+        alpha = values[..., 3:].astype(np.float64) / top
+        if (alpha < 1).any():
+            colour *= alpha
+            notes.append("transparent pixels laid on black")
+    if np.ptp(colour, axis=-1).any():
+        notes.append("colour turned to grey by ITU-R BT.601 luma")
+    return luma(colour), notes
+
+
 def read_picture(path: Path) -> Image:
     """Read a picture as grey values (float64, in the range of the file: 0-255, 0-65535 ...).
 
@@ -54,16 +75,8 @@ def read_picture(path: Path) -> Image:
     """
     values, notes = open_picture(path)
     if values.ndim == 3:
-        colour = values[..., :3].astype(np.float64)
-        if values.shape[-1] == 4:
-            top = 65535 if values.dtype == np.uint16 else 255
-            alpha = values[..., 3:].astype(np.float64) / top
-            if (alpha < 1).any():
-                colour *= alpha
-                notes.append("transparent pixels laid on black")
-        if np.ptp(colour, axis=-1).any():
-            notes.append("colour turned to grey by ITU-R BT.601 luma")
-        grey = luma(colour)
+        grey, said = grey_from_colour(values)
+        notes += said
     else:
         grey = values.astype(np.float64)
     return Image(
@@ -118,7 +131,8 @@ def _one_page(picture: PIL.Image.Image, path: Path) -> None:
             where=str(path),
             expected="one",
             found=f"{pages} in a {picture.format} file",
-            hint="save each as its own file and give it an instance of its own",
+            hint="save each as its own file and give it an instance of its own; a whole-slide "
+            "image goes to 'radiofib slides'",
         )
 
 
@@ -135,21 +149,28 @@ def _values(picture: PIL.Image.Image, path: Path) -> tuple[NDArray[np.generic], 
         target = mode if mode in ("RGB", "RGBA") else "RGB"
     if reader_name := _deep_colour(picture, path):
         return _through_itk(path, reader_name), notes
+    if picture.format == "PNG" and _png_kind(path) == (16, 4):
+        notes.append("16-bit grey with transparency read at 8 bits")
     if mode in ("P", "PA"):
         notes.append("palette resolved to its colours")
     return np.asarray(picture.convert(target)), notes
 
 
 def _deep_colour(picture: PIL.Image.Image, path: Path) -> str | None:
-    """Return the ITK reader for 16-bit colour or alpha, which Pillow would cut to 8 bits."""
+    """Return the ITK reader for 16-bit colour, which Pillow would cut to 8 bits."""
     if picture.format == "PNG":
-        with path.open("rb") as stream:
-            head = stream.read(26)
-        return "PNGImageIO" if head[24] == 16 and head[25] in (2, 4, 6) else None
+        return "PNGImageIO" if _png_kind(path) in ((16, 2), (16, 6)) else None
     if picture.format == "TIFF":
         bits = getattr(picture, "tag_v2", {}).get(258, (8,))
         return "TIFFImageIO" if max(bits) == 16 and len(bits) > 2 else None
     return None
+
+
+def _png_kind(path: Path) -> tuple[int, int]:
+    """Return bit depth and colour type of a PNG (2 colour, 4 grey with alpha, 6 both)."""
+    with path.open("rb") as stream:
+        head = stream.read(26)
+    return head[24], head[25]
 
 
 def _through_itk(path: Path, reader_name: str) -> NDArray[np.generic]:
@@ -163,7 +184,4 @@ def _through_itk(path: Path, reader_name: str) -> NDArray[np.generic]:
             raise ImageError(
                 "picture is damaged or cut short", where=str(path), hint="export it again"
             ) from error
-    if values.ndim == 3 and values.shape[-1] == 2:
-        grey, alpha = values[..., :1], values[..., 1:]
-        values = np.concatenate([grey, grey, grey, alpha], axis=-1)
     return values

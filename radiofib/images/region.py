@@ -51,7 +51,8 @@ def load_roi(
     Returns
     -------
     Roi
-        With the pixels exactly as read. A mask on another grid has been carried over by the
+        With the pixels exactly as read, but for NaN and infinity outside the region, which
+        become 0. A mask on another grid has been carried over by the
         nearest voxel in physical space; `notes` say so.
 
     Raises
@@ -128,9 +129,9 @@ def make_roi(
         region, said = _on_image_grid(image, mask, chosen, mask_where or where)
         notes += said
         source = hash_object([image.source_hash, mask.source_hash, mask_label])
-    notes += _refuse_not_finite(image.pixels, region, where)
+    pixels, said = _finite(image.pixels, region, where)
     return Roi(
-        pixels=image.pixels,
+        pixels=pixels,
         mask=region,
         spacing_mm=image.spacing_mm,
         channel=channel,
@@ -138,7 +139,7 @@ def make_roi(
         spacing_known=image.spacing_known,
         origin_mm=image.origin_mm,
         direction=image.direction,
-        notes=tuple(notes),
+        notes=(*notes, *said),
     )
 
 
@@ -235,14 +236,15 @@ def _carry(
     return carried, notes
 
 
-def _refuse_not_finite(
+def _finite(
     pixels: NDArray[np.generic], region: NDArray[np.bool_], where: str | None
-) -> list[str]:
+) -> tuple[NDArray[np.generic], list[str]]:
+    """Refuse bad values inside the region; outside set them to 0, lest filters spread them."""
     if pixels.dtype.kind != "f":
-        return []
+        return pixels, []
     wrong = ~np.isfinite(pixels)
     if not wrong.any():
-        return []
+        return pixels, []
     inside = wrong & region
     count = int(np.count_nonzero(inside))
     if count:
@@ -256,5 +258,5 @@ def _refuse_not_finite(
             f"{axes} = {first}",
             hint="leave these voxels out of the mask, or fill them before extraction",
         )
-    total = int(np.count_nonzero(wrong))
-    return [f"{total} voxels outside the region are NaN or infinite"]
+    note = f"{np.count_nonzero(wrong)} voxels outside the region were NaN or infinite: set to 0"
+    return np.where(wrong, pixels.dtype.type(0), pixels), [note]

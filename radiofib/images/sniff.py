@@ -30,7 +30,7 @@ _MAGIC = {
     b"GIF89a": "GIF",
     b"NRRD0": "NRRD",
 }
-_NIFTI_SIZES = {348: "NIfTI", 540: "NIfTI"}
+_NIFTI_SIZES = (348, 540)
 _DETACHED = re.compile(r"^\s*(?:ElementDataFile\s*=|data ?file:)[ \t]*(.*?)\s*$", re.I | re.M)
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from radiofib.errors import ImageError
 from radiofib.images.image import Image
+from radiofib.images.nifti import is_gzip, read_nifti_header, scan_voxels
 from radiofib.images.sniff import hash_source, read_head
 
 __all__ = ["quiet_itk", "read_volume"]
 
+_NO_SPACING = "the header does not state the voxel size: 1 mm assumed"
 _IO = {"NIfTI": "NiftiImageIO", "NRRD": "NrrdImageIO", "MetaImage": "MetaImageIO"}
 _SUFFIXES = {
     "NIfTI": (".nii", ".nii.gz", ".hdr", ".img", ".img.gz"),
@@ -59,7 +60,7 @@ def read_volume(path: Path, file_format: str) -> Image:
         geometry that is not a rectangular grid.
     """
     source_hash = hash_source(path)
-    stated, notes = _header_facts(path, file_format)
+    stated, notes, hidden = _header_facts(path, file_format)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_IO[file_format])
     reader.SetFileName(str(path))
@@ -73,8 +74,12 @@ def read_volume(path: Path, file_format: str) -> Image:
             image = reader.Execute()
         except RuntimeError as error:
             raise _explain(error, path, file_format) from error
+    pixels = sitk.GetArrayFromImage(image)
+    for start, values in hidden:
+        wrong = ~np.isfinite(values)
+        pixels.reshape(-1)[start : start + values.size][wrong] = values[wrong]
     return Image(
-        sitk.GetArrayFromImage(image),
+        pixels,
         tuple(float(s) for s in reversed(image.GetSpacing())),
         tuple(float(o) for o in image.GetOrigin()),
         tuple(float(d) for d in image.GetDirection()),
@@ -126,13 +131,14 @@ def _explain(error: RuntimeError, path: Path, file_format: str) -> ImageError:
             expected=f"a name ending in {', '.join(_SUFFIXES[file_format])}",
             hint="rename the file",
         )
-    if file_format == "NIfTI" and not lower.endswith(".gz") and _is_gzip(path):
+    if file_format == "NIfTI" and not lower.endswith(".gz") and is_gzip(path):
         return ImageError(
             "the file is gzipped, but its name does not end in .gz",
             where=str(path),
             hint=f"rename it to {path.name}.gz",
         )
     last = text.strip().splitlines()[-1].replace(str(path), path.name)
+    last = re.sub(r"\(0x[0-9a-f]+\)", "", last)  # an address differs from run to run
     return ImageError(
         f"{file_format} file is damaged or cut short",
         where=str(path),
@@ -141,16 +147,20 @@ def _explain(error: RuntimeError, path: Path, file_format: str) -> ImageError:
     )
 
 
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(2) == b"\x1f\x8b"
-
-
-def _header_facts(path: Path, file_format: str) -> tuple[bool, list[str]]:
-    """Tell whether the voxel size is stated, and note what else the header leaves open."""
+def _header_facts(
+    path: Path, file_format: str
+) -> tuple[bool, list[str], list[tuple[int, NDArray[np.floating]]]]:
+    """Tell whether the voxel size is stated, what else is open, and what ITK would hide."""
     head = read_head(path, 65536)
     if file_format == "NIfTI":
-        return _nifti_facts(path, head)
+        header = read_nifti_header(path, head)
+        hidden = scan_voxels(path, header)
+        notes = []
+        if not header.oriented:
+            notes.append("the header does not state the orientation: axes taken as they come")
+        if not header.spacing_stated:
+            notes.append(_NO_SPACING)
+        return header.spacing_stated, notes, hidden
     text = head.decode("latin-1")
     if file_format == "NRRD":
         fields = text.replace("\r", "").split("\n\n", 1)[0]
@@ -158,65 +168,4 @@ def _header_facts(path: Path, file_format: str) -> tuple[bool, list[str]]:
     else:
         fields = text.split("ElementDataFile", 1)[0]
         stated = re.search(r"^\s*(ElementSpacing|ElementSize)\s*=", fields, re.M)
-    notes = [] if stated else ["the header does not state the voxel size: 1 mm assumed"]
-    return bool(stated), notes
-
-
-def _nifti_facts(path: Path, head: bytes) -> tuple[bool, list[str]]:
-    order = "<" if int.from_bytes(head[:4], "little") in (348, 540) else ">"
-    version2 = struct.unpack_from(f"{order}i", head, 0)[0] == 540
-    if len(head) < (540 if version2 else 348):
-        raise ImageError("NIfTI header is cut short", where=str(path), found=f"{len(head)} bytes")
-    if version2:
-        dim = struct.unpack_from(f"{order}8q", head, 16)
-        bits = struct.unpack_from(f"{order}h", head, 14)[0]
-        pixdim = struct.unpack_from(f"{order}8d", head, 104)
-        offset = struct.unpack_from(f"{order}q", head, 168)[0]
-        codes = struct.unpack_from(f"{order}2i", head, 344)
-        single = head[4:7] == b"n+2"
-    else:
-        dim = struct.unpack_from(f"{order}8h", head, 40)
-        bits = struct.unpack_from(f"{order}h", head, 72)[0]
-        pixdim = struct.unpack_from(f"{order}8f", head, 76)
-        offset = int(struct.unpack_from(f"{order}f", head, 108)[0])
-        codes = struct.unpack_from(f"{order}2h", head, 252)
-        single = head[344:347] == b"n+1"
-    axes = dim[1 : dim[0] + 1] if 1 <= dim[0] <= 7 else ()
-    if not axes or min(axes) < 1:
-        raise ImageError("NIfTI header is damaged", where=str(path), found=f"dim {list(dim)}")
-    if single:
-        # ITK fills what is missing from a truncated file with zeros, without a word.
-        _check_length(path, offset + math.prod(axes) * bits // 8)
-    notes = []
-    if not any(codes):
-        notes.append("the header does not state the orientation: axes taken as they come")
-    stated = all(p > 0 for p in pixdim[1 : 1 + min(len(axes), 3)])
-    if not stated:
-        notes.append("the header does not state the voxel size: 1 mm assumed")
-    return stated, notes
-
-
-def _check_length(path: Path, expected: int) -> None:
-    found = path.stat().st_size
-    if _is_gzip(path):
-        found = 0
-        try:
-            with gzip.open(path) as stream:
-                while block := stream.read(1 << 22):
-                    found += len(block)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ImageError(
-                "gzip file is damaged or cut short",
-                where=str(path),
-                expected=f"{expected} bytes unpacked",
-                found=f"it breaks off after {found}" if found else type(error).__name__,
-                hint="copy it again",
-            ) from error
-    if found < expected:
-        raise ImageError(
-            "NIfTI file is cut short",
-            where=str(path),
-            expected=f"{expected} bytes",
-            found=f"{found}",
-            hint="copy or convert it again",
-        )
+    return bool(stated), [] if stated else [_NO_SPACING], []

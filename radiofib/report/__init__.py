@@ -1,1 +1,5 @@
-"""The self-contained HTML report of a run."""
+"""One self-contained HTML page from a run folder: what was found, and what speaks against it."""
+
+from radiofib.report.page import write_report
+
+__all__ = ["write_report"]

@@ -132,6 +132,9 @@ class XGBoostStager(BaseStager):
         Share of rows and of columns used by each tree.
     reg_lambda : float
         L2 penalty on leaf values.
+    max_bin : int
+        Cut points tried for a feature. 64 is fine enough for some hundred rows, and three
+        times as fast as XGBoost's own default of 256.
     class_weight : None, "balanced" or dict
     scanner_column : str, optional
         Text column of X that names the scanner, turned into flags.
@@ -166,6 +169,7 @@ class XGBoostStager(BaseStager):
         subsample: float = 0.8,
         colsample_bytree: float = 0.5,
         reg_lambda: float = 1.0,
+        max_bin: int = 64,
         class_weight: Any = None,
         scanner_column: str | None = None,
         random_state: Any = 0,
@@ -177,6 +181,7 @@ class XGBoostStager(BaseStager):
         self.subsample = subsample
         self.colsample_bytree = colsample_bytree
         self.reg_lambda = reg_lambda
+        self.max_bin = max_bin
         self.class_weight = class_weight
         self.scanner_column = scanner_column
         self.random_state = random_state
@@ -198,6 +203,7 @@ class XGBoostStager(BaseStager):
             "subsample": self.subsample,
             "colsample_bytree": self.colsample_bytree,
             "lambda": self.reg_lambda,
+            "max_bin": self.max_bin,
         }
         if several:
             settings["num_class"] = int(self.classes_.size)

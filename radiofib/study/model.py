@@ -10,7 +10,7 @@ import pandas as pd
 from radiofib.datacard import StageScheme
 from radiofib.errors import Failure, RadiofibError, TableError
 from radiofib.evaluation import control_tables, cross_validate, evaluate
-from radiofib.staging import make_stager, save_stager
+from radiofib.staging import make_stager, save_stager, stager_frame
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.tables import write_evaluation
@@ -52,9 +52,14 @@ def train_step(
             random_state=study.seed,
             **study.stager.params,
         )
-        X = rows.X if scanner is None else rows.X.assign(**{SCANNER: rows.obs[SCANNER]})
-        stager.fit(X, rows.obs["stage"].astype(str).to_numpy())
-        metadata = {"levels": list(scheme.levels), "scheme": scheme.name, **key}
+        stager.fit(stager_frame(rows, scanner), rows.obs["stage"].astype(str).to_numpy())
+        metadata = {
+            "levels": list(scheme.levels),
+            "labels": dict(scheme.labels),
+            "scheme": scheme.name,
+            "label": "stage",
+            **key,
+        }
         save_stager(stager, folder.path("model.skops"), metadata=metadata)
 
     tell("train", 0, 1)
@@ -95,7 +100,8 @@ def evaluate_step(
         folder.write_frame("predictions.csv", predictions)
         result = evaluate(
             predictions,
-            levels=list(scheme.levels),
+            levels=scheme.levels,
+            ordered=scheme.ordered,
             n_boot=study.evaluation.n_boot,
             random_state=study.seed,
         )
@@ -136,7 +142,6 @@ def _predict_unseen(
             setting=setting,
             folds=study.evaluation.folds,
             random_state=study.seed,
-            scanner_column=flag,
             model_name=name,
         )
         frames.append(predictions)

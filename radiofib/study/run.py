@@ -16,11 +16,11 @@ from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import Failure, RadiofibError
 from radiofib.export import export_table
-from radiofib.extract import extract
+from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
-from radiofib.slides import run_slides
+from radiofib.staging import make_stager
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import evaluate_step, train_step
@@ -98,6 +98,8 @@ def run_study(
     """
     tell = progress or (lambda step, done, total: None)
     folder = RunFolder(out)
+    # A misspelt stager is refused before hours of extraction, not after.
+    make_stager(study.stager.name, random_state=study.seed, **study.stager.params)
     cohort = load_cohort(study, Path(root))
     config = extraction_config(study, cohort, Path(root))
     table, failures = _features(cohort, config, study, folder, workers, tell)
@@ -161,18 +163,12 @@ def _features(
     slides = only(cohort, lambda a: a.channel == SLIDE_CHANNEL)
     tables, failures = [], []
     if images.acquisitions:
-        table, failed = extract(
+        table, failed = extract_features(
             images,
             config,
             pieces_dir=folder.root / "features" / "pieces",
             workers=workers,
             progress=lambda done, total, _: tell("features", done, total),
-        )
-        tables.append(table)
-        failures += failed
-    if slides.acquisitions:
-        table, failed = slide_features(
-            slides, folder.root / "slides", mpp=study.slides.mpp, workers=workers, tell=tell
         )
         tables.append(table)
         failures += failed
@@ -280,4 +276,5 @@ def _facts(
             "setting": study.evaluation.settings[0],
             "target": study.main,
         },
+        "notes": list(cohort.notes),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,16 @@ import pandas as pd
 
 from radiofib._checks import check_known
 from radiofib.cohort import Cohort
-from radiofib.datacard import list_cards
+from radiofib.datacard import StageScheme, derive_scheme, list_cards, make_scheme
 from radiofib.engines import ExtractionConfig, default_config
 from radiofib.errors import ConfigError, Failure, TableError
-from radiofib.evaluation import Evaluation
-from radiofib.extract import extract
-from radiofib.staging import load_stager, make_stager, save_stager
+from radiofib.evaluation import Evaluation, predict_table
+from radiofib.extract import extract_features
+from radiofib.staging import load_stager, make_stager, save_stager, stager_frame
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
 
-__all__ = ["config_for", "extract_cohort", "predict_table", "train_table", "write_evaluation"]
+__all__ = ["config_for", "extract_cohort", "predict_features", "train_table", "write_evaluation"]
 
 
 def extract_cohort(
@@ -77,7 +78,7 @@ def extract_cohort(
         settings = settings.model_copy(update={"engine": engine})
     tell = progress or (lambda step, done, total: None)
     out.parent.mkdir(parents=True, exist_ok=True)
-    table, failures = extract(
+    table, failures = extract_features(
         cases,
         settings,
         pieces_dir=out.with_suffix(".pieces"),
@@ -130,8 +131,16 @@ def train_table(
     scanner: str | None = None,
     stager: str = "random_forest",
     seed: int = 0,
-) -> list[str]:
-    """Train a stager on the labelled rows of a table and store it; returns the levels.
+) -> StageScheme:
+    """Train a stager on the labelled rows of a table and store it.
+
+    Labels that are not categories of a known scheme become levels as
+    :func:`radiofib.datacard.derive_scheme` makes them; the model file keeps both.
+
+    Returns
+    -------
+    StageScheme
+        The levels the stager tells apart.
 
     Raises
     ------
@@ -144,39 +153,41 @@ def train_table(
     if rows.n_rows == 0:
         raise TableError(f"no row has a value in {label!r}", hint="name another --label")
     y = rows.obs[label]
-    levels = [str(v) for v in (y.cat.categories if hasattr(y, "cat") else sorted(y.unique()))]
-    X = rows.X if scanner is None else rows.X.assign(**{scanner: rows.obs[scanner]})
+    order = list(y.cat.categories) if isinstance(y.dtype, pd.CategoricalDtype) else None
+    scheme = derive_scheme(y, name=label, order=order)
     model = make_stager(stager, scanner_column=scanner, random_state=seed)
-    model.fit(X, y.astype(str).to_numpy())
-    save_stager(model, out, metadata={"levels": levels, "label": label, "stager": stager})
-    return levels
+    model.fit(stager_frame(rows, scanner), np.array([scheme.parse(v) for v in y]))
+    metadata = {
+        "levels": list(scheme.levels),
+        "labels": dict(scheme.labels),
+        "ordered": scheme.ordered,
+        "label": label,
+        "stager": stager,
+        "seed": seed,
+    }
+    save_stager(model, out, metadata=metadata)
+    return scheme
 
 
-def predict_table(model_path: Path, features: Path) -> pd.DataFrame:
-    """Apply a stored stager to a feature table.
+def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
+    """Apply a stored stager to a stored feature table.
 
     Returns
     -------
     DataFrame
-        ``case, patient, y_true`` (where the table has the label) and ``p_<level>``.
+        As :func:`radiofib.evaluation.predict_table` returns it. ``y_true`` holds the model's
+        levels where the table has the label column.
     """
     model, metadata = load_stager(model_path)
-    label = str(metadata.get("label", "stage"))
+    levels, label = metadata["levels"], str(metadata.get("label", "stage"))
     table = FeatureTable.read(features, label=label)
-    X = table.X
-    if model.scanner_column is not None:
-        check_known(
-            model.scanner_column, map(str, table.obs.columns), what="column", error=TableError
-        )
-        X = X.assign(**{model.scanner_column: table.obs[model.scanner_column]})
-    probabilities = pd.DataFrame(model.predict_proba(X), columns=list(map(str, model.classes_)))
-    keep = [c for c in ("case", "patient", "instance", "scanner") if c in table.obs]
-    result = table.obs[keep].reset_index(drop=True)
     if label in table.obs:
-        result.insert(len(keep), "y_true", table.obs[label].to_numpy())
-    for level in metadata["levels"]:
-        result[f"p_{level}"] = probabilities.get(level, pd.Series(np.zeros(len(X))))
-    return result
+        scheme = make_scheme(label, levels, metadata.get("labels"))
+        truth = [None if pd.isna(v) else scheme.parse(v) for v in table.obs[label]]
+        table = replace(table, obs=table.obs.assign(**{label: truth}))
+    return predict_table(
+        model, table, levels=levels, model_name=str(metadata.get("stager", "model")), label=label
+    )
 
 
 def write_evaluation(result: Evaluation, folder: RunFolder, prefix: str = "") -> None:

@@ -1,0 +1,193 @@
+"""One place that answers "which model, which target, which number" for all sections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from radiofib.report.folder import RunFolder
+from radiofib.report.format import model_label, target_label
+
+__all__ = ["AUC_NAMES", "SETTINGS", "UNITS", "Context", "Metric", "is_control"]
+
+SETTINGS = ("cv", "loso")
+UNITS = ("patient", "row")
+#: Names under which an area under the ROC curve is recorded, the preferred one first.
+AUC_NAMES = ("auc", "roc_auc", "auc_macro", "macro_auc")
+#: Below this number of patients in a class, an estimate is called sparse.
+SPARSE = 10
+_NUMBERS = ("estimate", "ci_low", "ci_high", "n", "n_pos", "n_patients")
+
+
+def is_control(model: str) -> bool:
+    """Tell whether a model is a negative control.
+
+    Examples
+    --------
+    >>> is_control("control_geometry"), is_control("random_forest")
+    (True, False)
+    """
+    return model.startswith("control")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One line of the metrics table."""
+
+    value: float
+    low: float
+    high: float
+    n: float
+    n_pos: float
+    n_patients: float
+    method: str
+    note: str
+
+    @property
+    def has_interval(self) -> bool:
+        """Tell whether both ends are known."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def sparse(self) -> bool:
+        """Tell whether a class holds fewer than ten."""
+        if not (math.isfinite(self.n) and math.isfinite(self.n_pos)):
+            return False
+        return min(self.n_pos, self.n - self.n_pos) < SPARSE
+
+
+class Context:
+    """The run folder with the questions that sections ask of it.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        What was read.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.levels: list[str] = folder.levels
+        self.labels: Mapping[str, str] = folder.labels
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame | None:
+        """Metrics over all scanners (those of single scanners, if recorded, are apart)."""
+        frame = self.folder.table("metrics")
+        if frame is None:
+            return None
+        if "scanner" in frame:
+            frame = frame[frame["scanner"].isin(["", "all"])]
+        return frame.reset_index(drop=True)
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str, str, str], Metric]:
+        frame = self.metrics
+        if frame is None:
+            return {}
+        found: dict[tuple[str, str, str, str, str], Metric] = {}
+        for row in frame.to_dict(orient="records"):
+            key = (row["model"], row["setting"], row["unit"], row["target"], row["metric"])
+            value, low, high, n, n_pos, n_patients = (float(row.get(c, math.nan)) for c in _NUMBERS)
+            texts = (str(row.get("method", "")), str(row.get("note", "")))
+            found.setdefault(key, Metric(value, low, high, n, n_pos, n_patients, *texts))
+        return found
+
+    def metric(self, model: str, setting: str, unit: str, target: str, name: str) -> Metric | None:
+        """Return one number, or None when it was not computed."""
+        return self._index.get((model, setting, unit, target, name))
+
+    def auc(self, model: str, setting: str, unit: str, target: str) -> Metric | None:
+        """Return the AUC under whichever name it is recorded."""
+        for name in AUC_NAMES:
+            found = self.metric(model, setting, unit, target, name)
+            if found is not None:
+                return found
+        return None
+
+    def _seen(self, column: str) -> list[str]:
+        frame = self.metrics
+        return [] if frame is None else [str(v) for v in dict.fromkeys(frame[column])]
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Stagers, the main one first, then negative controls."""
+        seen = self._seen("model")
+        stagers = [m for m in seen if not is_control(m)]
+        stagers.sort(key=lambda m: m != self.main_model)
+        return stagers + [m for m in seen if is_control(m)]
+
+    @cached_property
+    def settings(self) -> list[str]:
+        """Validation settings that were run: known scanners first."""
+        seen = self._seen("setting")
+        return [s for s in SETTINGS if s in seen] + [s for s in seen if s not in SETTINGS]
+
+    @cached_property
+    def units(self) -> list[str]:
+        """Units of analysis that were evaluated: patients first."""
+        seen = self._seen("unit")
+        return [u for u in UNITS if u in seen] + [u for u in seen if u not in UNITS]
+
+    @cached_property
+    def targets(self) -> list[str]:
+        """Targets with an AUC, the main one first."""
+        with_auc = [
+            t
+            for t in self._seen("target")
+            if any(k[3] == t and k[4] in AUC_NAMES for k in self._index)
+        ]
+        with_auc.sort(key=lambda t: t != self.main_target)
+        return with_auc
+
+    @cached_property
+    def main_model(self) -> str:
+        """The model named beforehand, else the first stager."""
+        given = self.folder.mapping("main").get("model") or self.folder.text("stager")
+        seen = self._seen("model")
+        if isinstance(given, str) and given in seen:
+            return given
+        stagers = [m for m in seen if not is_control(m)]
+        return (stagers or seen or [str(given or "")])[0]
+
+    @cached_property
+    def main_target(self) -> str:
+        """The target named beforehand, else the first with an AUC."""
+        given = self.folder.mapping("main").get("target")
+        with_auc = [k[3] for k in self._index if k[4] in AUC_NAMES]
+        if isinstance(given, str) and (given in with_auc or not with_auc):
+            return given
+        return with_auc[0] if with_auc else ""
+
+    @cached_property
+    def main_unit(self) -> str:
+        """The unit that counts: patients where they were evaluated."""
+        return self.units[0] if self.units else "patient"
+
+    def target_name(self, target: str) -> str:
+        """Return a target's display name."""
+        return target_label(target, self.levels, self.labels)
+
+    def stage_name(self, value: str) -> str:
+        """Return a stage's display label; other spellings of it are recognised."""
+        if value in self.labels:
+            return self.labels[value]
+        return self.labels.get(value.lower(), value)
+
+    def model_name(self, model: str) -> str:
+        """Return a model's display name."""
+        return model_label(model)
+
+    @cached_property
+    def units_agree(self) -> bool:
+        """Tell whether every patient has one row, so that both units are the same."""
+        pairs = [
+            (m.n, m.n_patients)
+            for k, m in self._index.items()
+            if k[2] == "row" and math.isfinite(m.n) and math.isfinite(m.n_patients)
+        ]
+        return bool(pairs) and all(n == patients for n, patients in pairs)

@@ -1,0 +1,168 @@
+"""What was measured, shown: example images with their regions, and slides."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from radiofib.errors import RadiofibError
+from radiofib.report.blocks import (
+    Block,
+    Column,
+    Gallery,
+    Group,
+    Note,
+    Section,
+    Table,
+    number,
+    text,
+)
+from radiofib.report.context import Context
+from radiofib.report.format import count, pluralise, shorten
+from radiofib.report.pictures import BUDGET, pictures
+from radiofib.table import read_frame
+
+__all__ = ["examples_section", "slides_section"]
+
+MOST_EXAMPLES = 12
+MOST_OUTLINES = 6
+MOST_SLIDES = 30
+#: Endings of slide columns worth showing first, in this order.
+_SLIDE_COLUMNS = (
+    "tissue_area_mm2",
+    "area_mm2",
+    "core_length_mm",
+    "length_mm",
+    "n_fragments",
+    "fragments",
+    "portal_tract_count",
+    "mpp",
+)
+
+
+def examples_section(context: Context) -> Section:
+    """Build the section of example images."""
+    files = sorted((context.folder.root / "examples").glob("*.png"))
+    if not files:
+        return Section(
+            "examples",
+            "Example images",
+            (Note("examples/ holds no PNG: no image is shown."),),
+        )
+    wanted = [(p, _caption(p.stem), _alt(p.stem)) for p in _spread(files, MOST_EXAMPLES * 2)]
+    made, broken = pictures(wanted, most=MOST_EXAMPLES, budget=BUDGET * 2 // 3)
+    blocks: list[Block] = []
+    if made:
+        caption = "Examples with the region of interest drawn on the image, as it was measured."
+        if len(files) > len(made):
+            caption += f" {pluralise(len(files) - len(made), 'more picture')} in examples/."
+        blocks.append(Gallery(caption, made))
+    blocks += [Note(f"Not shown: {b}") for b in broken[:5]]
+    return Section("examples", "Example images", tuple(blocks))
+
+
+def _spread(files: list[Path], most: int) -> list[Path]:
+    """Take pictures of different cases before a second one of the same case."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for path in files:
+        case = path.stem.split("__")[0]
+        seen[case] = seen.get(case, 0) + 1
+        ranked.append((seen[case], path.name, path))
+    chosen = sorted(sorted(ranked)[:most], key=lambda r: r[:2])
+    return [path for _, _, path in chosen]
+
+
+def _caption(stem: str) -> str:
+    return " · ".join(part for part in stem.split("__") if part)
+
+
+def _alt(stem: str) -> str:
+    case, *rest = stem.split("__")
+    channel = f", {' '.join(rest)}" if rest else ""
+    return f"Image of case {case}{channel} with the outline of the region of interest"
+
+
+def slides_section(context: Context) -> Section | None:
+    """Build the section on slides; None when the run has no ``slides/`` folder."""
+    folder = context.folder.root / "slides"
+    if not folder.is_dir():
+        return None
+    blocks: list[Block] = []
+    tables = [*sorted(folder.glob("*.parquet")), *sorted(folder.glob("*.csv"))]
+    tables = [t for t in tables if t.stem not in ("failures", "codebook", "missing")]
+    if tables:
+        blocks.append(_slide_table(tables[0]))
+    else:
+        blocks.append(Note("slides/ holds no table: nothing was measured on slides."))
+    files = sorted(folder.rglob("*.png"))
+    wanted = [
+        (p, _caption(p.stem), f"Slide {p.stem.split('__')[0]} with the outline of its tissue")
+        for p in files
+    ]
+    made, broken = pictures(wanted, most=MOST_OUTLINES, budget=BUDGET // 3)
+    if made:
+        more = f" {len(files) - len(made)} more in slides/." if len(files) > len(made) else ""
+        blocks.append(Gallery(f"Slides with the outline of the tissue found.{more}", made))
+    blocks += [Note(f"Not shown: {b}") for b in broken[:5]]
+    return Section("slides", "Slides", tuple(blocks))
+
+
+def _slide_table(path: Path) -> Table | Note:
+    try:
+        frame = read_frame(path)
+    except RadiofibError as error:
+        return Note(f"slides/{path.name} cannot be used: {error.problem}.")
+    name = "case" if "case" in frame else str(frame.columns[0])
+    numeric = [
+        str(c) for c in frame.columns if c != name and pd.api.types.is_numeric_dtype(frame[c])
+    ]
+    numeric.sort(key=lambda c: _rank(c))
+    shown = numeric[:7]
+    rows = tuple(
+        (
+            text(shorten(row[name], 60)),
+            *(number(_significant(float(row[c])), float(row[c])) for c in shown),
+        )
+        for row in frame.head(MOST_SLIDES).to_dict(orient="records")
+    )
+    notes = []
+    if len(frame) > MOST_SLIDES:
+        notes.append(f"{count(len(frame) - MOST_SLIDES)} more slides in slides/{path.name}.")
+    if len(numeric) > len(shown):
+        notes.append(f"{len(numeric) - len(shown)} more measures in slides/{path.name}.")
+    columns = (Column("Slide"), *(Column(_plain(c), numeric=True) for c in shown))
+    return Table(
+        f"Measures of {pluralise(len(frame), 'slide')}.", columns, (Group("", rows),), tuple(notes)
+    )
+
+
+def _rank(column: str) -> int:
+    for i, ending in enumerate(_SLIDE_COLUMNS):
+        if column.endswith(ending):
+            return i
+    return len(_SLIDE_COLUMNS)
+
+
+def _plain(column: str) -> str:
+    """Turn ``wsi_original_morphometry_area_mm2`` into ``area (mm²)``."""
+    words = column.split("_")
+    if words and words[0] in ("wsi", "slide"):
+        words = words[1:]
+    drop = {"original", "morphometry", "tissue"} if len(words) > 3 else set()
+    words = [w for w in words if w not in drop] or words
+    units = {"mm2": "mm²", "mm": "mm", "um": "µm", "um2": "µm²", "percent": "%"}
+    if len(words) > 1 and words[-1] in units:
+        return f"{shorten(' '.join(words[:-1]), 40)} ({units[words[-1]]})"
+    return shorten(" ".join(words), 40)
+
+
+def _significant(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    if value == int(value) and abs(value) < 1e9:
+        return count(value)
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(digits, 6)}f}"

@@ -1,0 +1,199 @@
+"""Compose the sections, number tables and figures, draw the page, write it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from radiofib.errors import ExportError, UsageError
+from radiofib.report.appendix import (
+    configuration_section,
+    features_section,
+    files_section,
+    glossary_section,
+)
+from radiofib.report.blocks import Block, Section
+from radiofib.report.cases import cohort_section, flow_section
+from radiofib.report.context import Context
+from radiofib.report.curves import curves_section
+from radiofib.report.folder import read_run
+from radiofib.report.format import clean, shorten
+from radiofib.report.gallery import examples_section, slides_section
+from radiofib.report.performance import performance_section
+from radiofib.report.quality import quality_section
+from radiofib.report.summary import summary_section
+
+__all__ = ["render", "sections", "write_report"]
+
+NOT_CLINICAL = "Not for clinical use."
+
+
+def sections(context: Context) -> list[Section]:
+    """Return the sections of the page in reading order."""
+    built = [
+        summary_section(context),
+        flow_section(context),
+        cohort_section(context),
+        quality_section(context),
+        performance_section(context),
+        curves_section(context),
+        examples_section(context),
+        slides_section(context),
+        features_section(context),
+        configuration_section(context),
+        files_section(context),
+        glossary_section(context),
+    ]
+    return [section for section in built if section is not None]
+
+
+def _numbers(built: list[Section]) -> dict[int, str]:
+    """Give every captioned block its number: "Table 3", "Figure 1"."""
+    names = {"table": "Table", "figure": "Figure", "gallery": "Figure"}
+    counters: dict[str, int] = {}
+    found: dict[int, str] = {}
+    for section in built:
+        for block in section.blocks:
+            name = names.get(block.kind)
+            if name:
+                counters[name] = counters.get(name, 0) + 1
+                found[id(block)] = f"{name} {counters[name]}"
+    return found
+
+
+def _asset(name: str) -> str:
+    return (resources.files("radiofib.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _policy_hash(source: str) -> str:
+    digest = hashlib.sha256(source.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _finalize(value: object) -> object:
+    return value if isinstance(value, Markup) or not isinstance(value, str) else clean(value)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("radiofib.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def render(context: Context) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    context : Context
+        The run that was read.
+
+    Notes
+    -----
+    The page allows itself nothing: its content security policy names the hash of the one style
+    sheet and the one script in it and forbids every address, so that text from outside can
+    neither run nor fetch anything even if an escape were forgotten.
+    """
+    built = sections(context)
+    numbers = _numbers(built)
+    style, script = _asset("report.css"), _asset("report.js")
+
+    def numbered(block: Block) -> str:
+        return numbers[id(block)]
+
+    page: str = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=shorten(context.folder.text("title") or "Staging of liver fibrosis", 200),
+            subtitle=shorten(_subtitle(context), 300),
+            not_clinical=NOT_CLINICAL,
+            sections=built,
+            numbered=numbered,
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=Markup(_policy_hash(style)),
+            script_hash=Markup(_policy_hash(script)),
+        )
+    )
+    return page
+
+
+def _subtitle(context: Context) -> str:
+    folder = context.folder
+    versions = folder.mapping("versions")
+    parts = [folder.text("study")]
+    if versions.get("radiofib"):
+        parts.append(f"radiofib {versions['radiofib']}")
+    if folder.text("config_hash"):
+        parts.append(f"configuration {folder.text('config_hash')[:12]}")
+    return " · ".join(p for p in parts if p)
+
+
+def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
+    """Write the report of a run as one self-contained HTML page.
+
+    Parameters
+    ----------
+    run_dir : path
+        Folder that ``radiofib run`` wrote. Only its files are read; what is absent is left out
+        of the page with a sentence that says so.
+    out : path, optional
+        The page to write; ``report.html`` in the run folder by default.
+
+    Returns
+    -------
+    Path
+        The page. Equal folders give equal bytes.
+
+    Raises
+    ------
+    UsageError
+        When the folder does not exist, holds no file of a run, or `out` is a folder.
+    ExportError
+        When the page cannot be written; nothing half-written is left.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "run.json").write_text(json.dumps({"title": "Example <1>"}))
+    >>> "Example &lt;1&gt;" in write_report(folder).read_text()
+    True
+    """
+    context = Context(read_run(run_dir))
+    target = Path(out) if out is not None else Path(run_dir) / "report.html"
+    if target.is_dir():
+        raise UsageError(
+            "the report is a file",
+            where=str(target),
+            found="a folder",
+            hint="name the page, for example report.html",
+        )
+    page = render(context)
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ExportError(
+            "the report cannot be written",
+            where=str(target),
+            found=error.strerror or str(error),
+            hint="choose a folder you may write to",
+        ) from error
+    return target

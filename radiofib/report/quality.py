@@ -1,0 +1,220 @@
+"""What went wrong: failures, missing values and duplicates, grouped and counted, never dumped."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from radiofib.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Group,
+    Heading,
+    Note,
+    Paragraph,
+    Section,
+    Table,
+    number,
+    text,
+)
+from radiofib.report.context import Context
+from radiofib.report.format import count, percent, pluralise, shorten
+
+__all__ = ["general_reason", "quality_section"]
+
+MOST_GROUPS = 15
+#: Up to this many failures are listed one by one.
+MOST_LISTED = 20
+
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+_PATH = re.compile(
+    r"(?:[A-Za-z]:)?(?:[\\/][^\s:;,)]+){2,}|[^\s:;,()']+\.(?:nii(?:\.gz)?|nrrd|mha|"
+    r"dcm|png|jpe?g|bmp|tiff?|svs|ndpi|csv|xlsx|sav)\b"
+)
+_NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_HINT = re.compile(r"\s*Next: .*$", re.DOTALL)
+
+
+def general_reason(reason: str, names: frozenset[str] = frozenset()) -> str:
+    """Strip from a message what differs from case to case, so that equal troubles count together.
+
+    Parameters
+    ----------
+    reason : str
+        Message of an error.
+    names : frozenset of str
+        Case names, replaced where they stand as a word.
+
+    Examples
+    --------
+    >>> general_reason("c07_t1.nii.gz: mask is empty (expected label 5; found 1, 2). Next: check.")
+    '…: mask is empty (expected label …; found …, …).'
+    """
+    short = _HINT.sub("", reason)
+    short = _PATH.sub("…", _QUOTED.sub("…", short))
+    if names:
+        short = " ".join("…" if w.strip(":;,.()") in names else w for w in short.split())
+    return _NUMBER.sub("…", short).strip()
+
+
+def quality_section(context: Context) -> Section:
+    """Build the section on data quality."""
+    blocks: list[Block] = [Heading("Failures"), *_failures(context)]
+    blocks += [Heading("Missing feature values"), *_missing(context)]
+    for name, title in (("duplicates", "Duplicates"), ("flags", "Flags")):
+        blocks += _recorded(context, name, title)
+    return Section("quality", "Data quality", tuple(blocks))
+
+
+def _failures(context: Context) -> list[Block]:
+    frame = context.folder.table("failures")
+    if frame is None:
+        return [Note(f"{context.folder.why_not('failures')} Failures are not listed.")]
+    if not len(frame):
+        return [Paragraph("Nothing failed.")]
+    names = frozenset(frame["case"])
+    frame = frame.assign(
+        general=[general_reason(r, names) for r in frame["reason"]],
+        error=frame.get("error", ""),
+    )
+    groups = [(keys, part) for keys, part in frame.groupby(["step", "error", "general"], sort=True)]
+    groups.sort(key=lambda item: -len(item[1]))
+    rows = tuple(
+        (
+            text(shorten(keys[2] or "no reason given", 240)),
+            text(shorten(keys[0], 30)),
+            text(shorten(keys[1], 40)),
+            number(count(len(part)), float(len(part))),
+            number(count(part["case"].nunique()), float(part["case"].nunique())),
+            text(shorten(", ".join(list(dict.fromkeys(part["case"]))[:3]), 80)),
+        )
+        for keys, part in groups[:MOST_GROUPS]
+    )
+    columns = (
+        Column("Reason (… stands for what differs)"),
+        Column("Step"),
+        Column("Error"),
+        Column("Failures", numeric=True),
+        Column("Cases", numeric=True),
+        Column("For example"),
+    )
+    notes = [_more(len(groups), MOST_GROUPS, "reason"), "All are in failures.csv."]
+    n_cases = frame["case"].nunique()
+    said = (
+        f"{pluralise(len(frame), 'failure')} in {pluralise(n_cases, 'case')}, of "
+        f"{pluralise(len(groups), 'kind')}. The other cases went on."
+    )
+    blocks: list[Block] = [
+        Paragraph(said),
+        Table("Failures by reason.", columns, (Group("", rows),), tuple(n for n in notes if n)),
+    ]
+    if len(frame) <= MOST_LISTED:
+        blocks.append(_listed(frame))
+    return blocks
+
+
+def _listed(frame: pd.DataFrame) -> Table:
+    wanted = [c for c in ("case", "channel", "instance", "step") if c in frame]
+    wanted = [c for c in wanted if c in ("case", "step") or frame[c].any()]
+    columns = (*(Column(c.capitalize()) for c in wanted), Column("Message"))
+    rows = tuple(
+        (*(text(shorten(row[c], 80)) for c in wanted), text(shorten(row["reason"], 400)))
+        for row in frame.to_dict(orient="records")
+    )
+    return Table("Every failure, with its message.", columns, (Group("", rows),))
+
+
+def _more(n: int, shown: int, noun: str) -> str:
+    return f"{pluralise(n - shown, f'more {noun}')} not shown." if n > shown else ""
+
+
+def _missing(context: Context) -> list[Block]:
+    frame = context.folder.table("missing")
+    facts = context.folder.features
+    if frame is None and facts is not None and {"case", "column", "reason"} <= set(facts.missing):
+        frame = facts.missing.astype(str)
+    if frame is None:
+        return [Note(f"{context.folder.why_not('missing')} Missing values are not listed.")]
+    if not len(frame):
+        return [Paragraph("No feature value is missing.")]
+    book = context.folder.table("codebook")
+    family: dict[str, str] = {}
+    if book is not None and "family" in book:
+        channel = book["channel"] if "channel" in book else [""] * len(book)
+        family = {
+            c: f"{ch} {f}".strip()
+            for c, ch, f in zip(book["column"], channel, book["family"], strict=True)
+        }
+    # Reasons repeat: each different text is worked on once.
+    general = {r: general_reason(r) for r in frame["reason"].unique()}
+    frame = frame.assign(general=frame["reason"].map(general))
+    groups = sorted(frame.groupby("general", sort=True), key=lambda item: -len(item[1]))
+    rows = tuple(_missing_row(str(reason), part, family) for reason, part in groups[:MOST_GROUPS])
+    columns = (
+        Column("Reason (… stands for what differs)"),
+        Column("Values", numeric=True),
+        Column("Columns", numeric=True),
+        Column("Cases", numeric=True),
+        Column("Feature families"),
+    )
+    said = (
+        f"{pluralise(len(frame), 'value')} missing in "
+        f"{pluralise(frame['column'].nunique(), 'column')} of "
+        f"{pluralise(frame['case'].nunique(), 'case')}"
+    )
+    n_features = len(book) if book is not None else (len(facts.columns) if facts else 0)
+    if facts is not None and n_features and facts.n_rows:
+        said += f", {percent(len(frame), facts.n_rows * n_features)} of all values"
+    notes = [_more(len(groups), MOST_GROUPS, "reason")]
+    if context.folder.table("missing") is not None:
+        notes.append("Each value with its reason is in export/missing.csv.")
+    return [
+        Paragraph(f"{said}."),
+        Table(
+            "Missing feature values by reason.",
+            columns,
+            (Group("", rows),),
+            tuple(n for n in notes if n),
+        ),
+    ]
+
+
+def _missing_row(reason: str, part: pd.DataFrame, family: dict[str, str]) -> tuple[Cell, ...]:
+    columns = part["column"].unique()
+    families = sorted({family.get(c, "") for c in columns} - {""})
+    shown = ", ".join(families[:6]) + (f" and {len(families) - 6} more" if families[6:] else "")
+    return (
+        text(shorten(reason or "no reason given", 240)),
+        number(count(len(part)), float(len(part))),
+        number(count(len(columns)), float(len(columns))),
+        number(count(part["case"].nunique()), float(part["case"].nunique())),
+        text(shorten(shown, 200)),
+    )
+
+
+def _recorded(context: Context, name: str, title: str) -> list[Block]:
+    """Show a list that a run may have recorded; nothing is said when it has not."""
+    path = context.folder.root / f"{name}.csv"
+    if not path.is_file():
+        return []
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError):
+        return [Heading(title), Note(f"{name}.csv is not readable as CSV.")]
+    if not len(frame):
+        return [Heading(title), Paragraph(f"{name}.csv lists none.")]
+    names = [str(c) for c in frame.columns[:6]]
+    rows = tuple(
+        tuple(text(shorten(row[c], 120)) for c in names)
+        for row in frame.head(MOST_LISTED).to_dict(orient="records")
+    )
+    note = _more(len(frame), MOST_LISTED, "row")
+    table = Table(
+        f"{title}: {pluralise(len(frame), 'row')} of {name}.csv.",
+        tuple(Column(shorten(c, 40)) for c in names),
+        (Group("", rows),),
+        (note,) if note else (),
+    )
+    return [Heading(title), table]
