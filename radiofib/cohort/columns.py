@@ -111,6 +111,8 @@ def near_miss(column: str, present: Sequence[str]) -> str | None:
     for known in absent:
         target = _plain(known)
         allowed = 2 if len(target) >= 9 else 1
+        if abs(len(plain) - len(target)) > allowed:
+            continue
         distance, changed = _distance(plain, target)
         digits_kept = re.sub(r"\D", "", plain) == re.sub(r"\D", "", target)
         if distance <= allowed and digits_kept and not (len(target) < 5 and changed):
@@ -188,7 +190,7 @@ def _name(column: str, columns: Sequence[str], *, label: str, batch: bool, where
         return close
     if batch and column in {*BATCH_COLUMNS, "Label_channel"}:
         return column
-    if close and label != close:
+    if close:
         raise CohortError(
             "is nearly a known column",
             where=f"{where}, column {column!r}",

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
+from scipy.signal import savgol_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
-from scipy.signal import savgol_filter
 from scipy.spatial import ConvexHull, QhullError
 from skimage.morphology import skeletonize
 
@@ -175,9 +175,7 @@ def _resampled(path: Floats, step: float) -> Floats:
     return np.column_stack([np.interp(at, along, path[:, axis]) for axis in range(2)])
 
 
-def _ray(
-    start: Floats, direction: Floats, filled: Bools, spacing: tuple[float, float]
-) -> Floats:
+def _ray(start: Floats, direction: Floats, filled: Bools, spacing: tuple[float, float]) -> Floats:
     """Return the point where a straight line from `start` leaves the tissue, shape (1, 2)."""
     norm = float(np.hypot(*direction))
     if norm == 0.0:

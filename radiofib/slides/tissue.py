@@ -132,7 +132,7 @@ def stain_signal(density: Floats) -> Floats:
 
     Examples
     --------
-    >>> float(stain_signal(np.array([[[0.0, 0.06, 0.03]]], np.float32)).round(3)[0, 0])
+    >>> round(float(stain_signal(np.array([[[0.0, 0.06, 0.03]]], np.float32))[0, 0]), 3)
     0.09
     """
     signal: Floats = density.mean(axis=2) + np.ptp(density, axis=2)

@@ -1,6 +1,7 @@
 """Runs a study from images to report, single steps of it, and the demo."""
 
 from radiofib.study.config import StudyConfig, find_study
+from radiofib.study.demo import run_demo
 from radiofib.study.folder import RunFolder, verify_run
 from radiofib.study.run import RunResult, run_study
 from radiofib.study.tables import (
@@ -19,6 +20,7 @@ __all__ = [
     "extract_cohort",
     "find_study",
     "predict_features",
+    "run_demo",
     "run_study",
     "train_table",
     "verify_run",

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from radiofib.errors import Failure
 from radiofib.report import write_report
-from radiofib.simulate import write_mri_cohort, write_slide_cohort, write_ultrasound_cohort
+from radiofib.simulate import write_ultrasound_cohort
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.folder import RunFolder
 from radiofib.study.run import Progress, RunResult, run_study
@@ -38,8 +39,6 @@ class Part:
 
 PARTS = (
     Part("ultrasound", "demo_ultrasound", lambda out, seed: write_ultrasound_cohort(out, seed=seed)),
-    Part("mri", "demo_mri", lambda out, seed: write_mri_cohort(out, seed=seed)),
-    Part("slides", "demo_slides", lambda out, seed: write_slide_cohort(out, seed=seed)),
 )
 
 
@@ -68,7 +67,7 @@ def run_demo(
     """
     folder = RunFolder(out)
     tell = progress or (lambda step, done, total: None)
-    failures = []
+    failures: list[Failure] = []
     rows = 0
     for part in PARTS:
         data = folder.root / "data" / part.name

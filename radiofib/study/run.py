@@ -20,6 +20,7 @@ from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
+from radiofib.staging import make_stager
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import evaluate_step, train_step
@@ -97,6 +98,8 @@ def run_study(
     """
     tell = progress or (lambda step, done, total: None)
     folder = RunFolder(out)
+    # A misspelt stager is refused before hours of extraction, not after.
+    make_stager(study.stager.name, random_state=study.seed, **study.stager.params)
     cohort = load_cohort(study, Path(root))
     config = extraction_config(study, cohort, Path(root))
     table, failures = _features(cohort, config, study, folder, workers, tell)
@@ -273,4 +276,5 @@ def _facts(
             "setting": study.evaluation.settings[0],
             "target": study.main,
         },
+        "notes": list(cohort.notes),
     }

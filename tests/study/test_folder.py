@@ -9,6 +9,7 @@ import pytest
 
 from radiofib.errors import UsageError
 from radiofib.study.folder import RunFolder, verify_run
+from radiofib.table import read_frame
 
 
 def _counting_step(folder: RunFolder, key: dict[str, object], calls: list[int]) -> bool:
@@ -59,7 +60,7 @@ def test_a_step_that_fails_is_not_recorded(tmp_path: Path) -> None:
 def test_frames_read_back_to_the_last_bit(tmp_path: Path) -> None:
     values = [0.1 + 0.2, 1 / 3, 5e-324, 1.7976931348623157e308]
     path = RunFolder(tmp_path).write_frame("f.csv", pd.DataFrame({"x": values}))
-    back = pd.read_csv(path, float_precision="round_trip")["x"].tolist()
+    back = read_frame(path)["x"].tolist()
     assert back == values
 
 

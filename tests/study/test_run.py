@@ -121,7 +121,7 @@ def _bad_rows(root: Path, frame: pd.DataFrame) -> pd.DataFrame:
         return f"images/{name}.png"
 
     good = np.uint8(np.random.default_rng(9).integers(0, 255, (40, 40)))
-    (images / "unreadable.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     (images / "empty.png").write_bytes(b"")
     nan = good.astype(np.float32)
     nan[5, 5] = np.nan
@@ -138,7 +138,7 @@ def _bad_rows(root: Path, frame: pd.DataFrame) -> pd.DataFrame:
     one[3, 3] = 1
     bad = {
         "missing_file": {"image": "images/nowhere.png"},
-        "unreadable": {"image": "images/unreadable.png"},
+        "unreadable": {"image": "images/broken.png"},
         "empty_file": {"image": "images/empty.png"},
         "empty_mask": {"mask": picture("zero", np.zeros((40, 40), np.uint8))},
         "far_mask": {"image": "images/volume.nii.gz", "mask": "images/far.nii.gz"},
@@ -170,14 +170,14 @@ def test_bad_cases_are_listed_and_the_others_go_on(tmp_path: Path) -> None:
     failures = pd.read_csv(out / "failures.csv").set_index("case")["reason"]
     expected = {
         "missing_file": "nowhere.png",
-        "unreadable": "unreadable.png",
+        "unreadable": "broken.png",
         "empty_file": "empty.png",
         "empty_mask": "zero.png",
         "far_mask": "far.nii.gz",
         "no_label": "label 7|labels",
         "nan_voxel": "nan.mha",
         "bad_stage": "row 33, column 'stage'",
-        "twice": "row 3[78]",
+        "twice": "rows 37, 38",
     }
     for case, words in expected.items():
         reason = " ".join(np.atleast_1d(failures[case]))
@@ -205,15 +205,23 @@ def test_fewer_patients_than_folds_keeps_the_features(tmp_path: Path) -> None:
     assert (out / "report.html").is_file()
 
 
-def test_nothing_usable_exits_1_or_2(tmp_path: Path) -> None:
+def test_nothing_usable_exits_1_and_lists_every_case(tmp_path: Path) -> None:
     frame = write_pictures(tmp_path, n_patients=2)
-    frame["image"] = "images/none.png"
+    for name in frame["image"]:
+        (tmp_path / name).write_bytes(b"")
     study = write_study(tmp_path, frame)
-    status = _exit_status(
-        "run", str(study), "--root", str(tmp_path), "--out", str(tmp_path / "run")
-    )
-    assert status == 1
-    assert len(pd.read_csv(tmp_path / "run/failures.csv")) == len(frame)
+    out = tmp_path / "run"
+    assert _exit_status("run", str(study), "--root", str(tmp_path), "--out", str(out)) == 1
+    assert len(pd.read_csv(out / "failures.csv")) == len(frame)
+
+
+def test_wrong_root_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = write_pictures(tmp_path, n_patients=2)
+    frame["image"] = "elsewhere/" + frame["image"]
+    study = write_study(tmp_path, frame)
+    out = tmp_path / "run"
+    assert _exit_status("run", str(study), "--root", str(tmp_path), "--out", str(out)) == 2
+    assert "none of the 4 image files exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
