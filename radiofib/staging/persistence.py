@@ -88,16 +88,10 @@ def save_stager(
 
 
 def _canonical(model: BaseStager) -> dict[str, bytes]:
-<<<<<<< HEAD
-    """Return the members of a skops file, its addresses and random names as running numbers.
-
-    skops names parts by their address in memory or at random; equal models would differ.
-=======
     """Return the members of a skops file, its parts named by running numbers.
 
     skops names parts by their address in memory or at random, so that equal models would
     differ in every byte.
->>>>>>> staging
     """
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as source:
         members = {name: source.read(name) for name in source.namelist()}
