@@ -50,7 +50,7 @@ def validate(
         typer.echo(f"{loaded.name}: the card is valid")
         return
     found = loaded.validate(root)
-    typer.echo(found.text())
+    typer.echo(found.render())
     if not found.ok:
         raise typer.Exit(3)
 

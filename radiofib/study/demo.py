@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from radiofib.errors import Failure
 from radiofib.report import write_report
-from radiofib.simulate import write_ultrasound_cohort
+from radiofib.simulate import write_mri_cohort, write_ultrasound_cohort
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
@@ -42,6 +43,7 @@ PARTS = (
     Part(
         "ultrasound", "demo_ultrasound", lambda out, seed: write_ultrasound_cohort(out, seed=seed)
     ),
+    Part("mri", "demo_mri", lambda out, seed: write_mri_cohort(out, seed=seed, workers=None)),
 )
 
 
@@ -76,6 +78,8 @@ def run_demo(
         data = folder.root / "data" / part.name
 
         def simulate(part: Part = part, data: Path = data) -> None:
+            # What an interrupted demo left there is not known to be whole.
+            shutil.rmtree(data, ignore_errors=True)
             part.write(data, seed)
 
         def tell_part(step: str, done: int, total: int, name: str = part.name) -> None:

@@ -13,7 +13,7 @@ import yaml
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
-from radiofib.errors import Failure, RadiofibError
+from radiofib.errors import ExportError, Failure, RadiofibError
 from radiofib.export import export_table
 from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
@@ -117,9 +117,9 @@ def run_study(
     features_hash = hash_file(folder.path("features/features.parquet"))
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += _export(study, table, cohort, folder, tell)
+    failures += _examples(study, cohort, table, folder)
     _write_failures(folder, failures)
-    _export(study, table, cohort, folder, tell)
-    _examples(study, cohort, table, folder)
     folder.write_json("run.json", _facts(study, cohort, config, table, failures))
     tell("report", 0, 1)
     report = write_report(folder.root)
@@ -194,11 +194,22 @@ def _write_failures(folder: RunFolder, failures: Sequence[Failure]) -> None:
 
 def _export(
     study: StudyConfig, table: FeatureTable, cohort: Cohort, folder: RunFolder, tell: Progress
-) -> None:
-    tell("export", 0, 1)
+) -> list[Failure]:
+    """Write every format that can hold the table; say which cannot and why."""
     labels = dict(cohort.scheme.labels) if cohort.scheme else None
-    export_table(table, folder.root / "export", study.export, stage_labels=labels)
+    out = folder.root / "export"
+    tell("export", 0, 1)
+    failures = []
+    try:
+        export_table(table, out, study.export, stage_labels=labels)
+    except ExportError:
+        for name in study.export:
+            try:
+                export_table(table, out, (name,), stage_labels=labels)
+            except ExportError as error:
+                failures.append(Failure.from_error(error, case="", step=f"export {name}"))
     tell("export", 1, 1)
+    return failures
 
 
 def _examples(
