@@ -333,7 +333,7 @@ def note_scanners_and_splits(reading: Reading) -> None:
         reading.notes.append(
             f"{len(lacking)} case(s) without a scanner: {list_some(map(cells.display, lacking))}"
         )
-    named = {
+    named: dict[str, list[str | None]] = {
         "case": [d.case for d in reading.good],
         "patient": [d.cells.get("patient") for d in reading.good],
         "scanner": list(scanners.values()),

@@ -53,8 +53,8 @@ def save_stager(
         Where to; written under a temporary name and renamed.
     metadata : mapping
         Plain values (text, numbers, lists, mappings): levels, scheme, configuration hash ...
-        The keys ``format, stager, feature_columns, scanner_column, classes, versions`` are
-        filled in from the model.
+        The keys ``format, estimator, feature_columns, scanner_column, classes, versions`` are
+        filled in from the model and cannot be given.
 
     Returns
     -------
@@ -88,9 +88,10 @@ def save_stager(
 
 
 def _canonical(model: BaseStager) -> dict[str, bytes]:
-    """Return the members of a skops file with addresses and random names replaced by running numbers.
+    """Return the members of a skops file, its parts named by running numbers.
 
-    skops names parts by their address in memory or at random; equal models would differ in every byte.
+    skops names parts by their address in memory or at random, so that equal models would
+    differ in every byte.
     """
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as source:
         members = {name: source.read(name) for name in source.namelist()}
@@ -114,7 +115,7 @@ def _describe(model: BaseStager) -> dict[str, Any]:
     names = getattr(model, "feature_names_in_", None)
     return {
         "format": _FORMAT,
-        "stager": type(model).__name__,
+        "estimator": type(model).__name__,
         "feature_columns": None if names is None else [str(n) for n in names],
         "scanner_column": model.scanner_column,
         "classes": model.classes_.tolist(),
