@@ -174,8 +174,9 @@ def find_tissue(
     The logarithm of :func:`stain_signal` is divided into glass, pale and dark by Otsu's method
     with three classes (two would count pale tissue as glass where dark tissue lies beside it);
     the lower of its thresholds, or the noise of the glass (median + 6 SD) where that is higher,
-    is kept within :data:`SIGNAL_BOUNDS`. On the rim, a pixel stays when it takes up at least half as much light as the tissue inside it, that
-    is when at least half of it is tissue: the area is then neither rounded up nor down.
+    is kept within :data:`SIGNAL_BOUNDS`. On the rim, a pixel stays when it takes up at least
+    half as much light as the tissue inside it, that is when at least half of it is tissue: the
+    area is then neither rounded up nor down.
     :func:`clean_mask` closes small holes, before and after, and drops specks.
     """
     settings = settings or SlideSettings()

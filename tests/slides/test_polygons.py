@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ def drawn(polygons: list[Polygon], shape: tuple[int, int]) -> np.ndarray:
     """Fill polygons by the even-odd rule along each pixel row."""
     count = np.zeros((shape[0], shape[1] + 1), dtype=int)
     for ring in (r for p in polygons for r in p.rings):
-        for (x0, y0), (x1, y1) in zip(ring[:-1], ring[1:], strict=True):
+        for (x0, y0), (x1, y1) in itertools.pairwise(ring):
             if x0 == x1:
                 count[min(y0, y1) : max(y0, y1), x0] += 1
     return (np.cumsum(count, axis=1) % 2 == 1)[:, :-1]

@@ -133,9 +133,14 @@ def test_a_truncated_file_is_an_error_of_that_file(
         made.write_pyramid(path, pixels, mpp=0.5)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * part)])
-    with pytest.raises(SlideError, match=re.escape(name)), open_slide(path, mpp=0.5) as slide:
-        slide.read_all(slide.grid(0.5))
-        slide.read_all(slide.grid(2.0))
+
+    def read_everything() -> None:
+        with open_slide(path, mpp=0.5) as slide:
+            slide.read_all(slide.grid(0.5))
+            slide.read_all(slide.grid(2.0))
+
+    with pytest.raises(SlideError, match=re.escape(name)):
+        read_everything()
 
 
 def test_content_hash_does_not_depend_on_the_name_but_on_the_mirax_folder(

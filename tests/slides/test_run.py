@@ -159,7 +159,7 @@ def test_a_geojson_corrected_by_hand_is_kept(tmp_path: Path) -> None:
 
 def test_a_wedge_has_area_but_no_length_and_the_table_says_why(tmp_path: Path) -> None:
     picture = made.glass(8000, 6000, 8.0)
-    area = made.band(picture, made.straight(5000, 0) + [0, 1500], 3500, 8.0)
+    area = made.band(picture, made.straight(5000, 0) + np.array([0, 1500]), 3500, 8.0)
     path = made.write_png(tmp_path / "wedge.png", made.noisy(picture))
     table, failures = run_slides([path], tmp_path / "out", mpp=8.0, workers=1)
     assert failures == []
@@ -177,8 +177,8 @@ def test_a_fragmented_core_adds_up(tmp_path: Path) -> None:
     picture = made.glass(9000, 7000, 4.0)
     lines = [
         made.straight(3000, 0),
-        made.straight(2500, 12) + [0, 1500],
-        made.arc(3000, 60) + [3000, 1500],
+        made.straight(2500, 12) + np.array([0, 1500]),
+        made.arc(3000, 60) + np.array([3000, 1500]),
     ]
     area = sum(made.band(picture, line, 700, 4.0) for line in lines)
     path = made.write_png(tmp_path / "core.png", made.noisy(picture))

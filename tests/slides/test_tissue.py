@@ -35,7 +35,7 @@ def test_area_of_a_core_is_right_within_one_percent(
 def test_pale_tissue_beside_dark_tissue_is_kept_on_unevenly_lit_glass() -> None:
     picture = made.glass(6000, 4000, FINE)
     pale = made.band(picture, made.straight(3600, 0), 700, FINE, made.PALE)
-    dark = made.band(picture, made.straight(3600, 0) + [0, 1600], 700, FINE, made.PURPLE)
+    dark = made.band(picture, made.straight(3600, 0) + np.array([0, 1600]), 700, FINE, made.PURPLE)
     pixels = made.noisy(picture).astype(np.float32)
     pixels *= np.linspace(0.97, 1.0, pixels.shape[1])[None, :, None]
     tissue = find_tissue(shrunk(pixels.round().astype(np.uint8)), um=(COARSE, COARSE))
