@@ -18,7 +18,14 @@ from radiofib._checks import check_no_duplicates, list_some
 from radiofib.errors import TableError
 from radiofib.provenance import canonical_json
 
-__all__ = ["CODEBOOK_COLUMNS", "MISSING_COLUMNS", "OBS_COLUMNS", "FeatureTable", "join_tables", "read_frame"]
+__all__ = [
+    "CODEBOOK_COLUMNS",
+    "MISSING_COLUMNS",
+    "OBS_COLUMNS",
+    "FeatureTable",
+    "join_tables",
+    "read_frame",
+]
 
 #: Columns that describe a row and are never features.
 OBS_COLUMNS = (
@@ -390,4 +397,4 @@ def _keys(table: FeatureTable, keys: list[str]) -> pd.DataFrame:
 
 
 def _keys_of(obs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({k: obs[k] if k in obs else "" for k in keys})
+    return pd.DataFrame({k: obs.get(k, "") for k in keys})

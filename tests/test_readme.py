@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -32,18 +33,17 @@ def readme_run(blocks: list[tuple[str, str]], tmp_path_factory: pytest.TempPathF
     pytest.importorskip("radiomics", reason="needs the extra 'pyradiomics'")
     root = tmp_path_factory.mktemp("readme")
     header = _only(blocks, "csv").splitlines()[0].split(",")
-    frame = write_pictures(root, n_patients=20)
+    frame = write_pictures(root, n_patients=25, images=1)
     stages = ["F0", "F1", "F2", "F3", "F4"]
     patients = frame["patient"].str[1:].astype(int)
-    frame["stage"] = [stages[p // 4] for p in patients]
+    frame["stage"] = [stages[p // 5] for p in patients]
     frame["scanner"] = ["logiq" if p % 2 else "epiq" for p in patients]
     frame[header].to_csv(root / "cohort.csv", index=False)
     study = _only(blocks, "yaml")
-    # Fewer folds and samples than the default: the words of README are tested, not its patience.
-    (root / "study.yaml").write_text(study + "evaluation: {folds: 4, n_boot: 100}\n")
-    with pytest.raises(SystemExit) as stop, pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        main("run study.yaml --root . --out run".split())
+    # Fewer samples than the default: the words of README are tested, not its patience.
+    (root / "study.yaml").write_text(study + "evaluation: {n_boot: 100}\n")
+    with contextlib.chdir(root), pytest.raises(SystemExit) as stop:
+        main(["run", "study.yaml", "--root", ".", "--out", "run"])
     assert stop.value.code == 0
     return root
 
@@ -60,9 +60,8 @@ def test_python_block_runs(blocks: list[tuple[str, str]], readme_run: Path) -> N
     code = _only(blocks, "python")
     assert len(code.strip().splitlines()) <= 12
     names: dict[str, object] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(readme_run)
-        exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
+    with contextlib.chdir(readme_run):
+        exec(compile(code, "README.md", "exec"), names)
     assert len(names["metrics"]) > 0  # type: ignore[arg-type]
 
 

@@ -72,6 +72,7 @@ def slides_run(
     Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides
     """
     from radiofib.slides import run_slides
+    from radiofib.study import write_slide_table
 
     with progress_bar() as tell:
         table, failures = run_slides(
@@ -81,6 +82,7 @@ def slides_run(
             workers=workers,
             progress=lambda done, total, _: tell("slides", done, total),
         )
+    write_slide_table(table, out)
     listing = out / "failures.csv"
     write_failures(listing, failures)
     typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")

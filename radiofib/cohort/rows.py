@@ -326,13 +326,23 @@ def _slashes(hint: str, text: object) -> str:
 
 
 def note_scanners_and_splits(reading: Reading) -> None:
-    """Note cases without a scanner beside others with one, and patients in several splits."""
+    """Note cases without a scanner, names that are nearly equal, and patients in several splits."""
     scanners = {d.case: d.cells.get("scanner") for d in reading.good}
     lacking = [c for c, s in scanners.items() if s is None]
     if lacking and len(lacking) < len(scanners):
         reading.notes.append(
             f"{len(lacking)} case(s) without a scanner: {list_some(map(cells.display, lacking))}"
         )
+    named: dict[str, list[str | None]] = {
+        "case": [d.case for d in reading.good],
+        "patient": [d.cells.get("patient") for d in reading.good],
+        "scanner": list(scanners.values()),
+    }
+    for what, names in named.items():
+        reading.notes += [
+            f"{what} names that differ only in case or space: {list_some(map(cells.display, g))}"
+            for g in _alike(names)
+        ]
     for group in reading.by(lambda d: d.cells.get("patient") or d.case):
         splits = list(dict.fromkeys(d.cells["split"] for d in group if d.cells.get("split")))
         if len(splits) > 1:
@@ -340,6 +350,13 @@ def note_scanners_and_splits(reading: Reading) -> None:
             reading.notes.append(
                 f"patient {cells.display(patient)} is in several splits: {list_some(splits)}"
             )
+
+
+def _alike(names: Sequence[str | None]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(n for n in names if n):
+        groups.setdefault("".join(name.casefold().split()), []).append(name)
+    return [g for g in groups.values() if len(g) > 1]
 
 
 def note_varying(reading: Reading, covariates: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from radiofib.datacard.layout import FoundImage, Scan, inside, scan
+from radiofib.datacard.pattern import PathPattern
 from radiofib.datacard.tables import read_rows
 from radiofib.datacard.traps import find_traps
 from radiofib.errors import DataCardError, Failure
@@ -62,7 +63,7 @@ class CardReport:
         """Whether nothing is missing or failed, and all counts agree with the card."""
         return not len(self.missing) and not self.failures and bool(self.expected["agrees"].all())
 
-    def text(self) -> str:
+    def render(self) -> str:
         """Render the report for people."""
         state = "agrees with the folder" if self.ok else "does not agree with the folder"
         parts = [f"Card {self.card!r} {state}."]
@@ -253,10 +254,12 @@ def _scan_table(card: DataCard, root: Path) -> Scan:
             result.images.append(
                 FoundImage(columns.pop("image"), 0, columns, mask=columns.pop("mask", None))
             )
+    ignored = [PathPattern.parse(p) for p in card.ignore]
     folders = sorted({(root / n).parent for n in named if (root / n).parent.is_dir()})
     for folder in folders:
         for file in sorted(folder.iterdir()):
             name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
-            if file.is_file() and name not in named and not file.name.startswith("."):
+            spoken_for = name in named or any(p.match(name) for p in ignored)
+            if file.is_file() and not spoken_for and not file.name.startswith("."):
                 result.extra.append((name, "not in the cohort table"))
     return result

@@ -5,6 +5,10 @@ data. Stage acts through one law (:mod:`radiofib.simulate.laws`) of moderate siz
 """
 
 from radiofib.simulate.laws import StageLaw, auc_ceiling
+from radiofib.simulate.mri import MotionLaw, MriSettings, write_mri_cohort
+from radiofib.simulate.mri_anatomy import LiverLaw
+from radiofib.simulate.mri_lifs import LifsTraps, write_lifs_folder
+from radiofib.simulate.mri_scanner import MRI_SCANNERS, MriScanner
 from radiofib.simulate.ultrasound import (
     ULTRASOUND_SCANNERS,
     EchoLaw,
@@ -13,10 +17,18 @@ from radiofib.simulate.ultrasound import (
 )
 
 __all__ = [
+    "MRI_SCANNERS",
     "ULTRASOUND_SCANNERS",
     "EchoLaw",
+    "LifsTraps",
+    "LiverLaw",
+    "MotionLaw",
+    "MriScanner",
+    "MriSettings",
     "StageLaw",
     "UltrasoundScanner",
     "auc_ceiling",
+    "write_lifs_folder",
+    "write_mri_cohort",
     "write_ultrasound_cohort",
 ]

@@ -104,4 +104,4 @@ def write_nifti(path: Path, image: sitk.Image) -> None:
     sitk.WriteImage(image, str(plain))
     data = plain.read_bytes()
     plain.unlink()
-    write_bytes(path, gzip.compress(data, compresslevel=4, mtime=0))
+    write_bytes(path, gzip.compress(data, compresslevel=1, mtime=0))

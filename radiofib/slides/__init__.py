@@ -1,5 +1,6 @@
 """Whole-slide images: open, find tissue, measure cores and stain, outlines for QuPath."""
 
+from radiofib.slides.cases import name_cases
 from radiofib.slides.measure import SlideMeasures, measure_slide
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath import Annotation, to_geojson, to_wkt
@@ -20,6 +21,7 @@ __all__ = [
     "TissueMask",
     "find_tissue",
     "measure_slide",
+    "name_cases",
     "open_slide",
     "run_slides",
     "to_geojson",

@@ -4,6 +4,7 @@ from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.demo import run_demo
 from radiofib.study.folder import RunFolder, verify_run
 from radiofib.study.run import RunResult, run_study
+from radiofib.study.slides import write_slide_table
 from radiofib.study.tables import (
     config_for,
     extract_cohort,
@@ -25,4 +26,5 @@ __all__ = [
     "train_table",
     "verify_run",
     "write_evaluation",
+    "write_slide_table",
 ]

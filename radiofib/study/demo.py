@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from radiofib.errors import Failure
 from radiofib.report import write_report
-from radiofib.simulate import write_ultrasound_cohort
+from radiofib.simulate import write_mri_cohort, write_ultrasound_cohort
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.folder import RunFolder
-from radiofib.study.run import Progress, RunResult, run_study
+from radiofib.study.progress import Progress, silent
+from radiofib.study.run import RunResult, run_study
 
 __all__ = ["PARTS", "run_demo"]
 
@@ -38,7 +40,10 @@ class Part:
 
 
 PARTS = (
-    Part("ultrasound", "demo_ultrasound", lambda out, seed: write_ultrasound_cohort(out, seed=seed)),
+    Part(
+        "ultrasound", "demo_ultrasound", lambda out, seed: write_ultrasound_cohort(out, seed=seed)
+    ),
+    Part("mri", "demo_mri", lambda out, seed: write_mri_cohort(out, seed=seed, workers=None)),
 )
 
 
@@ -66,13 +71,15 @@ def run_demo(
         Called with step, done, total.
     """
     folder = RunFolder(out)
-    tell = progress or (lambda step, done, total: None)
+    tell = progress or silent
     failures: list[Failure] = []
     rows = 0
     for part in PARTS:
         data = folder.root / "data" / part.name
 
         def simulate(part: Part = part, data: Path = data) -> None:
+            # What an interrupted demo left there is not known to be whole.
+            shutil.rmtree(data, ignore_errors=True)
             part.write(data, seed)
 
         def tell_part(step: str, done: int, total: int, name: str = part.name) -> None:

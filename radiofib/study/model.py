@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
 from radiofib.datacard import StageScheme
 from radiofib.errors import Failure, RadiofibError, TableError
 from radiofib.evaluation import control_tables, cross_validate, evaluate
-from radiofib.staging import make_stager, save_stager, stager_frame
+from radiofib.staging import BaseStager, make_stager, save_stager, stager_frame
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
+from radiofib.study.progress import Progress
 from radiofib.study.tables import write_evaluation
 from radiofib.table import FeatureTable
 
-__all__ = ["evaluate_step", "labelled", "train_step"]
+__all__ = ["build_stager", "evaluate_step", "labelled", "train_step"]
 
-Progress = Callable[[str, int, int], None]
 SCANNER = "scanner"
+
+
+def build_stager(study: StudyConfig, scanner_column: str | None = None) -> BaseStager:
+    """Return the study's stager, untrained."""
+    params: dict[str, Any] = dict(study.stager.params)
+    return make_stager(
+        study.stager.name, scanner_column=scanner_column, random_state=study.seed, **params
+    )
 
 
 def labelled(table: FeatureTable) -> FeatureTable:
@@ -46,12 +54,7 @@ def train_step(
 
     def work() -> None:
         scanner = _scanner_column(study, rows)
-        stager = make_stager(
-            study.stager.name,
-            scanner_column=scanner,
-            random_state=study.seed,
-            **study.stager.params,
-        )
+        stager = build_stager(study, scanner)
         stager.fit(stager_frame(rows, scanner), rows.obs["stage"].astype(str).to_numpy())
         metadata = {
             "levels": list(scheme.levels),
@@ -130,12 +133,7 @@ def _predict_unseen(
     jobs = [(setting, model) for setting in settings for model in models]
     for number, (setting, (name, data, flag)) in enumerate(jobs):
         tell("evaluate", number, len(jobs))
-        stager = make_stager(
-            study.stager.name,
-            scanner_column=flag,
-            random_state=study.seed,
-            **study.stager.params,
-        )
+        stager = build_stager(study, flag)
         predictions, failed = cross_validate(
             data,
             stager,
@@ -162,4 +160,4 @@ def _scanner_column(study: StudyConfig, rows: FeatureTable) -> str | None:
 
 
 def _several_scanners(rows: FeatureTable) -> bool:
-    return SCANNER in rows.obs and rows.obs[SCANNER].nunique() > 1
+    return SCANNER in rows.obs and len(rows.obs[SCANNER].dropna().unique()) > 1

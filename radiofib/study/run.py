@@ -7,29 +7,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
-from radiofib.errors import Failure, RadiofibError
+from radiofib.errors import ExportError, Failure, RadiofibError
 from radiofib.export import export_table
 from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
-from radiofib.staging import make_stager
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
-from radiofib.study.model import evaluate_step, train_step
+from radiofib.study.model import build_stager, evaluate_step, train_step
+from radiofib.study.progress import Progress, silent
+from radiofib.study.slides import slide_features
 from radiofib.study.tables import config_for
 from radiofib.table import FeatureTable, join_tables
 
 __all__ = ["RunResult", "run_study"]
 
-Progress = Callable[[str, int, int], None]
 SLIDE_CHANNEL = "wsi"
 _PACKAGES = (
     "numpy",
@@ -96,10 +95,10 @@ def run_study(
     RadiofibError
         When no case could be used at all.
     """
-    tell = progress or (lambda step, done, total: None)
+    tell = progress or silent
     folder = RunFolder(out)
     # A misspelt stager is refused before hours of extraction, not after.
-    make_stager(study.stager.name, random_state=study.seed, **study.stager.params)
+    build_stager(study)
     cohort = load_cohort(study, Path(root))
     config = extraction_config(study, cohort, Path(root))
     table, failures = _features(cohort, config, study, folder, workers, tell)
@@ -118,9 +117,9 @@ def run_study(
     features_hash = hash_file(folder.path("features/features.parquet"))
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += _export(study, table, cohort, folder, tell)
+    failures += _examples(study, cohort, table, folder)
     _write_failures(folder, failures)
-    _export(study, table, cohort, folder, tell)
-    _examples(study, cohort, table, folder)
     folder.write_json("run.json", _facts(study, cohort, config, table, failures))
     tell("report", 0, 1)
     report = write_report(folder.root)
@@ -161,7 +160,8 @@ def _features(
 ) -> tuple[FeatureTable, list[Failure]]:
     images = only(cohort, lambda a: a.channel != SLIDE_CHANNEL)
     slides = only(cohort, lambda a: a.channel == SLIDE_CHANNEL)
-    tables, failures = [], []
+    tables: list[FeatureTable] = []
+    failures: list[Failure] = []
     if images.acquisitions:
         table, failed = extract_features(
             images,
@@ -169,6 +169,12 @@ def _features(
             pieces_dir=folder.root / "features" / "pieces",
             workers=workers,
             progress=lambda done, total, _: tell("features", done, total),
+        )
+        tables.append(table)
+        failures += failed
+    if slides.acquisitions:
+        table, failed = slide_features(
+            slides, folder.root / "slides", mpp=study.slides.mpp, workers=workers, tell=tell
         )
         tables.append(table)
         failures += failed
@@ -188,11 +194,22 @@ def _write_failures(folder: RunFolder, failures: Sequence[Failure]) -> None:
 
 def _export(
     study: StudyConfig, table: FeatureTable, cohort: Cohort, folder: RunFolder, tell: Progress
-) -> None:
-    tell("export", 0, 1)
+) -> list[Failure]:
+    """Write every format that can hold the table; say which cannot and why."""
     labels = dict(cohort.scheme.labels) if cohort.scheme else None
-    export_table(table, folder.root / "export", study.export, stage_labels=labels)
+    out = folder.root / "export"
+    tell("export", 0, 1)
+    failures = []
+    try:
+        export_table(table, out, study.export, stage_labels=labels)
+    except ExportError:
+        for name in study.export:
+            try:
+                export_table(table, out, (name,), stage_labels=labels)
+            except ExportError as error:
+                failures.append(Failure.from_error(error, case="", step=f"export {name}"))
     tell("export", 1, 1)
+    return failures
 
 
 def _examples(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from radiofib.evaluation import Evaluation, predict_table
 from radiofib.extract import extract_features
 from radiofib.staging import load_stager, make_stager, save_stager, stager_frame
 from radiofib.study.folder import RunFolder
+from radiofib.study.progress import Progress, silent
 from radiofib.table import FeatureTable
 
 __all__ = ["config_for", "extract_cohort", "predict_features", "train_table", "write_evaluation"]
@@ -32,7 +32,7 @@ def extract_cohort(
     root: Path | None = None,
     scheme: str | None = None,
     workers: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[FeatureTable, list[Failure]]:
     """Extract the features of a cohort table or data card and write them as Parquet.
 
@@ -69,14 +69,10 @@ def extract_cohort(
         When cohort or configuration cannot be used at all.
     """
     cases = _open_cohort(cohort, root, scheme)
-    settings = (
-        ExtractionConfig.read(config)
-        if config is not None
-        else config_for(cases)
-    )
+    settings = ExtractionConfig.read(config) if config is not None else config_for(cases)
     if engine is not None:
         settings = settings.model_copy(update={"engine": engine})
-    tell = progress or (lambda step, done, total: None)
+    tell = progress or silent
     out.parent.mkdir(parents=True, exist_ok=True)
     table, failures = extract_features(
         cases,
@@ -183,8 +179,9 @@ def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
     table = FeatureTable.read(features, label=label)
     if label in table.obs:
         scheme = make_scheme(label, levels, metadata.get("labels"))
-        truth = [None if pd.isna(v) else scheme.parse(v) for v in table.obs[label]]
-        table = replace(table, obs=table.obs.assign(**{label: truth}))
+        obs = table.obs.copy()
+        obs[label] = [None if pd.isna(v) else scheme.parse(v) for v in obs[label]]
+        table = replace(table, obs=obs)
     return predict_table(
         model, table, levels=levels, model_name=str(metadata.get("stager", "model")), label=label
     )

@@ -28,8 +28,8 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 
 def test_promised_commands_exist() -> None:
-    promised = "demo run extract train predict evaluate export report verify doctor".split()
-    wanted = {f"radiofib {c}" for c in promised}
+    chain = ["demo", "run", "extract", "train", "predict", "evaluate", "export", "report"]
+    wanted = {f"radiofib {c}" for c in [*chain, "verify", "doctor"]}
     wanted |= {"radiofib slides run", *(f"radiofib card {c}" for c in ("new", "validate", "show"))}
     assert wanted == set(COMMANDS)
 
@@ -70,5 +70,3 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.strip()
-
-

@@ -25,6 +25,6 @@ def test_byra_rois(external_data):
 
 def test_byra_rois_agree_with_their_card(external_data):
     report = DataCard.read("byra_rois").validate(external_data / "us" / "byra_rois")
-    assert report.ok, report.text()
+    assert report.ok, report.render()
     assert report.traps.empty
     assert report.extra.empty

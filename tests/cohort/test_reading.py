@@ -199,6 +199,15 @@ def test_missing_scanner_is_kept_and_noted():
     assert "scanner" not in none.obs()
 
 
+def test_names_that_are_nearly_equal_are_noted():
+    found = cohort(frame(**TWO, scanner=["Skyra 3T", "skyra3T"], patient=["p1", "P1"]))
+    assert not found.failures
+    assert found.notes == (
+        "patient names that differ only in case or space: 'p1', 'P1'",
+        "scanner names that differ only in case or space: 'Skyra 3T', 'skyra3T'",
+    )
+
+
 def test_patient_in_two_splits_is_noted():
     found = cohort(frame(**TWO, patient=["p", "p"], split=["train", "test"]))
     assert found.notes == ("patient 'p' is in several splits: train, test",)

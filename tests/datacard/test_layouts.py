@@ -52,7 +52,7 @@ def test_hotspot_layout_knows_slides_with_companion_folders(tmp_path):
 
 
 def test_simulated_card_reads_its_table(tmp_path):
-    write(tmp_path, "us/a.png", "us/b.png", "us/left.png")
+    write(tmp_path, "us/a.png", "us/b.png", "us/left.png", "truth.csv")
     (tmp_path / "cohort.csv").write_text(
         "case,patient,channel,image,scanner,stage\na,a,us,us/a.png,A,S1\nb,b,us,us/b.png,B,S4\n"
     )

@@ -39,7 +39,7 @@ def whole(tmp_path_factory):
 
 def test_whole_set_agrees_with_the_card(whole):
     report = DataCard.read("lifs").validate(whole)
-    assert report.ok, report.text()
+    assert report.ok, report.render()
     assert report.missing.empty
     assert report.extra.empty
     assert int(report.counts["cases"].sum()) == 360
@@ -95,8 +95,8 @@ def test_a_folder_that_differs_is_told(whole, tmp_path):
     wrong = report.expected[~report.expected["agrees"]].set_index("what")
     assert wrong.loc["cases", ["expected", "found"]].tolist() == [360, 1]
     assert wrong.loc["cases A s1", "expected"] == 55
-    assert "does not agree" in report.text()
-    assert "cases A s1" in report.text()
+    assert "does not agree" in report.render()
+    assert "cases A s1" in report.render()
 
 
 def trapped(root):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import subprocess
 import time
@@ -38,7 +39,7 @@ def program(name: str) -> str:
 
 
 def run(command: list[str], folder: Path) -> str:
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -278,6 +279,33 @@ def test_pspp_and_r_agree_on_names_that_had_to_change(tmp_path):
     numbers = [str(v) for v in X.iloc[0]]
     assert sav == [*book["sav_name"], *numbers]
     assert dta == xpt == [*book["alias"], *numbers]
+
+
+def test_long_and_broken_texts_arrive_whole(tmp_path):
+    texts = ["x" * 300, "ü" * 1000, "line\nbreak\ttab\x07", "", "z" * 1999]
+    obs = pd.DataFrame({"case": list("abcde"), "note": texts, "after": list("vwxyz")})
+    table = FeatureTable(pd.DataFrame({"v": np.arange(5) / 3}), obs)
+    export_table(table, tmp_path, ["sav", "rds", "dta"])
+    out = pspp(
+        "GET FILE='features.sav'.\nCOMPUTE long = LENGTH(RTRIM(note)).\n"
+        "LIST VARIABLES=case after long.\n",
+        tmp_path,
+    )
+    found = [line.strip("|").split("|") for line in out.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in row] for row in found[1:]]
+    sizes = ["300.00", "2000.00", "15.00", ".00", "1999.00"]
+    assert rows == [list(row) for row in zip("abcde", "vwxyz", sizes, strict=True)]
+    r(
+        """
+rds <- readRDS("features.rds")
+for (d in list(read_sav("features.sav"), read_dta("features.dta"))) {
+  stopifnot(identical(as.character(rds$note), as.character(d$note)))
+  stopifnot(identical(as.numeric(rds$v), as.numeric(d$v)))
+}
+""",
+        tmp_path,
+        haven=True,
+    )
 
 
 @pytest.mark.bench

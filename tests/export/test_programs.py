@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import math
 
 import numpy as np
@@ -139,6 +140,20 @@ def test_workbook_holds_texts_only(exported):
     cells = [cell for page in book for row in page.iter_rows() for cell in row if cell.value]
     assert {cell.data_type for cell in cells} == {"s"}
     assert "-sum(x) / N" in {cell.value for cell in cells}
+
+
+@pytest.mark.external
+def test_a_published_table_comes_back_from_every_format(external_data, tmp_path):
+    source = external_data / "tabular" / "radmlbench" / "WORC-Liver.gz"
+    (tmp_path / "liver.csv").write_bytes(gzip.decompress(source.read_bytes()))
+    table = FeatureTable.read(tmp_path / "liver.csv", label="Target", case="ID")
+    assert table.X.shape == (186, 1015)
+    export_table(table, tmp_path, [*READERS, "csv"])
+    for kind, reader in READERS.items():
+        frame, _ = reader(str(tmp_path / f"features.{kind}"))
+        assert same_bits(frame.iloc[:, 2:].to_numpy(dtype=float), table.X.to_numpy()), kind
+    again = FeatureTable.read(tmp_path / "features.csv", label="Target")
+    assert same_bits(again.X.to_numpy(), table.X.to_numpy())
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -19,7 +19,7 @@ def texture(rng: np.random.Generator, coarse: float, size: int = 40) -> np.ndarr
 def write_pictures(
     root: Path, *, n_patients: int = 12, images: int = 2, seed: int = 0
 ) -> pd.DataFrame:
-    """Write pictures of patients with stages f0 and f4 in turn on two scanners; return the cohort."""
+    """Write pictures of patients with stages F0 and F4 in turn, on two scanners."""
     rng = np.random.default_rng(seed)
     (root / "images").mkdir(parents=True, exist_ok=True)
     rows = []
