@@ -60,14 +60,16 @@ def _roc(context: Context) -> list[Block]:
     for i, target in enumerate(targets[:MOST_PANELS]):
         curves = _roc_curves(context, frame[frame["target"] == target], unit, target)
         if curves:
-            panels.append(roc_panel(f"roc-{i + 1}", context.target_name(target), curves))
+            panels.append(
+                roc_panel(f"{context.prefix}roc-{i + 1}", context.target_name(target), curves)
+            )
     if not panels:
         return [Note("evaluation/roc.csv holds no curve of the stager.")]
     more = len(targets) - MOST_PANELS
     caption = (
-        f"ROC curves by {unit} of {context.model_name(context.main_model)} and the controls, "
-        "all test cases together; the AUC in the key is the one of the table, averaged as the "
-        "glossary says." + (f" {more} more targets are in evaluation/roc.csv." if more > 0 else "")
+        f"ROC curves by {unit} of {context.model_name(context.main_model)} and the controls "
+        f"({setting_label(context.settings[0])}), averaged over folds or left-out scanners as the "
+        "AUC is." + (f" {more} more targets are in evaluation/roc.csv." if more > 0 else "")
     )
     return [Figure(caption, tuple(panels))]
 
@@ -109,7 +111,9 @@ def _calibration(context: Context) -> list[Block]:
         curves = _binned(context, frame[frame["target"] == target], unit, target)
         if curves:
             panels.append(
-                calibration_panel(f"calibration-{i + 1}", context.target_name(target), curves)
+                calibration_panel(
+                    f"{context.prefix}calibration-{i + 1}", context.target_name(target), curves
+                )
             )
     if not panels:
         return [Note("evaluation/calibration.csv holds no curve of the stager.")]
@@ -207,5 +211,4 @@ def confusion_table(context: Context, frame: pd.DataFrame, setting: str, unit: s
         (Group("", tuple(rows)),),
         tuple([*notes, collapsed] if collapsed else notes),
         sortable=False,
-        compact=True,
     )

@@ -52,7 +52,7 @@ def examples_section(context: Context) -> Section:
             (Note("examples/ holds no PNG: no image is shown."),),
         )
     wanted = [(p, _caption(p.stem), _alt(p.stem)) for p in _spread(files, MOST_EXAMPLES * 2)]
-    made, broken = pictures(wanted, most=MOST_EXAMPLES, budget=BUDGET * 2 // 3)
+    made, broken = pictures(wanted, most=MOST_EXAMPLES, budget=int(BUDGET * context.share * 2 / 3))
     blocks: list[Block] = []
     if made:
         caption = "Examples with the region of interest drawn on the image, as it was measured."
@@ -76,13 +76,14 @@ def _spread(files: list[Path], most: int) -> list[Path]:
 
 
 def _caption(stem: str) -> str:
-    return " · ".join(part for part in stem.split("__") if part)
+    first, *rest = [part for part in stem.split("__") if part]
+    name = f"Example {int(first)}" if first.isdecimal() and len(first) < 5 else first
+    return " · ".join([name, *rest])
 
 
 def _alt(stem: str) -> str:
-    case, *rest = stem.split("__")
-    channel = f", {' '.join(rest)}" if rest else ""
-    return f"Image of case {case}{channel} with the outline of the region of interest"
+    shown = _caption(stem).replace(" · ", ", ")
+    return f"{shown}: image with the outline of the region of interest"
 
 
 def slides_section(context: Context) -> Section | None:
@@ -102,7 +103,7 @@ def slides_section(context: Context) -> Section | None:
         (p, _caption(p.stem), f"Slide {p.stem.split('__')[0]} with the outline of its tissue")
         for p in files
     ]
-    made, broken = pictures(wanted, most=MOST_OUTLINES, budget=BUDGET // 3)
+    made, broken = pictures(wanted, most=MOST_OUTLINES, budget=int(BUDGET * context.share / 3))
     if made:
         more = f" {len(files) - len(made)} more in slides/." if len(files) > len(made) else ""
         blocks.append(Gallery(f"Slides with the outline of the tissue found.{more}", made))
