@@ -109,7 +109,9 @@ class StrictModel(BaseModel):
 
 
 def _explain(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # A misspelt required key is also a missing one: the misspelling is what helps.
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,14 @@ from radiofib._checks import check_no_duplicates, list_some
 from radiofib.errors import TableError
 from radiofib.provenance import canonical_json
 
-__all__ = ["CODEBOOK_COLUMNS", "MISSING_COLUMNS", "OBS_COLUMNS", "FeatureTable", "read_frame"]
+__all__ = [
+    "CODEBOOK_COLUMNS",
+    "MISSING_COLUMNS",
+    "OBS_COLUMNS",
+    "FeatureTable",
+    "join_tables",
+    "read_frame",
+]
 
 #: Columns that describe a row and are never features.
 OBS_COLUMNS = (
@@ -52,6 +59,14 @@ CODEBOOK_COLUMNS = (
 )
 MISSING_COLUMNS = ("case", "instance", "column", "reason")
 _METADATA_KEY = b"radiofib"
+# Before 3.1 the parser of pandas is off by an ulp unless told otherwise.
+_EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"}
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+    else {}
+)
+_NA = ["", "NA", "NaN", "nan"]
+_TEXT_COLUMNS = ("case", "patient", "instance", "scanner")
 _SCHEMA = 1
 
 
@@ -242,11 +257,24 @@ def _open_parquet(path: Path) -> pa.Table:
         raise TableError("not a readable Parquet file", where=path.name, found=found) from error
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
+def read_frame(
+    path: str | Path, *, text: Sequence[str] = (), keep_blank_rows: bool = False
+) -> pd.DataFrame:
     """Read a CSV (comma, semicolon or tab), XLSX, SAV or Parquet file as a frame.
 
     Text stays text: a case called ``007`` keeps its zeros, an empty cell is missing, and
     nothing is taken for a date. SAV value labels are applied as ordered categories.
+
+    Parameters
+    ----------
+    path : path
+        The table.
+    text : sequence of str
+        Further columns of a CSV or XLSX file to keep as text; ``case``, ``patient``,
+        ``instance`` and ``scanner`` always are.
+    keep_blank_rows : bool
+        Keep the blank lines of a CSV file as empty rows, so that positions stay those a person
+        sees in the file.
 
     Raises
     ------
@@ -274,7 +302,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise TableError("no such file", where=str(path), hint="check the path")
     try:
-        frame = reader(path)
+        frame = reader(path, dict.fromkeys((*_TEXT_COLUMNS, *text), str), keep_blank_rows)
     except TableError:
         raise
     except Exception as error:
@@ -286,38 +314,87 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     return frame
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, _text: dict[str, type], _keep: bool) -> pd.DataFrame:
     return pd.DataFrame(_open_parquet(path).to_pandas())
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, text_columns: dict[str, type], keep: bool) -> pd.DataFrame:
     text = path.read_text(encoding="utf-8-sig")
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        # float_precision: the default parser is off by an ulp.
         frame: pd.DataFrame = pd.read_csv(
             stream,
             sep=separator,
-            float_precision="round_trip",
-            dtype={"case": "str", "patient": "str", "instance": "str", "scanner": "str"},
+            **_EXACT,
+            dtype=text_columns,
+            skip_blank_lines=not keep,
             keep_default_na=False,
-            na_values=["", "NA", "NaN", "nan"],
+            na_values=_NA,
         )
     return frame
 
 
-def _read_xlsx(path: Path) -> pd.DataFrame:
-    text = dict.fromkeys(("case", "patient", "instance", "scanner"), str)
-    frame: pd.DataFrame = pd.read_excel(path, dtype=text, engine="openpyxl")
+def _read_xlsx(path: Path, text_columns: dict[str, type], _keep: bool) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.read_excel(
+        path, dtype=text_columns, engine="openpyxl", keep_default_na=False, na_values=_NA
+    )
     return frame
 
 
-def _read_sav(path: Path) -> pd.DataFrame:
-    frame, _ = pyreadstat.read_sav(
-        str(path),
-        apply_value_formats=True,
-        formats_as_category=True,
-        formats_as_ordered_category=True,
-    )
+def _read_sav(path: Path, _text: dict[str, type], _keep: bool) -> pd.DataFrame:
+    frame, metadata = pyreadstat.read_sav(str(path))
+    for name, labels in metadata.variable_value_labels.items():
+        # Not through pyreadstat, which fails on a missing value. A number without a label stays
+        # a number, and so do its neighbours: the labels then only name special codes.
+        if frame[name].dropna().isin(list(labels)).all():
+            levels = dict.fromkeys(labels[code] for code in sorted(labels))
+            named = frame[name].map(labels)
+            frame[name] = pd.Categorical(named, categories=list(levels), ordered=True)
     return pd.DataFrame(frame)
+
+
+def join_tables(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """Put tables of different channels side by side, one row per case (and instance).
+
+    A row that one table lacks has missing values there. Descriptions of rows must agree.
+
+    Raises
+    ------
+    TableError
+        When two tables share a feature column.
+
+    Examples
+    --------
+    >>> us = FeatureTable(pd.DataFrame({"us_mean": [1.0]}), pd.DataFrame({"case": ["a"]}))
+    >>> mr = FeatureTable(pd.DataFrame({"t1_mean": [2.0]}), pd.DataFrame({"case": ["b"]}))
+    >>> join_tables([us, mr]).X.isna().sum().tolist()
+    [1, 1]
+    """
+    keys = [c for c in ("case", "instance") if any(c in t.obs for t in tables)]
+    obs = tables[0].obs
+    features = pd.concat([_keys(tables[0], keys), tables[0].X], axis=1)
+    for table in tables[1:]:
+        shared = sorted(set(features.columns) & set(table.X.columns))
+        if shared:
+            raise TableError("tables share a feature column", found=list_some(shared))
+        right = pd.concat([_keys(table, keys), table.X], axis=1)
+        features = features.merge(right, on=keys, how="outer", sort=False)
+        obs = pd.concat([obs, table.obs], ignore_index=True).groupby(keys, sort=False).first()
+        obs = obs.reset_index()
+    order = _keys_of(obs, keys).merge(features, on=keys, how="left")
+    return FeatureTable(
+        order.drop(columns=keys),
+        obs,
+        pd.concat([t.codebook for t in tables], ignore_index=True),
+        pd.concat([t.missing for t in tables], ignore_index=True),
+        {"parts": [dict(t.provenance) for t in tables]},
+    )
+
+
+def _keys(table: FeatureTable, keys: list[str]) -> pd.DataFrame:
+    return _keys_of(table.obs.reset_index(drop=True), keys)
+
+
+def _keys_of(obs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({k: obs.get(k, "") for k in keys})

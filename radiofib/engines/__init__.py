@@ -1,1 +1,16 @@
-"""Who computes features: one small interface, several engines."""
+"""Who computes features: a small interface and its implementations."""
+
+from radiofib.engines.base import Engine, RoiFeatures, get_engine
+from radiofib.engines.columns import promised_columns
+from radiofib.engines.config import ExtractionConfig, default_config
+from radiofib.engines.settings import Settings
+
+__all__ = [
+    "Engine",
+    "ExtractionConfig",
+    "RoiFeatures",
+    "Settings",
+    "default_config",
+    "get_engine",
+    "promised_columns",
+]

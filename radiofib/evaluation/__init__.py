@@ -1,1 +1,33 @@
 """Splits that keep patients and scanners apart, and what they show."""
+
+from radiofib.evaluation.crossval import SETTINGS, control_tables, cross_validate
+from radiofib.evaluation.evaluator import METRIC_COLUMNS, Evaluation, evaluate
+from radiofib.evaluation.predictions import (
+    check_predictions,
+    predict_table,
+    prediction_levels,
+    read_predictions,
+)
+from radiofib.evaluation.splits import (
+    Split,
+    check_no_leak,
+    leave_one_scanner_out,
+    patient_folds,
+)
+
+__all__ = [
+    "METRIC_COLUMNS",
+    "SETTINGS",
+    "Evaluation",
+    "Split",
+    "check_no_leak",
+    "check_predictions",
+    "control_tables",
+    "cross_validate",
+    "evaluate",
+    "leave_one_scanner_out",
+    "patient_folds",
+    "predict_table",
+    "prediction_levels",
+    "read_predictions",
+]

@@ -1,20 +1,30 @@
 """The one registry of features and the grammar of their column names."""
 
+from radiofib.registry.codebook import FEATURES, Column, codebook_rows, column_label, parse_column
 from radiofib.registry.names import (
     aliases,
     check_channel,
     column_name,
+    image_label,
+    image_name,
     image_token,
     snake_case,
 )
 from radiofib.registry.spec import FeatureSpec, Registry
 
 __all__ = [
+    "FEATURES",
+    "Column",
     "FeatureSpec",
     "Registry",
     "aliases",
     "check_channel",
+    "codebook_rows",
+    "column_label",
     "column_name",
+    "image_label",
+    "image_name",
     "image_token",
+    "parse_column",
     "snake_case",
 ]

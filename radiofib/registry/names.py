@@ -19,6 +19,8 @@ __all__ = [
     "aliases",
     "check_channel",
     "column_name",
+    "image_label",
+    "image_name",
     "image_token",
     "snake_case",
 ]
@@ -27,7 +29,7 @@ COLUMN_LENGTH = 63
 ALIAS_LENGTH = 31
 _COLUMN = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 _CHANNEL = re.compile(r"^[a-z][a-z0-9]{0,9}$")
-_LOG = re.compile(r"^log-sigma-(\d+)-(\d+)-mm-[23]D$")
+_LOG = re.compile(r"^log-sigma-(\d+)(?:-(\d+))?-mm-[23]D$")
 _WAVELET = re.compile(r"^wavelet(\d*)-([LH]{2,3})$")
 _LBP3D = re.compile(r"^lbp-3D-(m\d+|k)$")
 _FIXED_IMAGES = {
@@ -39,6 +41,19 @@ _FIXED_IMAGES = {
     "gradient": "grad",
     "lbp-2D": "lbp2",
 }
+_FIXED_TOKENS = {token: image for image, token in _FIXED_IMAGES.items()}
+_FIXED_LABELS = {
+    "original": "original image",
+    "sq": "squared image",
+    "sqrt": "square-root image",
+    "ln": "logarithm image",
+    "exp": "exponential image",
+    "grad": "gradient image",
+    "lbp2": "2-D LBP",
+}
+_TOKEN_LOG = re.compile(r"^log(\d+)(?:p(\d*[1-9]))?mm$")
+_TOKEN_WAVELET = re.compile(r"^w(\d*)([lh]{2,3})$")
+_TOKEN_LBP3D = re.compile(r"^lbp3(m\d+|k)$")
 
 
 def check_channel(channel: str, *, where: str | None = None) -> str:
@@ -94,17 +109,68 @@ def image_token(image: str) -> str:
     ['original', 'wllh', 'w2hh', 'log3mm']
     >>> image_token("log-sigma-1-5-mm-2D"), image_token("lbp-3D-m2"), image_token("squareroot")
     ('log1p5mm', 'lbp3m2', 'sqrt')
+    >>> image_token("log-sigma-3-mm-3D")
+    'log3mm'
     """
     if image in _FIXED_IMAGES:
         return _FIXED_IMAGES[image]
     if match := _LOG.match(image):
-        whole, part = match.groups()
-        return f"log{whole}mm" if part.strip("0") == "" else f"log{whole}p{part.rstrip('0')}mm"
+        # pyradiomics writes sigma 3 as "3" and sigma 3.0 as "3-0": one and the same filter.
+        whole, part = match.group(1), (match.group(2) or "").rstrip("0")
+        return f"log{whole}p{part}mm" if part else f"log{whole}mm"
     if match := _WAVELET.match(image):
         return f"w{match.group(1)}{match.group(2).lower()}"
     if match := _LBP3D.match(image):
         return f"lbp3{match.group(1)}"
     raise ConfigError(f"unknown image type {image!r}", expected=list_some(_FIXED_IMAGES, 20))
+
+
+def image_name(token: str) -> str:
+    """Return the pyradiomics image-type name of a token: the inverse of :func:`image_token`.
+
+    Raises
+    ------
+    ConfigError
+        When no image type has this token.
+
+    Examples
+    --------
+    >>> [image_name(t) for t in ("sq", "w2hh", "log1p5mm", "lbp3m2")]
+    ['square', 'wavelet2-HH', 'log-sigma-1-5-mm-3D', 'lbp-3D-m2']
+    """
+    if token in _FIXED_TOKENS:
+        return _FIXED_TOKENS[token]
+    if match := _TOKEN_LOG.match(token):
+        return f"log-sigma-{match.group(1)}-{match.group(2) or '0'}-mm-3D"
+    if match := _TOKEN_WAVELET.match(token):
+        return f"wavelet{match.group(1)}-{match.group(2).upper()}"
+    if match := _TOKEN_LBP3D.match(token):
+        return f"lbp-3D-{match.group(1)}"
+    raise ConfigError(
+        f"unknown image token {token!r}",
+        expected=f"{list_some(_FIXED_TOKENS, 20)}, w<bands>, log<sigma>mm or lbp3<level>",
+    )
+
+
+def image_label(token: str) -> str:
+    """Return what a reader calls the filtered image.
+
+    Examples
+    --------
+    >>> [image_label(t) for t in ("original", "wllh", "w2hh", "log1p5mm", "lbp3k")]
+    ['original image', 'wavelet LLH', 'wavelet level 2 HH', 'LoG 1.5 mm', '3-D LBP kurtosis']
+    """
+    if token in _FIXED_LABELS:
+        return _FIXED_LABELS[token]
+    name = image_name(token)
+    if match := _LOG.match(name):
+        part = match.group(2).rstrip("0")
+        return f"LoG {match.group(1)}{'.' + part if part else ''} mm"
+    if match := _WAVELET.match(name):
+        level = f"level {match.group(1)} " if match.group(1) else ""
+        return f"wavelet {level}{match.group(2)}"
+    order = token.removeprefix("lbp3")
+    return "3-D LBP kurtosis" if order == "k" else f"3-D LBP order {order[1:]}"
 
 
 def column_name(*parts: str) -> str:

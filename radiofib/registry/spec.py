@@ -42,6 +42,8 @@ class FeatureSpec:
         Which regions it is defined for.
     ibsi_note : str
         In what the value departs from IBSI, if it does.
+    deprecated : bool
+        True when it repeats another feature and is only computed when asked for by name.
 
     Examples
     --------
@@ -60,6 +62,7 @@ class FeatureSpec:
     pyradiomics_name: str = ""
     applies: Applies = "both"
     ibsi_note: str = ""
+    deprecated: bool = False
 
     @property
     def key(self) -> str:
@@ -100,7 +103,7 @@ class Registry:
         try:
             return self._by_key[key]
         except KeyError:
-            close = nearest(key, self._by_key)
+            close = nearest(str(key), self._by_key)
             raise ConfigError(
                 f"no feature {key!r} in the registry",
                 hint=f"did you mean {close!r}?" if close else None,

@@ -1,1 +1,46 @@
-"""Phantoms and cohorts with known truth."""
+"""Phantoms and cohorts with known truth.
+
+Parameters are frozen models with documented defaults, written into ``truth.json`` beside the
+data. Stage acts through one law (:mod:`radiofib.simulate.laws`) of moderate size.
+"""
+
+from radiofib.simulate.cohorts import (
+    Shortcuts,
+    SimulatedTable,
+    TableScanner,
+    TableSettings,
+    simulate_table,
+)
+from radiofib.simulate.laws import StageLaw, auc_ceiling
+from radiofib.simulate.mri import MotionLaw, MriSettings, write_mri_cohort
+from radiofib.simulate.mri_anatomy import LiverLaw
+from radiofib.simulate.mri_lifs import LifsTraps, write_lifs_folder
+from radiofib.simulate.mri_scanner import MRI_SCANNERS, MriScanner
+from radiofib.simulate.ultrasound import (
+    ULTRASOUND_SCANNERS,
+    EchoLaw,
+    UltrasoundScanner,
+    write_ultrasound_cohort,
+)
+
+__all__ = [
+    "MRI_SCANNERS",
+    "ULTRASOUND_SCANNERS",
+    "EchoLaw",
+    "LifsTraps",
+    "LiverLaw",
+    "MotionLaw",
+    "MriScanner",
+    "MriSettings",
+    "Shortcuts",
+    "SimulatedTable",
+    "StageLaw",
+    "TableScanner",
+    "TableSettings",
+    "UltrasoundScanner",
+    "auc_ceiling",
+    "simulate_table",
+    "write_lifs_folder",
+    "write_mri_cohort",
+    "write_ultrasound_cohort",
+]

@@ -1,1 +1,30 @@
-"""Biopsy slides: open, find tissue, measure, hand over to QuPath."""
+"""Whole-slide images: open, find tissue, measure cores and stain, outlines for QuPath."""
+
+from radiofib.slides.cases import name_cases
+from radiofib.slides.measure import SlideMeasures, measure_slide
+from radiofib.slides.polygons import Polygon, trace_polygons
+from radiofib.slides.qupath import Annotation, to_geojson, to_wkt
+from radiofib.slides.reader import Grid, Slide, open_slide
+from radiofib.slides.run import run_slides
+from radiofib.slides.settings import SlideSettings
+from radiofib.slides.specs import SLIDE_REGISTRY
+from radiofib.slides.tissue import TissueMask, find_tissue
+
+__all__ = [
+    "SLIDE_REGISTRY",
+    "Annotation",
+    "Grid",
+    "Polygon",
+    "Slide",
+    "SlideMeasures",
+    "SlideSettings",
+    "TissueMask",
+    "find_tissue",
+    "measure_slide",
+    "name_cases",
+    "open_slide",
+    "run_slides",
+    "to_geojson",
+    "to_wkt",
+    "trace_polygons",
+]

@@ -1,0 +1,94 @@
+"""What commands share: progress on the terminal and the exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radiofib.errors import Failure
+
+__all__ = ["Workers", "finish", "progress_bar", "write_failures"]
+
+Workers = Annotated[int | None, typer.Option(help="Processes; default one per core.")]
+
+DONE_WITH_FAILURES = 3
+NOTHING_USEFUL = 1
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar per step with time left; lines instead of bars where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _line_reporter(console.print)
+        return
+    bar = Progress(
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    tasks: dict[str, int] = {}
+
+    def tell(step: str, done: int, total: int) -> None:
+        if step not in tasks:
+            tasks[step] = bar.add_task(step, total=total)
+        bar.update(tasks[step], completed=done, total=total)  # type: ignore[arg-type]
+
+    with bar:
+        yield tell
+
+
+def _line_reporter(write: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Report a step at its start, each tenth and its end: logs stay short."""
+    last: dict[str, int] = {}
+
+    def tell(step: str, done: int, total: int) -> None:
+        tenth = 10 * done // total if total else 10
+        if last.get(step) != tenth:
+            last[step] = tenth
+            write(f"{step}: {done} of {total}")
+
+    return tell
+
+
+def write_failures(path: Path, failures: Sequence[Failure]) -> None:
+    """Write ``failures.csv`` (its header alone when nothing failed)."""
+    import pandas as pd
+
+    columns = list(Failure("", "", "").as_row())
+    frame = pd.DataFrame([f.as_row() for f in failures], columns=columns)
+    temporary = path.with_name(f".{path.name}.part")
+    frame.to_csv(temporary, index=False, lineterminator="\n")
+    temporary.replace(path)
+
+
+def finish(failures: Sequence[Failure], *, useful: bool, where: Path) -> None:
+    """Say what failed and leave with the exit status of DESIGN: 0, 3 or 1."""
+    for failure in failures[:5]:
+        name = failure.case or failure.step
+        typer.secho(f"  {name}: {failure.reason}", err=True, fg=typer.colors.YELLOW)
+    if failures:
+        more = f" ({len(failures) - 5} more)" if len(failures) > 5 else ""
+        typer.secho(f"{len(failures)} failures{more}: see {where}", err=True)
+    if not useful:
+        raise typer.Exit(NOTHING_USEFUL)
+    if failures:
+        raise typer.Exit(DONE_WITH_FAILURES)

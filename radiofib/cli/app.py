@@ -1,0 +1,43 @@
+"""The commands' common frame: errors become messages and exit statuses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from radiofib.cli import cards, data, evaluate, setup, study
+from radiofib.errors import RadiofibError, UsageError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="radiofib",
+    help="Stage liver fibrosis from ultrasound, MRI and biopsy slides with classical learning.\n\n"
+    "Start with: radiofib demo --out demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (study, data, evaluate, cards, setup):
+    module.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 3 done with failures, 1 nothing useful, 2 usage.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    Traceback (most recent call last):
+    SystemExit: 0
+    """
+    try:
+        app(args=None if arguments is None else list(arguments), standalone_mode=True)
+    except RadiofibError as error:
+        typer.secho(f"radiofib: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:
+        sys.exit(1)

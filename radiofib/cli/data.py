@@ -1,0 +1,107 @@
+"""Commands between files: extract, slides, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radiofib.cli._shared import Workers, finish, progress_bar, write_failures
+
+__all__ = ["register"]
+
+slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to the application."""
+    app.command()(extract)
+    app.command()(export)
+    slides_app.command("run")(slides_run)
+    app.add_typer(slides_app, name="slides")
+
+
+@slides_app.callback()
+def _slides() -> None:
+    """Measure biopsy slides and hand them to QuPath."""
+
+
+def extract(
+    cohort: Annotated[str, typer.Argument(help="Cohort table, or data card with --root.")],
+    out: Annotated[Path, typer.Option(help="Feature table to write (.parquet).")],
+    config: Annotated[
+        Path | None, typer.Option(help="Our YAML or a pyradiomics parameter file.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine, over the configuration's.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder the paths are relative to.")] = None,
+    scheme: Annotated[str | None, typer.Option(help="Stage scheme, such as metavir.")] = None,
+    workers: Workers = None,
+) -> None:
+    """Extract features of every image of a cohort.
+
+    Example: radiofib extract cohort.csv --out features.parquet
+    """
+    from radiofib.study import extract_cohort
+
+    with progress_bar() as tell:
+        table, failures = extract_cohort(
+            cohort,
+            out=out,
+            config=config,
+            engine=engine,
+            root=root,
+            scheme=scheme,
+            workers=workers,
+            progress=tell,
+        )
+    listing = out.parent / "failures.csv"
+    write_failures(listing, failures)
+    typer.echo(f"{table.n_rows} rows, {table.n_features} features: {out}")
+    finish(failures, useful=table.n_rows > 0, where=listing)
+
+
+def slides_run(
+    slides: Annotated[list[Path], typer.Argument(help="Slide files.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+    workers: Workers = None,
+) -> None:
+    """Measure tissue and stain of slides and write GeoJSON for QuPath.
+
+    Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides
+    """
+    from radiofib.slides import run_slides
+    from radiofib.study import write_slide_table
+
+    with progress_bar() as tell:
+        table, failures = run_slides(
+            slides,
+            out,
+            mpp=mpp,
+            workers=workers,
+            progress=lambda done, total, _: tell("slides", done, total),
+        )
+    write_slide_table(table, out)
+    listing = out / "failures.csv"
+    write_failures(listing, failures)
+    typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
+    finish(failures, useful=table.n_rows > 0, where=listing)
+
+
+def export(
+    features: Annotated[Path, typer.Argument(help="Our Parquet, or any CSV, XLSX or SAV.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    to: Annotated[str, typer.Option(help="Formats, with commas between.")] = "csv,rds,sav,parquet",
+    label: Annotated[str, typer.Option(help="Column with the stage.")] = "stage",
+) -> None:
+    """Write a feature table for R, SPSS and others, with its codebook.
+
+    Example: radiofib export features.parquet --to sav,rds --out export
+    """
+    from radiofib.export import export_table
+    from radiofib.table import FeatureTable
+
+    formats = tuple(f.strip() for f in to.split(",") if f.strip())
+    for path in export_table(FeatureTable.read(features, label=label), out, formats):
+        typer.echo(str(path))

@@ -1,0 +1,78 @@
+"""Commands about stagers: train, predict, evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to the application."""
+    app.command()(train)
+    app.command()(predict)
+    app.command()(evaluate)
+
+
+def train(
+    features: Annotated[Path, typer.Argument(help="Our Parquet, or any CSV, XLSX or SAV.")],
+    out: Annotated[Path, typer.Option(help="Model to write (.skops).")],
+    label: Annotated[str, typer.Option(help="Column with the stage.")] = "stage",
+    scanner: Annotated[str | None, typer.Option(help="Column with the scanner, as flags.")] = None,
+    stager: Annotated[str, typer.Option(help="random_forest, xgboost or logistic.")] = (
+        "random_forest"
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Train a stager on a feature table.
+
+    Example: radiofib train features.parquet --label stage --scanner scanner --out model.skops
+    """
+    from radiofib.study import train_table
+    from radiofib.table import FeatureTable
+
+    table = FeatureTable.read(features, label=label)
+    scheme = train_table(table, out, label=label, scanner=scanner, stager=stager, seed=seed)
+    typer.echo(f"{stager} for {', '.join(scheme.labels.values())}: {out}")
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Model written by 'radiofib train'.")],
+    features: Annotated[Path, typer.Argument(help="Feature table with the model's columns.")],
+    out: Annotated[Path, typer.Option(help="Predictions to write (.csv).")],
+) -> None:
+    """Stage the cases of a feature table.
+
+    Example: radiofib predict model.skops features.parquet --out predictions.csv
+    """
+    from radiofib.study import predict_features
+
+    predictions = predict_features(model, features)
+    temporary = out.with_name(f".{out.name}.part")
+    predictions.to_csv(temporary, index=False, lineterminator="\n")
+    temporary.replace(out)
+    typer.echo(f"{len(predictions)} rows: {out}")
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Predictions of any model (.csv).")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    n_boot: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Measure predictions: intervals clustered by patient, curves, confusion.
+
+    Example: radiofib evaluate predictions.csv --out evaluation
+    """
+    from radiofib.evaluation import evaluate as measure
+    from radiofib.evaluation import prediction_levels, read_predictions
+    from radiofib.study import RunFolder, write_evaluation
+
+    frame = read_predictions(predictions)
+    levels = prediction_levels(frame)
+    result = measure(frame, levels=levels, n_boot=n_boot, random_state=seed)
+    write_evaluation(result, RunFolder(out))
+    typer.echo(f"{len(result.metrics)} metrics: {out / 'metrics.csv'}")

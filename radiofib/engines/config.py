@@ -1,0 +1,316 @@
+"""What to extract: engine, image types, features and settings, from our YAML or pyradiomics'."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from radiofib._checks import nearest
+from radiofib.config import StrictModel, load_yaml
+from radiofib.engines.settings import Settings
+from radiofib.errors import ConfigError
+from radiofib.provenance import hash_object
+from radiofib.registry import FEATURES, FeatureSpec
+
+__all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig", "default_config"]
+
+#: Image types in the order of table columns.
+IMAGE_TYPES = (
+    "Original",
+    "LoG",
+    "Wavelet",
+    "Square",
+    "SquareRoot",
+    "Logarithm",
+    "Exponential",
+    "Gradient",
+    "LBP2D",
+    "LBP3D",
+)
+#: pyradiomics' feature classes in the order of table columns.
+FAMILIES = ("shape", "shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
+#: Names pyradiomics still lists but never computes, and what they equal.
+_NEVER_COMPUTED = {
+    "glcm_Dissimilarity": "glcm_DifferenceAverage",
+    "glcm_Homogeneity1": "glcm_Id",
+    "glcm_Homogeneity2": "glcm_Idm",
+    "glcm_SumVariance": "glcm_ClusterTendency",
+    "gldm_GrayLevelNonUniformityNormalized": "firstorder_Uniformity",
+    "gldm_DependencePercentage": "1 (always)",
+}
+#: Settings that act before an image is filtered, so that an image type cannot have its own.
+_BEFORE_FILTERS = frozenset(
+    field.alias or name
+    for name, field in Settings.model_fields.items()
+    if name.startswith(("minimum_roi", "geometry", "correct", "additional", "label", "normalize"))
+    or name.startswith(("remove", "resampled", "interpolator", "pad", "pre_crop", "resegment"))
+)
+
+
+def _unknown(name: str, known: tuple[str, ...], what: str) -> ValueError:
+    close = nearest(name, known)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return ValueError(f"unknown {what} {name!r} (expected {', '.join(known)}){hint}")
+
+
+class ExtractionConfig(StrictModel):
+    """What to extract, independent of the order in which it is written down.
+
+    Parameters
+    ----------
+    engine : str
+        Who computes: ``pyradiomics``.
+    image_types : dict
+        Image type to settings of its own (``{"LoG": {"sigma": [1, 3]}}``). In a pyradiomics
+        parameter file: ``imageType``.
+    feature_classes : dict, optional
+        Feature class to feature names; None or an empty list for all of the class. Without
+        it, every feature that applies to the region (2-D or 3-D shape). ``featureClass``.
+    settings : Settings
+        ``setting``.
+    region_rules : {"radiofib", "pyradiomics"}
+        ``radiofib`` leaves out, with the reason, what a region cannot carry: filters whose
+        support is larger than the image, the shape of a region that is the whole picture,
+        co-occurrence matrices beyond 1 GiB. ``pyradiomics`` takes whatever it returns.
+
+    Examples
+    --------
+    >>> config = ExtractionConfig.parse(
+    ...     {"imageType": {"Original": {}}, "featureClass": {"glcm": ["Contrast"]}},
+    ...     where="params.yaml")
+    >>> [spec.key for spec in config.features(ndim=3)]
+    ['glcm_contrast']
+    >>> ExtractionConfig.parse({"imageType": {"Orginal": {}}}, where="params.yaml")
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: params.yaml: 'imageType': unknown image type 'Orginal' (expected
+    Original, LoG, ...); did you mean 'Original'? ...
+    """
+
+    engine: str = "pyradiomics"
+    image_types: dict[str, Settings] = Field(
+        default_factory=lambda: {"Original": Settings()}, alias="imageType"
+    )
+    feature_classes: dict[str, list[str] | None] | None = Field(None, alias="featureClass")
+    settings: Settings = Field(default_factory=Settings, alias="setting")
+    region_rules: Literal["radiofib", "pyradiomics"] = "radiofib"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if data.get("voxelSetting"):
+            raise ValueError(
+                "voxelSetting asks for feature maps, which this engine does not write yet; "
+                "remove the section to extract one value per region"
+            )
+        return {k: v for k, v in data.items() if k != "voxelSetting"}
+
+    @field_validator("image_types", mode="before")
+    @classmethod
+    def _image_types(cls, value: Any) -> Any:
+        if value is None or value == {}:
+            return {"Original": {}}
+        if not isinstance(value, dict):
+            raise ValueError("expected a mapping from image type to its settings")
+        for name in value:
+            if name not in IMAGE_TYPES:
+                raise _unknown(str(name), IMAGE_TYPES, "image type")
+        return {name: {} if own is None else own for name, own in value.items()}
+
+    @field_validator("feature_classes", mode="before")
+    @classmethod
+    def _feature_classes(cls, value: Any) -> Any:
+        if value is None or value == {}:
+            return None
+        if not isinstance(value, dict):
+            raise ValueError("expected a mapping from feature class to feature names")
+        for name, features in value.items():
+            if name not in FAMILIES:
+                raise _unknown(str(name), FAMILIES, "feature class")
+            if features is not None and not isinstance(features, list | tuple):
+                raise ValueError(f"{name}: expected a list of features, or nothing for all")
+            known = tuple(
+                s.pyradiomics_name.split("_", 1)[1] for s in FEATURES if s.family == name.lower()
+            )
+            for feature in features or ():
+                if feature not in known and f"{name}_{feature}" not in _NEVER_COMPUTED:
+                    raise _unknown(str(feature), known, f"{name} feature")
+        return value
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _settings(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    @model_validator(mode="after")
+    def _sigma(self) -> ExtractionConfig:
+        if "LoG" in self.image_types and not self.settings_for("LoG").sigma:
+            raise ValueError("LoG needs 'sigma', a list of widths in mm: LoG: {sigma: [1.0, 3.0]}")
+        return self
+
+    @classmethod
+    def read(cls, path: str | Path) -> ExtractionConfig:
+        """Read our YAML, or a pyradiomics parameter file (YAML or JSON) as it is.
+
+        Raises
+        ------
+        ConfigError
+            When the file is missing or something in it is not understood.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".json":
+            return cls.parse(_load_json(path), where=path.name)
+        return cls.parse(load_yaml(path) or {}, where=path.name)
+
+    @property
+    def ordered_image_types(self) -> Iterator[tuple[str, Settings]]:
+        """Image types in column order, each with the settings that hold for it."""
+        for name in IMAGE_TYPES:
+            if name in self.image_types:
+                yield name, self.settings_for(name)
+
+    def settings_for(self, image_type: str) -> Settings:
+        """Return the settings that hold for one image type.
+
+        Examples
+        --------
+        >>> config = default_config("mri")
+        >>> config.settings_for("LoG").sigma, config.settings_for("LoG").bin_count
+        ((3.0,), 32)
+        """
+        return self.settings.merged(self.image_types[image_type])
+
+    def features(self, ndim: int) -> list[FeatureSpec]:
+        """Return the features of a region with `ndim` axes, in column order.
+
+        A feature that is asked for by name stays in the list even where it cannot be
+        computed, so that a table has the columns its configuration promises.
+        """
+        if self.feature_classes is None:
+            return [s for s in FEATURES if s.applies_to(ndim) and not s.deprecated]
+        return [s for s in FEATURES if self._wants(s)]
+
+    def _wants(self, spec: FeatureSpec) -> bool:
+        assert self.feature_classes is not None
+        family, feature = spec.pyradiomics_name.split("_", 1)
+        if family not in self.feature_classes:
+            return False
+        named = self.feature_classes[family]
+        return feature in named if named else not spec.deprecated
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the configuration says that has no effect, in plain words.
+
+        Examples
+        --------
+        >>> ExtractionConfig.parse({"featureClass": {"glcm": ["Homogeneity1", "Id"]}},
+        ...                        where="p.yaml").remarks
+        ('glcm_Homogeneity1 is not computed by pyradiomics: it equals glcm_Id',)
+        """
+        found = [
+            f"{family}_{feature} is not computed by pyradiomics: "
+            f"it equals {_NEVER_COMPUTED[f'{family}_{feature}']}"
+            for family, features in sorted((self.feature_classes or {}).items())
+            for feature in features or ()
+            if f"{family}_{feature}" in _NEVER_COMPUTED
+        ]
+        found += [
+            f"{key} inside image type {name} has no effect: it acts before images are filtered"
+            for name, own in sorted(self.image_types.items())
+            for key in sorted(_BEFORE_FILTERS & set(own.given()))
+        ]
+        return tuple(found)
+
+    def canonical(self) -> dict[str, Any]:
+        """Return the configuration with defaults filled in, equal for equal meaning.
+
+        Examples
+        --------
+        >>> a = ExtractionConfig.parse({"setting": {"binWidth": 25}}, where="a")
+        >>> b = ExtractionConfig.parse({}, where="b")
+        >>> a.canonical() == b.canonical()
+        True
+        """
+        images = {
+            name: _canonical_settings(settings) for name, settings in self.ordered_image_types
+        }
+        classes: dict[str, list[str]] | None = None
+        if self.feature_classes is not None:
+            classes = {family: [] for family in self.feature_classes}
+            for spec in self.features(ndim=3):
+                family, feature = spec.pyradiomics_name.split("_", 1)
+                classes[family].append(feature)
+        return {
+            "engine": self.engine,
+            "imageType": images,
+            "featureClass": classes,
+            "setting": _canonical_settings(self.settings),
+            "region_rules": self.region_rules,
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of :meth:`canonical`."""
+        return hash_object(self.canonical())
+
+
+def _canonical_settings(settings: Settings) -> dict[str, Any]:
+    values = settings.as_pyradiomics()
+    values["sigma"] = sorted(set(values["sigma"]))
+    return values
+
+
+def _load_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=str(path), hint="check the path") from error
+    except (ValueError, IsADirectoryError) as error:
+        raise ConfigError("not valid JSON", where=path.name, found=str(error)) from error
+
+
+_TEXTURE = dict.fromkeys(("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"))
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    # Grey levels depend on gain, so bins are counted; the outline is drawn by hand or is the
+    # whole picture, so shape would measure the reader or the scanner: left out.
+    "ultrasound": {
+        "image_types": {"Original": {}, "Wavelet": {}},
+        "feature_classes": _TEXTURE,
+        "settings": {"binCount": 32},
+    },
+    # Arbitrary units: bins are counted.
+    "mri": {
+        "image_types": {"Original": {}, "LoG": {"sigma": [3.0]}},
+        "settings": {"binCount": 32},
+    },
+    # Hounsfield units mean something: bins have a width.
+    "ct": {
+        "image_types": {"Original": {}, "LoG": {"sigma": [3.0]}},
+        "settings": {"binWidth": 25, "voxelArrayShift": 1000},
+    },
+}
+
+
+def default_config(kind: Literal["ultrasound", "mri", "ct"]) -> ExtractionConfig:
+    """Return a sensible configuration for a kind of image.
+
+    ======================  ===================  ==========  =====================================
+    kind                    images               bins        features
+    ======================  ===================  ==========  =====================================
+    ultrasound (2-D)        original, wavelet    32          intensity and texture, no shape
+    mri (3-D)               original, LoG 3 mm   32          all
+    ct (3-D)                original, LoG 3 mm   25 HU wide  all; energies shifted by 1000 HU
+    ======================  ===================  ==========  =====================================
+
+    Examples
+    --------
+    >>> sorted(default_config("ultrasound").image_types)
+    ['Original', 'Wavelet']
+    """
+    return ExtractionConfig.parse(_DEFAULTS[kind], where=f"default for {kind}")

@@ -1,0 +1,182 @@
+"""From a region to the images pyradiomics filters and measures, as its extractor does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from radiofib._extras import require
+from radiofib.engines.settings import Settings
+from radiofib.errors import EngineError
+from radiofib.roi import Roi
+
+__all__ = ["Prepared", "Unusable", "flatten", "prepare", "to_simpleitk"]
+
+_LABEL = 1
+
+
+class Unusable(Exception):  # noqa: N818 - it carries a reason, it is no error of the program
+    """The region cannot carry any feature; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Images ready for filtering.
+
+    Parameters
+    ----------
+    image, mask, shape_mask : SimpleITK.Image
+        Image, the mask for intensities, and the mask for shape.
+    box, shape_box : ndarray
+        Bounding boxes (x low, x high, y low, ...).
+    not_finite : int
+        Number of voxels of the image, outside the region, that are NaN or infinite.
+    """
+
+    image: Any
+    mask: Any
+    shape_mask: Any
+    box: NDArray[np.int64]
+    not_finite: int
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Pixels along x, y (and z)."""
+        return tuple(self.image.GetSize())
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Distance of pixels along x, y (and z), in mm."""
+        return tuple(self.image.GetSpacing())
+
+
+def to_simpleitk(roi: Roi) -> tuple[Any, Any]:
+    """Return image and mask (label 1) of a region, with spacing and position if known.
+
+    Pixels keep their type, because pyradiomics rounds when it resamples integers.
+
+    Examples
+    --------
+    >>> roi = Roi(np.zeros((4, 6)), np.ones((4, 6), dtype=bool), (0.5, 0.25), "us")
+    >>> image, mask = to_simpleitk(roi)
+    >>> image.GetSize(), image.GetSpacing(), mask.GetPixelIDTypeAsString()
+    ((6, 4), (0.25, 0.5), '32-bit unsigned integer')
+    """
+    pixels = np.ascontiguousarray(roi.pixels)
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8)
+    elif pixels.dtype == np.float16:
+        pixels = pixels.astype(np.float32)
+    image = sitk.GetImageFromArray(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
+    image.SetSpacing(tuple(reversed(roi.spacing_mm)))
+    if roi.origin_mm is not None and len(roi.origin_mm) == roi.ndim:
+        image.SetOrigin(roi.origin_mm)
+    if roi.direction is not None and len(roi.direction) == roi.ndim**2:
+        image.SetDirection(roi.direction)
+    mask = sitk.GetImageFromArray(roi.mask.astype(np.uint32))
+    mask.CopyInformation(image)
+    return image, mask
+
+
+def flatten(settings: Settings, ndim: int) -> Settings:
+    """Return the settings as they read for a 2-D image.
+
+    A picture is already flat: `force2D` is implied, and of a spacing (x, y, z) the first two
+    count. Texture of a picture equals that of one slice with `force2D` and
+    `force2Ddimension` 0.
+
+    Examples
+    --------
+    >>> flatten(Settings(force_2d=True, resampled_pixel_spacing=[1, 1, 0]), 2).given()
+    {'resampledPixelSpacing': [1.0, 1.0], 'force2D': False, 'force2Ddimension': 0}
+    """
+    spacing = settings.resampled_pixel_spacing
+    if ndim == 2:
+        flat: dict[str, Any] = {"force2D": False, "force2Ddimension": 0}
+        if spacing is not None:
+            flat["resampledPixelSpacing"] = list(spacing[:2])
+        return settings.merged(Settings.model_validate(flat))
+    if spacing is not None and len(spacing) == 2:
+        raise EngineError(
+            "resampledPixelSpacing does not fit the image",
+            expected="3 numbers (x, y, z) for a 3-D image",
+            found=f"{len(spacing)} numbers",
+            hint="add a third number; 0 keeps the spacing of that axis",
+        )
+    return settings
+
+
+def prepare(roi: Roi, settings: Settings) -> Prepared:
+    """Normalise, resample or crop, check and resegment, in pyradiomics' order.
+
+    Parameters
+    ----------
+    roi : Roi
+        The region.
+    settings : Settings
+        Settings after :func:`flatten`.
+
+    Raises
+    ------
+    EngineError
+        When the region, or an image that has to be normalised or resampled, holds NaN or
+        infinite values.
+    Unusable
+        When the region has one voxel, too few dimensions or voxels, or nothing is left of it
+        after resegmentation.
+    """
+    operations = require("radiomics", purpose="the pyradiomics engine").imageoperations
+    not_finite = _check_finite(roi, settings)
+    image, mask = to_simpleitk(roi)
+    options = {**settings.as_pyradiomics(), "label": _LABEL}
+    try:
+        if settings.normalize:
+            image = operations.normalizeImage(image, **options)
+        if settings.interpolator is not None and settings.resampled_pixel_spacing is not None:
+            image, mask = operations.resampleImage(image, mask, **options)
+        elif settings.pre_crop:
+            box, _ = operations.checkMask(image, mask, **options)
+            image, mask = operations.cropToTumorMask(image, mask, box, **options)
+        box, _ = operations.checkMask(image, mask, **options)
+        intensity_mask = mask
+        if settings.resegment_range is not None:
+            intensity_mask = operations.resegmentMask(image, mask, **options)
+            box, _ = operations.checkMask(image, intensity_mask, **options)
+    except (ValueError, RuntimeError) as error:
+        raise Unusable(_plain(error)) from error
+    shape_mask = intensity_mask if settings.resegment_shape else mask
+    return Prepared(image, intensity_mask, shape_mask, box, not_finite)
+
+
+def _plain(error: Exception) -> str:
+    """Return an error of pyradiomics or SimpleITK as one line without its source position."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".!") if lines else type(error).__name__
+
+
+def _check_finite(roi: Roi, settings: Settings) -> int:
+    if not np.issubdtype(roi.pixels.dtype, np.floating):
+        return 0
+    finite = np.isfinite(roi.pixels)
+    inside = int(np.count_nonzero(~finite & roi.mask))
+    if inside:
+        raise EngineError(
+            "the region holds intensities that are NaN or infinite",
+            expected="numbers in every voxel of the mask",
+            found=f"{inside} of {roi.n_voxels} voxels",
+            hint="correct the image, or leave these voxels out of the mask",
+        )
+    outside = int(np.count_nonzero(~finite))
+    resampled = settings.interpolator and settings.resampled_pixel_spacing
+    if outside and (settings.normalize or resampled):
+        raise EngineError(
+            "the image holds values that are NaN or infinite, which normalising or resampling "
+            "would spread",
+            found=f"{outside} of {roi.pixels.size} voxels outside the region",
+            hint="replace them, for example by 0",
+        )
+    return outside

@@ -1,0 +1,338 @@
+"""Predictions as a table: one row per case (or instance), one probability for each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofib._checks import list_some, nearest
+from radiofib.errors import TableError
+from radiofib.staging import BaseStager, check_levels, stager_frame
+from radiofib.table import FeatureTable, read_frame
+
+__all__ = [
+    "check_predictions",
+    "labels_as_text",
+    "predict_table",
+    "prediction_levels",
+    "read_predictions",
+]
+
+#: How far probabilities may be from summing to one (rounding in a file).
+_ROUNDING = 0.005
+
+
+def labels_as_text(labels: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return labels as text (None where missing) and their levels in order.
+
+    The levels are the categories of a categorical column, otherwise the sorted values; whole
+    numbers lose their decimal point.
+
+    Examples
+    --------
+    >>> labels_as_text(pd.Series([2.0, 1.0, None]))[1]
+    ('1', '2')
+    """
+    if isinstance(labels.dtype, pd.CategoricalDtype):
+        levels = tuple(_text(v) for v in labels.cat.categories)
+    elif pd.api.types.is_numeric_dtype(labels):
+        levels = tuple(_text(v) for v in sorted(labels.dropna().unique()))
+    else:
+        levels = tuple(sorted({_text(v) for v in labels.dropna()}))
+    texts = [None if pd.isna(v) else _text(v) for v in labels]
+    return pd.Series(texts, index=labels.index, dtype=object), levels
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def prediction_levels(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the stage levels of a prediction table, in the order of its ``p_`` columns.
+
+    Examples
+    --------
+    >>> prediction_levels(pd.DataFrame(columns=["case", "p_s1", "p_s2"]))
+    ('s1', 's2')
+    """
+    return tuple(str(c)[2:] for c in frame.columns if str(c).startswith("p_"))
+
+
+def read_predictions(path: str | Path, *, levels: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read anyone's predictions: CSV, XLSX, SAV or Parquet.
+
+    Needs ``case``, ``y_true`` and one probability column ``p_<level>`` for each stage, or a
+    single ``p`` for a binary question. ``patient`` (else each case is a patient), ``instance``,
+    ``scanner``, ``domain``, ``setting``, ``fold`` and ``model`` are optional.
+
+    Parameters
+    ----------
+    path : path
+    levels : sequence of str, optional
+        Stages in order; by default the order of the ``p_`` columns. With a single ``p``: the
+        negative and the positive level; by default ``0`` and ``1``.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`check_predictions` returns it.
+
+    Raises
+    ------
+    TableError
+        When a column is missing, a stage is unknown, a probability is missing or impossible, or
+        a case is given twice: naming file and row.
+    """
+    path = Path(path)
+    frame = read_frame(path)
+    if "p" in frame and not prediction_levels(frame):
+        pair = check_levels(levels if levels is not None else ("0", "1"))
+        if len(pair) != 2:
+            raise TableError(
+                "a single column 'p' fits two levels only", where=path.name, found=list_some(pair)
+            )
+        place = list(frame.columns).index("p")
+        chance = _numbers(frame, "p", path.name)
+        frame = frame.drop(columns="p")
+        frame.insert(place, f"p_{pair[1]}", chance)
+        frame.insert(place, f"p_{pair[0]}", 1.0 - chance)
+    return check_predictions(frame, levels=levels, where=path.name)
+
+
+def check_predictions(
+    frame: pd.DataFrame,
+    *,
+    levels: Sequence[str] | None = None,
+    where: str = "predictions",
+) -> pd.DataFrame:
+    """Return predictions with all columns, checked.
+
+    Absent optional columns are filled: ``patient`` with the case, ``model`` with ``model``,
+    ``setting`` with ``given``, ``fold`` with ``1``, the others with missing values. Rows whose
+    probabilities sum to one but for rounding (0.005) are scaled to one.
+
+    Raises
+    ------
+    TableError
+        As :func:`read_predictions`.
+    """
+    found = prediction_levels(frame)
+    for needed in ("case", "y_true"):
+        if needed not in frame:
+            close = nearest(needed, map(str, frame.columns))
+            raise TableError(
+                f"column {needed!r} is missing",
+                where=where,
+                found=list_some(frame.columns),
+                hint=f"rename {close!r}" if close else None,
+            )
+    names = check_levels(levels if levels is not None else found)
+    _check_probability_columns(names, found, frame, where)
+    if len(frame) == 0:
+        raise TableError("table has no rows", where=where)
+    columns = [f"p_{n}" for n in names]
+    proba = np.column_stack([_numbers(frame, c, where) for c in columns])
+    total = proba.sum(axis=1)
+    off = np.flatnonzero(np.abs(total - 1) > _ROUNDING)
+    if off.size:
+        raise TableError(
+            "probabilities do not sum to one",
+            where=f"{where}, row {off[0] + 1}",
+            expected="1",
+            found=f"{total[off[0]]:.6g} ({off.size} rows)",
+        )
+    rounded = np.abs(total - 1) > 1e-9
+    proba[rounded] /= total[rounded, None]
+    result = _identifiers(frame, where)
+    result["y_true"] = _true_levels(frame, names, where)
+    for place, column in enumerate(columns):
+        result[column] = proba[:, place]
+    for name, default in (
+        ("scanner", None),
+        ("domain", None),
+        ("setting", "given"),
+        ("fold", "1"),
+        ("model", "model"),
+    ):
+        result[name] = _optional(frame, name, default)
+    _check_repeats(result, where)
+    return result
+
+
+def _check_probability_columns(
+    names: Sequence[str], found: Sequence[str], frame: pd.DataFrame, where: str
+) -> None:
+    missing = [f"p_{n}" for n in names if n not in found]
+    spare = [f"p_{n}" for n in found if n not in names]
+    if missing or spare:
+        raise TableError(
+            "probability columns do not fit the stage levels",
+            where=where,
+            expected=list_some(f"p_{n}" for n in names),
+            found=list_some(f"p_{n}" for n in found) or list_some(frame.columns),
+        )
+
+
+def _numbers(frame: pd.DataFrame, column: str, where: str) -> np.ndarray:
+    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~((values >= 0) & (values <= 1)))
+    if wrong.size:
+        raise TableError(
+            "not a probability",
+            where=f"{where}, row {wrong[0] + 1}, column {column!r}",
+            expected="a number from 0 to 1",
+            found=f"{frame[column].iloc[wrong[0]]!r} ({wrong.size} rows)",
+        )
+    return values
+
+
+def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    result = pd.DataFrame(index=pd.RangeIndex(len(frame)))
+    for name in ("case", "patient", "instance"):
+        if name not in frame:
+            if name == "patient":
+                result["patient"] = result["case"]
+            continue
+        values = [None if pd.isna(v) else _text(v) for v in frame[name]]
+        empty = [i for i, v in enumerate(values) if not v]
+        if empty and name != "instance":
+            raise TableError(
+                f"{name} is missing", where=f"{where}, row {empty[0] + 1}, column {name!r}"
+            )
+        result[name] = pd.Series(values, dtype=object)
+    return result
+
+
+def _optional(frame: pd.DataFrame, name: str, default: str | None) -> pd.Series:
+    if name not in frame:
+        return pd.Series([default] * len(frame), dtype=object)
+    values = [default if pd.isna(v) or _text(v) == "" else _text(v) for v in frame[name]]
+    return pd.Series(values, dtype=object)
+
+
+def _true_levels(frame: pd.DataFrame, names: Sequence[str], where: str) -> pd.Series:
+    texts, _ = labels_as_text(frame["y_true"])
+    wrong = [i for i, v in enumerate(texts) if v is not None and v not in names]
+    if wrong:
+        value = texts.iloc[wrong[0]]
+        close = nearest(value, names)
+        raise TableError(
+            "unknown stage",
+            where=f"{where}, row {wrong[0] + 1}, column 'y_true'",
+            expected=list_some(names),
+            found=f"{value!r} ({len(wrong)} rows)",
+            hint=f"write {close!r}" if close else None,
+        )
+    return texts.reset_index(drop=True)
+
+
+def _check_repeats(result: pd.DataFrame, where: str) -> None:
+    key = [c for c in ("model", "setting", "case", "instance") if c in result]
+    repeated = result.duplicated(key, keep=False)
+    if repeated.any():
+        group = result.groupby(key, dropna=False, sort=False).ngroup()
+        first = group[repeated].iloc[0]
+        same = np.flatnonzero(group == first)
+        raise TableError(
+            "a case is predicted more than once",
+            where=f"{where}, rows {list_some(same + 1)}",
+            found=f"case {result['case'].iloc[same[0]]!r}",
+            hint="add a column 'instance' when a case has several images, or 'model' or "
+            "'setting' when there are several sets of predictions",
+        )
+
+
+def predict_table(
+    model: BaseStager,
+    table: FeatureTable,
+    *,
+    levels: Sequence[str],
+    model_name: str = "model",
+    setting: str = "predict",
+    label: str = "stage",
+) -> pd.DataFrame:
+    """Apply a trained stager to a feature table.
+
+    Parameters
+    ----------
+    model : BaseStager
+    table : FeatureTable
+        With the model's columns, in any order.
+    levels : sequence of str
+        Stages in order; a stage the model never saw has probability 0.
+    model_name, setting : str
+        Written into the columns of these names.
+    label : str
+        Column of `table.obs` with the true stage, if there is one.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``case, patient, [instance], y_true, p_<level>..., scanner, domain, setting,
+        fold, model``; `y_true` is missing where the stage is not known. ``domain`` is known
+        only for models that have scanner flags.
+    """
+    names = check_levels(levels)
+    X = stager_frame(table, model.scanner_column)
+    frame = describe_rows(table, label=label)
+    proba = level_probabilities(model, X, names)
+    for place, name in enumerate(names):
+        frame[f"p_{name}"] = proba[:, place]
+    frame["scanner"] = scanner_names(table, model.scanner_column or "scanner")
+    known = None
+    if model.scanner_column is not None:
+        known = set(model.scanner_flags_.categories_[0].tolist())
+    frame["domain"] = domains(frame["scanner"], known)
+    frame["setting"], frame["fold"], frame["model"] = setting, "", model_name
+    return frame
+
+
+def describe_rows(table: FeatureTable, *, label: str) -> pd.DataFrame:
+    """Return case, patient, instance (when there is one) and ``y_true`` of each row."""
+    obs = table.obs.reset_index(drop=True)
+    frame = pd.DataFrame({"case": obs["case"].astype(str)})
+    frame["patient"] = (obs["patient"] if "patient" in obs else obs["case"]).astype(object)
+    if "instance" in obs:
+        frame["instance"] = obs["instance"]
+    frame["y_true"] = labels_as_text(obs[label])[0] if label in obs else None
+    return frame
+
+
+def level_probabilities(model: BaseStager, X: pd.DataFrame, levels: Sequence[str]) -> np.ndarray:
+    """Return one column for each level; 0 for a level the model never saw."""
+    seen = [_text(c) for c in model.classes_.tolist()]
+    unknown = sorted(set(seen) - set(levels))
+    if unknown:
+        raise TableError(
+            "the model predicts stages outside the levels",
+            expected=list_some(levels),
+            found=list_some(unknown),
+        )
+    proba = np.zeros((len(X), len(levels)))
+    proba[:, [list(levels).index(c) for c in seen]] = model.predict_proba(X)
+    return proba
+
+
+def scanner_names(table: FeatureTable, column: str) -> pd.Series:
+    """Return the scanner of each row as text, None where it is not known."""
+    if column not in table.obs:
+        return pd.Series([None] * table.n_rows, dtype=object)
+    values = table.obs[column].tolist()
+    return pd.Series(
+        [None if pd.isna(v) or not str(v).strip() else str(v) for v in values], dtype=object
+    )
+
+
+def domains(scanners: Iterable[str | None], known: set[str] | None) -> pd.Series:
+    """Tell for each row whether its scanner was in training; None where that is not known."""
+    values = [
+        None if known is None or s is None else ("in_scanner" if s in known else "unseen_scanner")
+        for s in scanners
+    ]
+    return pd.Series(values, dtype=object)

@@ -1,0 +1,211 @@
+"""Cohort to feature table: in parallel, piece by piece, able to stop and go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from radiofib._checks import check_no_duplicates
+from radiofib.cohort import Acquisition, Cohort
+from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
+from radiofib.errors import CohortError, EngineError, Failure
+from radiofib.extract.assemble import assemble
+from radiofib.extract.pieces import Piece, piece_key, read_piece, tidy, write_piece
+from radiofib.images import load_roi
+from radiofib.parallel import map_pieces
+from radiofib.provenance import radiofib_version
+from radiofib.roi import Roi
+from radiofib.table import FeatureTable
+
+__all__ = ["extract_features"]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every piece needs to know."""
+
+    config: ExtractionConfig
+    config_hash: str
+    versions: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Done:
+    """How a piece ended: with a key, or with a failure."""
+
+    key: str = ""
+    failure: Failure | None = None
+    reused: bool = False
+
+
+def extract_features(
+    cohort: Cohort,
+    config: ExtractionConfig,
+    *,
+    pieces_dir: str | Path,
+    workers: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> tuple[FeatureTable, list[Failure]]:
+    """Compute the features of every acquisition of a cohort.
+
+    Each acquisition is one piece of work and one file below `pieces_dir`. A run that is stopped
+    and started again computes only what is missing; a changed image, mask, label, setting,
+    engine or version is computed anew. The table does not depend on the number of workers.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        What to extract from.
+    config : ExtractionConfig
+        What to extract.
+    pieces_dir : path
+        Folder of finished pieces; made when absent. Nothing is written elsewhere.
+    workers : int, optional
+        Number of processes. Default: one per core.
+    progress : callable, optional
+        Called with (done, total, text) after each piece.
+
+    Returns
+    -------
+    FeatureTable
+        One row per case and instance with at least one finished channel. `obs` also holds
+        ``geom_<channel>_<fact>`` columns with header facts (matrix size, spacing in mm, file
+        bytes) for negative controls. `missing` names columns or patterns (``dwi_*``).
+    list of Failure
+        Acquisitions that could not be read or carry no feature at all, in cohort order; they
+        are tried again next time. Failures of the cohort itself are not repeated here.
+
+    Raises
+    ------
+    ConfigError
+        When a channel name is too long for a column, or the folder cannot be made.
+    CohortError
+        When an acquisition occurs twice.
+    MissingExtraError
+        When the engine is not installed.
+    """
+    engine = get_engine(config.engine)
+    for channel in cohort.channels:
+        for ndim in (2, 3):
+            engine.columns(config, channel, ndim)
+    acquisitions = cohort.acquisitions
+    check_no_duplicates(
+        [" / ".join(a.key) for a in acquisitions],
+        what="case, channel and instance",
+        where=cohort.source or None,
+        error=CohortError,
+    )
+    folder = Path(pieces_dir)
+    tidy(folder)
+    versions = f"radiofib {radiofib_version()}, {engine.name}: {engine.version}"
+    work = _Work(config, config.digest, versions, folder)
+    results = map_pieces(
+        partial(_do_piece, work=work), acquisitions, workers=workers, on_crash=_crashed
+    )
+    done: dict[tuple[str, str, str], _Done] = {}
+    for acquisition, result in results:
+        done[acquisition.key] = result
+        if progress is not None:
+            progress(len(done), len(acquisitions), _describe(acquisition, result))
+    return _gather(cohort, done, work)
+
+
+def _gather(
+    cohort: Cohort, done: dict[tuple[str, str, str], _Done], work: _Work
+) -> tuple[FeatureTable, list[Failure]]:
+    failures: dict[tuple[str, str, str], Failure] = {}
+    pieces: dict[tuple[str, str, str], tuple[str, Piece]] = {}
+    for acquisition in cohort.acquisitions:
+        result = done[acquisition.key]
+        piece = read_piece(work.folder, result.key) if result.failure is None else None
+        if piece is not None:
+            pieces[acquisition.key] = (result.key, piece)
+            continue
+        lost = EngineError("finished piece is gone or damaged", hint="run again")
+        failure = result.failure or _fail(acquisition, lost, "extract")
+        failures[acquisition.key] = _without_root(failure, cohort.root)
+    reasons = {key: failure.reason for key, failure in failures.items()}
+    table = assemble(cohort, pieces, reasons, work.config, get_engine(work.config.engine))
+    return table, list(failures.values())
+
+
+def _do_piece(acquisition: Acquisition, *, work: _Work) -> _Done:
+    """Compute one piece unless it is there; never raise."""
+    label = _label(acquisition, work.config)
+    try:
+        key = piece_key(acquisition, label, config_hash=work.config_hash, versions=work.versions)
+        if read_piece(work.folder, key) is not None:
+            return _Done(key, reused=True)
+        roi = load_roi(
+            acquisition.image, acquisition.mask, mask_label=label, channel=acquisition.channel
+        )
+    except Exception as error:  # one bad image never stops the others
+        return _Done(failure=_fail(acquisition, error, "read"))
+    try:
+        features = get_engine(work.config.engine).extract(roi, work.config)
+        _refuse_empty(features, roi)
+        write_piece(work.folder, key, Piece.of(acquisition, roi, features))
+    except Exception as error:  # one bad region never stops the others
+        return _Done(failure=_fail(acquisition, error, "extract"))
+    return _Done(key)
+
+
+def _label(acquisition: Acquisition, config: ExtractionConfig) -> int | None:
+    """Return the cohort's mask label, else the one a parameter file names explicitly."""
+    if acquisition.mask_label is not None or "label" not in config.settings.given():
+        return acquisition.mask_label
+    return config.settings.label
+
+
+def _refuse_empty(features: RoiFeatures, roi: Roi) -> None:
+    if all(math.isnan(value) for value in features.values.values()):
+        reasons = list(dict.fromkeys(features.missing.values()))
+        raise EngineError(
+            "no feature can be computed for this region",
+            found=reasons[0] if reasons else None,
+            hint=f"check the mask ({roi.n_voxels} voxels) and the settings",
+        )
+
+
+def _fail(acquisition: Acquisition, error: Exception, step: str) -> Failure:
+    return Failure.from_error(
+        error,
+        case=acquisition.case,
+        step=step,
+        channel=acquisition.channel,
+        instance=acquisition.instance,
+    )
+
+
+def _crashed(acquisition: Acquisition, error: Exception) -> _Done:
+    died = EngineError(
+        "the process that extracted this region died",
+        found=type(error).__name__,
+        hint="it may have run out of memory: use fewer workers, or coarser bins or voxels",
+    )
+    return _Done(failure=_fail(acquisition, died, "extract"))
+
+
+def _describe(acquisition: Acquisition, result: _Done) -> str:
+    name = " ".join(part for part in (acquisition.case, acquisition.instance) if part)
+    state = "failed" if result.failure else "kept" if result.reused else "done"
+    return f"{name} {acquisition.channel}: {state}"
+
+
+def _without_root(failure: Failure, root: Path | None) -> Failure:
+    """Say nothing about the machine: paths start from the cohort's folder."""
+    if root is None:
+        return failure
+    reason = failure.reason.replace(f"{root}/", "").replace(f"{root}\\", "")
+    return Failure(
+        failure.case,
+        failure.step,
+        reason,
+        channel=failure.channel,
+        instance=failure.instance,
+        error=failure.error,
+    )

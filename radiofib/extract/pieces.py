@@ -1,0 +1,198 @@
+"""Finished pieces on disk: one file per acquisition, found again by what went into it.
+
+A piece is named by the hash of everything its values depend on, never by its case alone, so a
+changed image, mask, label, setting, engine or version is another piece. It is written under a
+temporary name and renamed, and holds a checksum, so a reader sees a whole piece or none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from radiofib.cohort import Acquisition
+from radiofib.engines import RoiFeatures
+from radiofib.engines.reasons import fold_reasons
+from radiofib.errors import ConfigError
+from radiofib.images import hash_source
+from radiofib.provenance import canonical_json, hash_bytes, hash_object
+from radiofib.roi import Roi
+
+__all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "tidy", "write_piece"]
+
+#: Changes when the content of a piece changes its meaning.
+PIECE_SCHEMA = 1
+_STALE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Features of one acquisition and the facts of its header.
+
+    Parameters
+    ----------
+    case, channel, instance : str
+        Whose it is.
+    shape : tuple of int
+        Matrix size, in the order of the pixels: (z, y, x) or (y, x).
+    spacing_mm : tuple of float or None
+        Voxel size in that order; None when the file does not give it.
+    file_bytes : int
+        Size of the image file or folder.
+    features : mapping
+        Column to value, None where missing.
+    missing, flags : mapping
+        Column or pattern to reason or remark.
+    notes : tuple of str
+        What was done to arrive at the region.
+    """
+
+    case: str
+    channel: str
+    instance: str
+    shape: tuple[int, ...]
+    spacing_mm: tuple[float, ...] | None
+    file_bytes: int
+    features: Mapping[str, float | None]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the region."""
+        return len(self.shape)
+
+    @classmethod
+    def of(cls, acquisition: Acquisition, roi: Roi, features: RoiFeatures) -> Piece:
+        """Gather what an engine found for an acquisition."""
+        columns = list(features.values)
+        return cls(
+            case=acquisition.case,
+            channel=acquisition.channel,
+            instance=acquisition.instance,
+            shape=tuple(int(n) for n in roi.pixels.shape),
+            spacing_mm=tuple(map(float, roi.spacing_mm)) if roi.spacing_known else None,
+            file_bytes=_file_bytes(acquisition.image),
+            features={c: None if math.isnan(v) else v for c, v in features.values.items()},
+            missing=fold_reasons(features.missing, columns),
+            flags=fold_reasons(features.flags, columns),
+            notes=roi.notes,
+        )
+
+
+def _file_bytes(path: Path) -> int:
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return path.stat().st_size
+
+
+def piece_key(
+    acquisition: Acquisition, mask_label: int | None, *, config_hash: str, versions: str
+) -> str:
+    """Return the name of an acquisition's piece: the hash of all that it depends on.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Whose piece; its image and mask are hashed by content.
+    mask_label : int or None
+        Label of the mask that counts.
+    config_hash, versions : str
+        Digest of the configuration; versions of radiofib, engine and libraries.
+
+    Raises
+    ------
+    OSError
+        When the image or the mask cannot be read.
+    """
+    return hash_object(
+        {
+            "schema": PIECE_SCHEMA,
+            "case": acquisition.case,
+            "channel": acquisition.channel,
+            "instance": acquisition.instance,
+            "image": hash_source(acquisition.image),
+            "mask": None if acquisition.mask is None else hash_source(acquisition.mask),
+            "mask_label": mask_label,
+            "config": config_hash,
+            "versions": versions,
+        }
+    )
+
+
+def _path(folder: Path, key: str) -> Path:
+    return folder / f"{key}.json"
+
+
+def write_piece(folder: Path, key: str, piece: Piece) -> None:
+    """Write a piece so that it is either whole or not there."""
+    content = asdict(piece)
+    check = hash_bytes(canonical_json(content).encode())
+    temporary = folder / f".{key}.{os.getpid()}.part"
+    temporary.write_text(canonical_json({"check": check, "piece": content}), encoding="utf-8")
+    temporary.replace(_path(folder, key))
+
+
+def read_piece(folder: Path, key: str) -> Piece | None:
+    """Return a finished piece; None when there is none or its file is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     write_piece(folder, "a1", Piece("c", "us", "", (2, 2), None, 9, {"us_x": None}))
+    ...     whole = read_piece(folder, "a1")
+    ...     _ = (folder / "a1.json").write_text("{")
+    ...     broken = read_piece(folder, "a1")
+    >>> whole.shape, broken is None
+    ((2, 2), True)
+    """
+    try:
+        stored: Any = json.loads(_path(folder, key).read_text(encoding="utf-8"))
+        content = stored["piece"]
+        if stored["check"] != hash_bytes(canonical_json(content).encode()):
+            return None
+        spacing = content["spacing_mm"]
+        return Piece(
+            **{
+                **content,
+                "shape": tuple(content["shape"]),
+                "spacing_mm": None if spacing is None else tuple(spacing),
+                "notes": tuple(content["notes"]),
+            }
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def tidy(folder: Path) -> None:
+    """Make the folder and remove what a killed run left half-written more than an hour ago.
+
+    Raises
+    ------
+    ConfigError
+        When the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            "folder for finished pieces cannot be made",
+            where=str(folder),
+            found=error.strerror,
+            hint="choose another output folder",
+        ) from error
+    for leftover in folder.glob(".*.part"):
+        try:
+            if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
+                leftover.unlink(missing_ok=True)
+        except OSError:
+            continue

@@ -1,0 +1,178 @@
+"""The part of a DICOM header that is about pixels.
+
+Headers come from pydicom, limited to the elements listed here, so that names, identifiers and
+dates are never even decoded. Messages speak of files and positions alone, and exceptions of the
+libraries, which may quote header values, are not chained.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+
+from radiofib.errors import ImageError
+
+__all__ = ["Header", "damaged", "load_dataset", "numbers", "read_header"]
+
+_TAGS = (
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns",
+    "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "ImagePositionPatient",
+    "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
+    "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "SequenceOfUltrasoundRegions",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+)  # fmt: skip
+_NOT_IMAGES = {"SEG", "RTSTRUCT", "RTPLAN", "RTRECORD", "SR", "PR", "KO", "REG", "FID", "DOC"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """The elements of a DICOM header that are about pixels, none about the patient."""
+
+    path: Path
+    series: str
+    instance: str
+    modality: str
+    shape: tuple[int, int]
+    frames: int
+    photometric: str
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing: tuple[float, float] | None
+    thickness: float | None
+    between: float | None
+    slope: float
+    intercept: float
+    lookup: bool
+    enhanced: bool
+    regions: tuple[tuple[int, int, float, float], ...]
+
+    @property
+    def is_image(self) -> bool:
+        """True for pixel data of the patient, False for segmentations, reports and plans."""
+        return 0 not in self.shape and self.modality not in _NOT_IMAGES
+
+    @property
+    def colour(self) -> bool:
+        """True unless there is one grey value per pixel."""
+        return not self.photometric.startswith("MONOCHROME")
+
+
+def numbers(dataset: pydicom.Dataset, name: str, count: int) -> tuple[float, ...] | None:
+    """Return `count` finite numbers of an element, or None when they are not there."""
+    value = dataset.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        found = tuple(float(v) for v in (value if count > 1 else [value]))
+    except (TypeError, ValueError):
+        return None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
+def _number(dataset: pydicom.Dataset, name: str) -> float | None:
+    found = numbers(dataset, name, 1)
+    return found[0] if found else None
+
+
+def _integer(dataset: pydicom.Dataset, name: str, default: int = 0) -> int:
+    number = _number(dataset, name)
+    return default if number is None else int(number)
+
+
+def load_dataset(path: Path, tags: Sequence[str], *, pixels: bool = False) -> pydicom.Dataset:
+    """Read the named elements of a DICOM file, and its pixel data when asked.
+
+    Raises
+    ------
+    ImageError
+        When the file is damaged. Nothing of the file's content is quoted.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's warnings quote header values
+            return pydicom.dcmread(
+                path,
+                force=True,
+                stop_before_pixels=not pixels,
+                specific_tags=[*tags, "PixelData"] if pixels else list(tags),
+            )
+    except Exception as error:
+        # A damaged header makes pydicom raise nearly anything (struct.error, KeyError ...).
+        raise damaged(path, type(error).__name__) from None
+
+
+def damaged(path: Path, found: str | None = None) -> ImageError:
+    """Return the error for a file that cannot be decoded."""
+    return ImageError(
+        "DICOM file is damaged or cut short",
+        where=str(path),
+        found=found,
+        hint="copy or export it again",
+    )
+
+
+def read_header(path: Path) -> Header:
+    """Read the elements of one DICOM header that are about pixels.
+
+    Raises
+    ------
+    ImageError
+        When the header is damaged.
+    """
+    dataset = load_dataset(path, _TAGS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _header(path, dataset)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise damaged(path, type(error).__name__) from None
+
+
+def _is_image_class(dataset: pydicom.Dataset) -> bool:
+    """Tell image storage from directories, raw data and reports; an unstated class counts."""
+    stated = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
+    return not stated or "Image Storage" in pydicom.uid.UID(str(stated)).name
+
+
+def _header(path: Path, dataset: pydicom.Dataset) -> Header:
+    regions = [
+        (
+            _integer(region, "PhysicalUnitsXDirection", -1),
+            _integer(region, "PhysicalUnitsYDirection", -1),
+            abs(_number(region, "PhysicalDeltaX") or 0.0),
+            abs(_number(region, "PhysicalDeltaY") or 0.0),
+        )
+        for region in dataset.get("SequenceOfUltrasoundRegions") or ()
+    ]
+    modality = str(dataset.get("Modality", "") or "").upper()
+    shape = (_integer(dataset, "Rows"), _integer(dataset, "Columns"))
+    if 0 in shape and modality not in _NOT_IMAGES and _is_image_class(dataset):
+        raise damaged(path, "no matrix size")
+    slope = _number(dataset, "RescaleSlope")
+    spacing = numbers(dataset, "PixelSpacing", 2)
+    return Header(
+        path=path,
+        series=str(dataset.get("SeriesInstanceUID", "")),
+        instance=str(dataset.get("SOPInstanceUID", "")),
+        modality=modality,
+        shape=shape,
+        frames=max(_integer(dataset, "NumberOfFrames", 1), 1),
+        photometric=str(dataset.get("PhotometricInterpretation", "") or "MONOCHROME2"),
+        position=numbers(dataset, "ImagePositionPatient", 3),
+        orientation=numbers(dataset, "ImageOrientationPatient", 6),
+        pixel_spacing=(spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
+        thickness=_number(dataset, "SliceThickness"),
+        between=_number(dataset, "SpacingBetweenSlices"),
+        slope=1.0 if slope is None else slope,
+        intercept=_number(dataset, "RescaleIntercept") or 0.0,
+        lookup=bool(dataset.get("ModalityLUTSequence")),
+        enhanced="PerFrameFunctionalGroupsSequence" in dataset,
+        regions=tuple(regions),
+    )

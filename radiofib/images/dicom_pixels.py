@@ -1,0 +1,111 @@
+"""Pixel values of DICOM files.
+
+Ordinary slices are read by SimpleITK, file by file, so that each gets its own rescale slope;
+colour and enhanced multi-frame files are decoded by pydicom. The words of either library are
+never passed on, because they may quote the header.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.utils import pixel_array
+
+from radiofib.errors import ImageError
+from radiofib.images.dicom_header import Header, damaged, load_dataset
+from radiofib.images.volume import quiet_itk
+
+__all__ = ["PIXEL_TAGS", "decode", "read_slice", "read_slices", "rescale"]
+
+PIXEL_TAGS = (
+    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "Rows", "Columns",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "NumberOfFrames",
+    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "SOPClassUID",
+)  # fmt: skip
+
+
+def read_slices(headers: Sequence[Header]) -> NDArray[np.generic]:
+    """Stack slices in the given order, in a type that holds the values of all."""
+    stack: NDArray[np.generic] | None = None
+    for number, header in enumerate(headers):
+        pixels = read_slice(header)
+        if stack is None:
+            stack = np.empty((len(headers), *pixels.shape), dtype=pixels.dtype)
+        elif stack.dtype != np.result_type(stack, pixels):
+            stack = stack.astype(np.result_type(stack, pixels))
+        if pixels.shape != stack.shape[1:]:
+            raise damaged(header.path, f"{pixels.shape} pixels")
+        stack[number] = pixels
+    assert stack is not None
+    return stack
+
+
+def read_slice(header: Header) -> NDArray[np.generic]:
+    """Read one single-frame grey file as (y, x), its rescale slope and intercept applied.
+
+    What SimpleITK cannot decode (small run-length coded frames, for one) pydicom is tried on.
+
+    Raises
+    ------
+    ImageError
+        When the pixel data are damaged or cut short.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.LoadPrivateTagsOff()
+    reader.SetFileName(str(header.path))
+    with quiet_itk():
+        try:
+            pixels: NDArray[np.generic] = sitk.GetArrayFromImage(reader.Execute())
+        except RuntimeError:
+            if header.photometric != "MONOCHROME2":
+                raise damaged(header.path) from None
+            stored = decode(header.path, colour=False)[None]
+            pixels = rescale(stored, [(header.slope, header.intercept)])
+    if pixels.shape == (1, *header.shape):
+        plane: NDArray[np.generic] = pixels[0]
+        return plane
+    raise damaged(header.path, f"pixel array of shape {pixels.shape}")
+
+
+def decode(path: Path, *, colour: bool) -> NDArray[np.generic]:
+    """Decode stored values with pydicom; colour comes back as red, green, blue."""
+    dataset = load_dataset(path, PIXEL_TAGS, pixels=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values: NDArray[np.generic] = pixel_array(dataset)
+            if colour and dataset.PhotometricInterpretation == "PALETTE COLOR":
+                values = apply_color_lut(values, dataset)
+    except Exception as error:
+        # Decoders raise whatever they like on damaged data; their words may quote the header.
+        if "missing dependencies" in str(error):
+            raise ImageError(
+                "DICOM pixels are compressed in a way that cannot be decoded here",
+                where=str(path),
+                hint="decompress the file first (gdcmconv --raw or dcmdjpeg), or convert it",
+            ) from None
+        raise damaged(path, type(error).__name__) from None
+    return values
+
+
+def rescale(stack: NDArray[np.generic], laws: Sequence[tuple[float, float]]) -> NDArray[np.generic]:
+    """Apply value = slope * stored + intercept to each frame; whole numbers stay integers."""
+    if all(law == (1.0, 0.0) for law in laws):
+        return stack
+    whole = all(float(s).is_integer() and float(i).is_integer() for s, i in laws)
+    slopes = np.array([s for s, _ in laws])[:, None, None]
+    intercepts = np.array([i for _, i in laws])[:, None, None]
+    scaled = stack.astype(np.float64) * slopes + intercepts
+    return np.asarray(scaled.astype(np.int32) if whole else scaled)

@@ -1,0 +1,265 @@
+"""Many slides: each stands alone, finished ones are not measured again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiofib.errors import Failure, RadiofibError, SlideError
+from radiofib.parallel import map_pieces
+from radiofib.provenance import (
+    canonical_json,
+    environment,
+    hash_bytes,
+    hash_object,
+    radiofib_version,
+)
+from radiofib.slides.cases import name_cases
+from radiofib.slides.measure import SlideMeasures, measure_slide
+from radiofib.slides.picture import outline_png
+from radiofib.slides.qupath import to_geojson
+from radiofib.slides.reader import Slide, open_slide
+from radiofib.slides.settings import SlideSettings
+from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
+from radiofib.table import MISSING_COLUMNS, FeatureTable
+
+__all__ = ["PIECES", "run_slides"]
+
+#: Folder under the output folder with one file per finished slide.
+PIECES = "pieces"
+#: Raised when the way of measuring changes, so that nothing older is taken for finished.
+_METHOD = 1
+_OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
+
+
+@dataclass(frozen=True)
+class _Job:
+    case: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    piece: dict[str, Any] | None = None
+    failure: Failure | None = None
+
+
+def run_slides(
+    paths: Iterable[str | Path],
+    out: str | Path,
+    *,
+    mpp: float | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    settings: SlideSettings | None = None,
+) -> tuple[FeatureTable, list[Failure]]:
+    """Measure slides: tissue, core length, stain; outlines for QuPath; one row per slide.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Slides of any format OpenSlide reads, or plain TIFF, PNG or JPEG pictures. Cases are named
+        by the stem (see :func:`~radiofib.slides.cases.name_cases` for equal stems).
+    out : path
+        Folder for ``<case>.geojson`` (QuPath annotations), ``<case>.png`` (picture with outline)
+        and ``pieces/`` (one file per finished slide).
+    mpp : float, optional
+        Side of a level-0 pixel in um, for slides that do not say.
+    workers : int, optional
+        Processes; default one per core. Results do not depend on it.
+    progress : callable, optional
+        Called with slides done, slides in all and the case just done.
+    settings : SlideSettings, optional
+        Resolutions and minimum sizes.
+
+    Returns
+    -------
+    table : FeatureTable
+        One row per measured slide, sorted by case; columns of
+        :data:`~radiofib.slides.specs.SLIDE_REGISTRY`. No rows when every slide failed.
+    failures : list of Failure
+        One per slide that could not be measured, sorted by case.
+
+    Raises
+    ------
+    UsageError
+        When no slide is given or `mpp` is not a believable pixel size.
+
+    Notes
+    -----
+    A slide is finished when its piece exists under the key of its case, content, pixel size,
+    settings and version, and its outputs are as the piece says. A GeoJSON that was changed by
+    hand is kept aside as ``<case>.kept-<hash>.geojson`` before a new one is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table, failures = run_slides(["no-such.svs"], folder)
+    >>> table.n_rows, failures[0].case, failures[0].reason
+    (0, 'no-such', 'no-such.svs: no such file. Next: check the path.')
+    """
+    settings = settings or SlideSettings()
+    jobs = [_Job(case, path) for case, path in name_cases(paths).items()]
+    out = Path(out)
+    (out / PIECES).mkdir(parents=True, exist_ok=True)
+    work = partial(_finish, out=out, mpp=mpp, settings=settings)
+    outcomes: dict[str, _Outcome] = {}
+    for job, outcome in map_pieces(work, jobs, workers=workers, on_crash=_crashed):
+        outcomes[job.case] = outcome
+        if progress is not None:
+            progress(len(outcomes), len(jobs), job.case)
+    ordered = [outcomes[job.case] for job in jobs]
+    pieces = [o.piece for o in ordered if o.piece is not None]
+    return _table(pieces, settings), [o.failure for o in ordered if o.failure is not None]
+
+
+def _crashed(job: _Job, error: Exception) -> _Outcome:
+    reason = SlideError(
+        "the process measuring the slide died",
+        where=job.path.name,
+        found=type(error).__name__,
+        hint="free memory or use fewer workers, then run again",
+    )
+    return _Outcome(failure=Failure.from_error(reason, case=job.case, step="slide"))
+
+
+def _finish(job: _Job, *, out: Path, mpp: float | None, settings: SlideSettings) -> _Outcome:
+    try:
+        with open_slide(job.path, mpp=mpp) as slide:
+            key = _key(job.case, slide, settings)
+            piece = _finished(out, job.case, key)
+            if piece is None:
+                piece = _write(out, job.case, key, slide, measure_slide(slide, settings))
+        return _Outcome(piece=piece)
+    except (SlideError, OSError, MemoryError) as error:
+        return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))
+    except RadiofibError:
+        raise
+    except Exception as error:  # a defect on one slide must not cost the others
+        return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))
+
+
+def _key(case: str, slide: Slide, settings: SlideSettings) -> str:
+    return hash_object(
+        {
+            "case": case,
+            "content": slide.content_hash(),
+            "method": _METHOD,
+            "mpp": slide.mpp,
+            "settings": settings.model_dump(),
+            "version": radiofib_version(),
+        }
+    )
+
+
+def _outputs(out: Path, case: str) -> dict[str, Path]:
+    return {kind: out / f"{case}.{kind}" for kind in ("geojson", "png")}
+
+
+def _finished(out: Path, case: str, key: str) -> dict[str, Any] | None:
+    """Return the piece of a finished slide, or None when anything of it is missing or changed."""
+    piece = _read_piece(out / PIECES / f"{key}.json")
+    if piece is None or piece["key"] != key:
+        return None
+    for kind, path in _outputs(out, case).items():
+        if not path.is_file() or hash_bytes(path.read_bytes()) != piece["outputs"][kind]:
+            return None
+    return piece
+
+
+def _read_piece(path: Path) -> dict[str, Any] | None:
+    try:
+        piece = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(piece, dict) and {"key", "obs", "outputs", "values", "missing"} <= set(piece)
+    return piece if known else None
+
+
+def _write(out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures) -> dict[str, Any]:
+    """Write picture and outlines, then the piece that says they are whole."""
+    contents = {
+        "geojson": to_geojson(measures.annotations, key=key).encode(),
+        "png": outline_png(measures.overview, (f.polygon for f in measures.fragments)),
+    }
+    paths = _outputs(out, case)
+    _keep_corrections(out, case, paths["geojson"], contents["geojson"])
+    for kind, content in contents.items():
+        _replace(paths[kind], content)
+    piece = {
+        "key": key,
+        "case": case,
+        "obs": {
+            "case": case,
+            "patient": case,
+            "vendor": slide.vendor,
+            "mpp_x_um": slide.mpp[0],
+            "mpp_y_um": slide.mpp[1],
+            "mpp_source": slide.mpp_source,
+            "tissue_px_um": math.sqrt(measures.grid.cell_um2),
+        },
+        "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
+        "missing": measures.missing,
+        "outputs": {kind: hash_bytes(content) for kind, content in contents.items()},
+    }
+    _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
+    return piece
+
+
+def _keep_corrections(out: Path, case: str, path: Path, new: bytes) -> None:
+    """Set a GeoJSON aside that no run has written: someone's work is in it."""
+    if not path.is_file():
+        return
+    digest = hash_bytes(path.read_bytes())
+    if digest == hash_bytes(new):
+        return
+    pieces = (_read_piece(p) for p in (out / PIECES).glob("*.json"))
+    ours = {p["outputs"]["geojson"] for p in pieces if p is not None and p.get("case") == case}
+    if digest not in ours:
+        path.replace(path.with_name(f"{case}.kept-{digest[:8]}.geojson"))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _table(pieces: list[dict[str, Any]], settings: SlideSettings) -> FeatureTable:
+    keys = [spec.key for spec in SLIDE_REGISTRY]
+    X = pd.DataFrame(
+        {column(key): [_float(piece["values"][key]) for piece in pieces] for key in keys},
+        dtype="float64",
+    )
+    obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=list(_OBS))
+    missing = [
+        {"case": piece["case"], "instance": "", "column": column(key), "reason": reason}
+        for piece in pieces
+        for key, reason in piece["missing"].items()
+    ]
+    provenance: Mapping[str, Any] = {
+        "kind": "slides",
+        "method": _METHOD,
+        "settings": settings.model_dump(),
+        "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
+        "pieces": {piece["case"]: piece["key"] for piece in pieces},
+    }
+    return FeatureTable(
+        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
+    )
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,138 @@
+"""What goes into a stager: checked, aligned by name, scanner apart from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from radiofib._checks import check_no_duplicates, list_some
+from radiofib.errors import ModelError, TableError
+from radiofib.table import FeatureTable
+
+__all__ = ["LARGEST", "StagerInputError", "align_columns", "stager_frame", "to_numbers"]
+
+#: Trees compare in single precision: a larger number would become infinite there.
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class StagerInputError(ModelError, ValueError):
+    """A table that a stager cannot take; also a ValueError, as scikit-learn's callers expect."""
+
+
+def stager_frame(table: FeatureTable, scanner_column: str | None = None) -> pd.DataFrame:
+    """Return the features of a table, with the scanner column appended when one is asked for.
+
+    Raises
+    ------
+    TableError
+        When the table has no such column.
+
+    Examples
+    --------
+    >>> table = FeatureTable(pd.DataFrame({"f": [1.0]}),
+    ...                      pd.DataFrame({"case": ["a"], "scanner": ["b1"]}))
+    >>> stager_frame(table, "scanner").to_dict("list")
+    {'f': [1.0], 'scanner': ['b1']}
+    """
+    X = table.X.reset_index(drop=True)
+    if scanner_column is None:
+        return X
+    if scanner_column not in table.obs:
+        raise TableError(
+            f"no column {scanner_column!r} for the scanner",
+            found=list_some(table.obs.columns),
+            hint="name the column that says which scanner a row is from, or train without one",
+        )
+    column = table.obs[scanner_column].reset_index(drop=True).astype(object)
+    return pd.concat([X, column.where(column.notna(), None)], axis=1)
+
+
+def align_columns(frame: pd.DataFrame, expected: Sequence[str]) -> pd.DataFrame:
+    """Return the columns of `frame` in the expected order.
+
+    Raises
+    ------
+    StagerInputError
+        When a column is missing, unknown or doubled, naming it.
+
+    Examples
+    --------
+    >>> align_columns(pd.DataFrame({"b": [1], "a": [2]}), ["a", "b"]).columns.tolist()
+    ['a', 'b']
+    """
+    names = [str(c) for c in frame.columns]
+    if names == list(expected):
+        return frame
+    check_no_duplicates(names, what="feature column", error=StagerInputError)
+    missing = [c for c in expected if c not in set(names)]
+    unknown = [c for c in names if c not in set(expected)]
+    if missing or unknown:
+        found = []
+        if missing:
+            found.append(f"feature names seen at fit time, yet now missing: {list_some(missing)}")
+        if unknown:
+            found.append(f"feature names unseen at fit time: {list_some(unknown)}")
+        raise StagerInputError(
+            "The feature names should match those that were passed during fit",
+            expected=f"{len(expected)} columns",
+            found="; ".join(found),
+            hint="extract with the settings of the training table, and drop columns the model "
+            "does not know",
+        )
+    return frame[list(expected)]
+
+
+def to_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame as floats, missing values as NaN.
+
+    Raises
+    ------
+    StagerInputError
+        When a column is text, or holds infinity or a number beyond single precision.
+
+    Examples
+    --------
+    >>> to_numbers(pd.DataFrame({"a": [1, None]}))["a"].tolist()
+    [1.0, nan]
+    """
+    if any(kind != np.float64 for kind in frame.dtypes):
+        frame = _as_floats(frame)
+    numbers = frame.astype(np.float64)
+    values = numbers.to_numpy()
+    bad = ~(np.abs(values) <= LARGEST) & ~np.isnan(values)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise StagerInputError(
+            "feature values must be finite or missing",
+            where=f"row {row + 1}, column {frame.columns[column]!r}",
+            found=f"{values[row, column]:g} (inf or too large in {int(bad.sum())} cells of "
+            f"columns {list_some(frame.columns[bad.any(axis=0)])})",
+            hint="set them to missing or drop the column",
+        )
+    return numbers
+
+
+def _as_floats(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns of Python numbers (or of nothing) into floats; refuse text."""
+    columns = {name: _plain_numbers(frame[name]) for name in frame}
+    texts = [name for name, column in columns.items() if column is None]
+    if texts:
+        raise StagerInputError(
+            "feature columns must be numeric",
+            found=list_some(texts),
+            hint="give scanner_column for the column that names the scanner, and drop the others",
+        )
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _plain_numbers(column: pd.Series) -> pd.Series | None:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(np.float64)
+    missing = column.isna()
+    if column.dtype != object or not all(
+        isinstance(v, int | float | np.number) for v in column[~missing]
+    ):
+        return None
+    return column.where(~missing, np.nan).astype(np.float64)

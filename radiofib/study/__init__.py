@@ -1,0 +1,30 @@
+"""Runs a study from images to report, single steps of it, and the demo."""
+
+from radiofib.study.config import StudyConfig, find_study
+from radiofib.study.demo import run_demo
+from radiofib.study.folder import RunFolder, verify_run
+from radiofib.study.run import RunResult, run_study
+from radiofib.study.slides import write_slide_table
+from radiofib.study.tables import (
+    config_for,
+    extract_cohort,
+    predict_features,
+    train_table,
+    write_evaluation,
+)
+
+__all__ = [
+    "RunFolder",
+    "RunResult",
+    "StudyConfig",
+    "config_for",
+    "extract_cohort",
+    "find_study",
+    "predict_features",
+    "run_demo",
+    "run_study",
+    "train_table",
+    "verify_run",
+    "write_evaluation",
+    "write_slide_table",
+]

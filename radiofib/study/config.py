@@ -1,0 +1,143 @@
+"""What a study file may say: strict, frozen, with defaults that need no explanation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from radiofib.config import StrictModel
+
+__all__ = ["EvaluationConfig", "SlidesConfig", "StagerConfig", "StudyConfig", "find_study"]
+
+_RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+
+
+class StagerConfig(StrictModel):
+    """Which stager, and whether it is told the scanner.
+
+    Parameters
+    ----------
+    name : str
+        A name that :func:`radiofib.staging.make_stager` knows.
+    scanner_flag : bool
+        Give the stager the scanner as one-hot flags; an unseen scanner is none of the known.
+    params : dict
+        Parameters of the stager; unknown ones are refused by the stager itself.
+    """
+
+    name: str = "random_forest"
+    scanner_flag: bool = False
+    params: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+
+
+class EvaluationConfig(StrictModel):
+    """How the stager is tested.
+
+    Parameters
+    ----------
+    settings : list of {"cv", "loso"}
+        Patient-grouped cross-validation and leave-one-scanner-out.
+    folds : int
+        Folds of the cross-validation.
+    n_boot : int
+        Patient-clustered bootstrap samples for the intervals.
+    controls : bool
+        Also run the negative controls: models that know only the image geometry or the scanner.
+    """
+
+    settings: tuple[Literal["cv", "loso"], ...] = ("cv", "loso")
+    folds: int = Field(default=5, ge=2)
+    n_boot: int = Field(default=2000, ge=100)
+    controls: bool = True
+
+
+class SlidesConfig(StrictModel):
+    """How whole-slide images of the cohort (channel ``wsi``) are read.
+
+    Parameters
+    ----------
+    mpp : float, optional
+        Micrometres per pixel, for slides that do not say.
+    """
+
+    mpp: float | None = Field(default=None, gt=0)
+
+
+class StudyConfig(StrictModel):
+    """A whole study: where the data is, what is computed, how it is judged, what is written.
+
+    Exactly one of `card` and `cohort` says where the data is.
+
+    Parameters
+    ----------
+    title : str
+        Heading of the report.
+    card : str, optional
+        Name of a packaged data card, or path of one.
+    cohort : str, optional
+        Cohort table, relative to the root folder.
+    scheme : str, optional
+        Stage scheme of a cohort table (``metavir``, ``scheuer`` ...).
+    label : str
+        Column with the stage.
+    extraction : str or mapping, optional
+        Configuration file of the extraction, or the configuration itself. Left out: the
+        defaults for the kind of image.
+    main : str, optional
+        Name of the target that the report's headline is about; named before the analysis.
+    seed : int
+        Seed of everything random.
+
+    Examples
+    --------
+    >>> study = StudyConfig.parse({"title": "A study", "cohort": "cohort.csv"}, where="study.yaml")
+    >>> study.stager.name, study.evaluation.folds
+    ('random_forest', 5)
+    >>> StudyConfig.parse({"title": "A study"}, where="study.yaml")
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: study.yaml: name the data: give either 'card' or 'cohort'
+    (found {'title': 'A study'}).
+    """
+
+    title: str
+    description: str = ""
+    card: str | None = None
+    cohort: str | None = None
+    scheme: str | None = None
+    label: str = "stage"
+    extraction: str | dict[str, Any] | None = None
+    slides: SlidesConfig = SlidesConfig()
+    stager: StagerConfig = StagerConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    main: str | None = None
+    export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (
+        "csv",
+        "parquet",
+        "sav",
+        "rds",
+    )
+    examples: int = Field(default=6, ge=0, le=50)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.card is None) == (self.cohort is None):
+            raise ValueError("name the data: give either 'card' or 'cohort'")
+        if self.card is not None and self.scheme is not None:
+            raise ValueError("'scheme' belongs to a cohort table; a data card has its own")
+        return self
+
+
+def find_study(name: str) -> Path:
+    """Return the study file of a path or of a packaged recipe's name.
+
+    Examples
+    --------
+    >>> find_study("byra_rois").name
+    'byra_rois.yaml'
+    """
+    path = Path(name)
+    packaged = _RECIPES / f"{name}.yaml"
+    return packaged if not path.exists() and packaged.is_file() else path

@@ -1,0 +1,297 @@
+"""From a study file to a run folder: every step writes plain files that the next one reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from radiofib.cohort import Acquisition, Cohort
+from radiofib.datacard import DataCard
+from radiofib.engines import ExtractionConfig
+from radiofib.errors import ExportError, Failure, RadiofibError
+from radiofib.export import export_table
+from radiofib.extract import extract_features
+from radiofib.images import load_roi, overlay_png
+from radiofib.provenance import environment, hash_file, hash_object
+from radiofib.report import write_report
+from radiofib.study.config import StudyConfig
+from radiofib.study.folder import RunFolder
+from radiofib.study.model import build_stager, evaluate_step, train_step
+from radiofib.study.progress import Progress, silent
+from radiofib.study.slides import slide_features
+from radiofib.study.tables import config_for
+from radiofib.table import FeatureTable, join_tables
+
+__all__ = ["RunResult", "run_study"]
+
+SLIDE_CHANNEL = "wsi"
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "xgboost",
+    "SimpleITK",
+    "PyWavelets",
+    "pyradiomics-cuda",
+)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left behind.
+
+    Parameters
+    ----------
+    out : path
+        The run folder.
+    report : path
+        The HTML report.
+    n_rows : int
+        Rows in the feature table.
+    failures : tuple of Failure
+        What could not be done; also in ``failures.csv``.
+    """
+
+    out: Path
+    report: Path
+    n_rows: int
+    failures: tuple[Failure, ...]
+
+
+def run_study(
+    study: StudyConfig,
+    *,
+    root: str | Path,
+    out: str | Path,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run a study: cohort, features, stager, evaluation, exports, report.
+
+    A run that was stopped is continued by the same call: features of unchanged cases, an
+    unchanged model and an unchanged evaluation are not computed again.
+
+    Parameters
+    ----------
+    study : StudyConfig
+        What to do.
+    root : path
+        Folder that holds the data; a cohort file's paths are relative to it.
+    out : path
+        Run folder to write.
+    workers : int, optional
+        Processes; default one per core. Results do not depend on it.
+    progress : callable, optional
+        Called with step name, pieces done and pieces in all.
+
+    Raises
+    ------
+    RadiofibError
+        When no case could be used at all.
+    """
+    tell = progress or silent
+    folder = RunFolder(out)
+    # A misspelt stager is refused before hours of extraction, not after.
+    build_stager(study)
+    cohort = load_cohort(study, Path(root))
+    config = extraction_config(study, cohort, Path(root))
+    table, failures = _features(cohort, config, study, folder, workers, tell)
+    failures = [*cohort.failures, *failures]
+    _write_failures(folder, failures)
+    if table.n_rows == 0:
+        raise RadiofibError(
+            "no case could be used",
+            where=cohort.source,
+            found=f"{len(failures)} failures",
+            hint=f"see {folder.root / 'failures.csv'}",
+        )
+    table.to_parquet(folder.path("features/features.parquet"))
+    folder.write_frame("cohort.csv", cohort.obs())
+    folder.write_text("study.yaml", study_yaml(study))
+    features_hash = hash_file(folder.path("features/features.parquet"))
+    failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += _export(study, table, cohort, folder, tell)
+    failures += _examples(study, cohort, table, folder)
+    _write_failures(folder, failures)
+    folder.write_json("run.json", _facts(study, cohort, config, table, failures))
+    tell("report", 0, 1)
+    report = write_report(folder.root)
+    folder.write_manifest()
+    tell("report", 1, 1)
+    return RunResult(folder.root, report, table.n_rows, tuple(failures))
+
+
+def load_cohort(study: StudyConfig, root: Path) -> Cohort:
+    """Return the cohort that a study names."""
+    if study.card is not None:
+        return Cohort.from_card(study.card, root)
+    assert study.cohort is not None  # StudyConfig checks it
+    return Cohort.read(root / study.cohort, root=root, scheme=study.scheme, label=study.label)
+
+
+def extraction_config(study: StudyConfig, cohort: Cohort, root: Path) -> ExtractionConfig:
+    """Return the extraction configuration: inline, from a file, or the default for the images."""
+    if isinstance(study.extraction, dict):
+        return ExtractionConfig.parse(study.extraction, where="study, key 'extraction'")
+    if isinstance(study.extraction, str):
+        return ExtractionConfig.read(root / study.extraction)
+    return config_for(cohort)
+
+
+def study_yaml(study: StudyConfig) -> str:
+    """Return the study with every default written out, as YAML."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _features(
+    cohort: Cohort,
+    config: ExtractionConfig,
+    study: StudyConfig,
+    folder: RunFolder,
+    workers: int | None,
+    tell: Progress,
+) -> tuple[FeatureTable, list[Failure]]:
+    images = only(cohort, lambda a: a.channel != SLIDE_CHANNEL)
+    slides = only(cohort, lambda a: a.channel == SLIDE_CHANNEL)
+    tables: list[FeatureTable] = []
+    failures: list[Failure] = []
+    if images.acquisitions:
+        table, failed = extract_features(
+            images,
+            config,
+            pieces_dir=folder.root / "features" / "pieces",
+            workers=workers,
+            progress=lambda done, total, _: tell("features", done, total),
+        )
+        tables.append(table)
+        failures += failed
+    if slides.acquisitions:
+        table, failed = slide_features(
+            slides, folder.root / "slides", mpp=study.slides.mpp, workers=workers, tell=tell
+        )
+        tables.append(table)
+        failures += failed
+    return (tables[0] if len(tables) == 1 else join_tables(tables)), failures
+
+
+def only(cohort: Cohort, wanted: Callable[[Acquisition], bool]) -> Cohort:
+    """Return the cohort with the acquisitions for which `wanted` is true."""
+    return replace(cohort, acquisitions=tuple(filter(wanted, cohort.acquisitions)))
+
+
+def _write_failures(folder: RunFolder, failures: Sequence[Failure]) -> None:
+    columns = list(Failure("", "", "").as_row())
+    rows = [f.as_row() for f in failures]
+    folder.write_frame("failures.csv", pd.DataFrame(rows, columns=columns))
+
+
+def _export(
+    study: StudyConfig, table: FeatureTable, cohort: Cohort, folder: RunFolder, tell: Progress
+) -> list[Failure]:
+    """Write every format that can hold the table; say which cannot and why."""
+    labels = dict(cohort.scheme.labels) if cohort.scheme else None
+    out = folder.root / "export"
+    tell("export", 0, 1)
+    failures = []
+    try:
+        export_table(table, out, study.export, stage_labels=labels)
+    except ExportError:
+        for name in study.export:
+            try:
+                export_table(table, out, (name,), stage_labels=labels)
+            except ExportError as error:
+                failures.append(Failure.from_error(error, case="", step=f"export {name}"))
+    tell("export", 1, 1)
+    return failures
+
+
+def _examples(
+    study: StudyConfig, cohort: Cohort, table: FeatureTable, folder: RunFolder
+) -> list[Failure]:
+    """Draw a few regions of interest, spread over the stages, for the report."""
+    failures = []
+    for number, acquisition in enumerate(pick_examples(cohort, table, study.examples)):
+        try:
+            roi = load_roi(
+                acquisition.image,
+                acquisition.mask,
+                mask_label=acquisition.mask_label,
+                channel=acquisition.channel,
+            )
+        except RadiofibError as error:
+            failures.append(
+                Failure.from_error(
+                    error, case=acquisition.case, step="example", channel=acquisition.channel
+                )
+            )
+            continue
+        overlay_png(roi, folder.path(f"examples/{number + 1:02d}__{acquisition.channel}.png"))
+    return failures
+
+
+def pick_examples(cohort: Cohort, table: FeatureTable, most: int) -> list[Acquisition]:
+    """Return up to `most` acquisitions with features, taking the stages in turn."""
+    done = set(table.obs["case"])
+    by_stage: dict[str, list[Acquisition]] = {}
+    for acquisition in cohort.acquisitions:
+        if acquisition.case in done and acquisition.channel != SLIDE_CHANNEL:
+            by_stage.setdefault(acquisition.stage or "", []).append(acquisition)
+    picked: list[Acquisition] = []
+    queues = [by_stage[stage] for stage in sorted(by_stage)]
+    for rank in range(max(map(len, queues), default=0)):
+        picked += [queue[rank] for queue in queues if rank < len(queue)]
+        if len(picked) >= most:
+            break
+    return picked[:most]
+
+
+def _facts(
+    study: StudyConfig,
+    cohort: Cohort,
+    config: ExtractionConfig,
+    table: FeatureTable,
+    failures: Sequence[Failure],
+) -> dict[str, Any]:
+    scheme = cohort.scheme
+    card = DataCard.read(study.card) if study.card else None
+    return {
+        "title": study.title,
+        "description": study.description,
+        "card": card and {"name": card.name, "title": card.title, "licence": card.licence},
+        "scheme": scheme
+        and {
+            "name": scheme.name,
+            "levels": list(scheme.levels),
+            "labels": dict(scheme.labels),
+            "ordered": scheme.ordered,
+        },
+        "channels": sorted({a.channel for a in cohort.acquisitions}),
+        "engine": config.engine,
+        "stager": study.stager.model_dump(mode="json"),
+        "settings": list(study.evaluation.settings),
+        "seed": study.seed,
+        "versions": environment(_PACKAGES),
+        "config_hash": hash_object(config.model_dump(mode="json")),
+        "study_hash": hash_object(study.model_dump(mode="json")),
+        "counts": {
+            "cases": len({a.case for a in cohort.acquisitions}),
+            "acquisitions": len(cohort.acquisitions),
+            "rows": table.n_rows,
+            "patients": table.patients,
+            "features": table.n_features,
+            "failures": len(failures),
+        },
+        "main": {
+            "model": study.stager.name,
+            "setting": study.evaluation.settings[0],
+            "target": study.main,
+        },
+        "notes": list(cohort.notes),
+    }

@@ -1,0 +1,100 @@
+"""Slides inside a study: measured by slide, told apart by the cohort's cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from radiofib.cohort import Acquisition, Cohort
+from radiofib.errors import Failure
+from radiofib.slides import name_cases, run_slides
+from radiofib.study.folder import RunFolder
+from radiofib.study.progress import Progress
+from radiofib.table import FeatureTable
+
+__all__ = ["slide_features", "write_slide_table"]
+
+#: Facts of the file that a model could take for biology; shown to the negative control only.
+_GEOMETRY = {"mpp_x_um": "geom_wsi_mpp_um", "tissue_px_um": "geom_wsi_tissue_px_um"}
+
+
+def slide_features(
+    cohort: Cohort,
+    out: Path,
+    *,
+    mpp: float | None,
+    workers: int | None,
+    tell: Progress,
+) -> tuple[FeatureTable, list[Failure]]:
+    """Measure the slides of a cohort into `out`; one row for each case (and instance).
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Acquisitions that are slides.
+    out : path
+        Folder for GeoJSON, pictures and finished pieces.
+    mpp : float, optional
+        Micrometres per pixel, for slides that do not say.
+    workers : int, optional
+        Processes.
+    tell : callable
+        Called with step, done, total.
+
+    Returns
+    -------
+    FeatureTable, list of Failure
+        Rows and failures under the cohort's names of cases.
+    """
+    by_path = {a.image.absolute(): a for a in cohort.acquisitions}
+    owner = {name: by_path[path.absolute()] for name, path in name_cases(by_path).items()}
+    table, failures = run_slides(
+        list(by_path),
+        out,
+        mpp=mpp,
+        workers=workers,
+        progress=lambda done, total, _: tell("slides", done, total),
+    )
+    named = _renamed(table, cohort, owner)
+    write_slide_table(named, out)
+    return named, [_named(f, owner) for f in failures]
+
+
+def write_slide_table(table: FeatureTable, out: Path) -> None:
+    """Write ``slides.parquet`` and, for a quick look, ``slides.csv``."""
+    table.to_parquet(out / "slides.parquet")
+    RunFolder(out).write_frame("slides.csv", pd.concat([table.obs[["case"]], table.X], axis=1))
+
+
+def _named(failure: Failure, owner: dict[str, Acquisition]) -> Failure:
+    a = owner[failure.case]
+    return replace(failure, case=a.case, channel=a.channel, instance=a.instance)
+
+
+def _renamed(table: FeatureTable, cohort: Cohort, owner: dict[str, Acquisition]) -> FeatureTable:
+    """Describe the rows as the cohort does, keeping what the slide files say as geometry."""
+    acquisitions = [owner[name] for name in table.obs["case"]]
+    keys = pd.DataFrame(
+        {"case": [a.case for a in acquisitions], "instance": [a.instance for a in acquisitions]}
+    )
+    described = cohort.obs()
+    on = [c for c in ("case", "instance") if c in described]
+    obs = keys[on].merge(described, on=on, how="left", validate="one_to_one")
+    geometry = table.obs[list(_GEOMETRY)].rename(columns=_GEOMETRY)
+    geometry["geom_wsi_bytes"] = [float(a.image.stat().st_size) for a in acquisitions]
+    missing = table.missing.assign(
+        case=[owner[c].case for c in table.missing["case"]],
+        instance=[owner[c].instance for c in table.missing["case"]],
+    )
+    provenance = {
+        **{k: v for k, v in table.provenance.items() if k != "pieces"},
+        "pieces": {owner[n].case: key for n, key in table.provenance["pieces"].items()},
+    }
+    stage = described["stage"].dtype if "stage" in described else None
+    if stage is not None:
+        obs["stage"] = obs["stage"].astype(stage)
+    return FeatureTable(
+        table.X, pd.concat([obs, geometry], axis=1), table.codebook, missing, provenance
+    )

@@ -1,0 +1,194 @@
+"""Single arrows of the chain, file to file, as the commands use them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radiofib._checks import check_known
+from radiofib.cohort import Cohort
+from radiofib.datacard import StageScheme, derive_scheme, list_cards, make_scheme
+from radiofib.engines import ExtractionConfig, default_config
+from radiofib.errors import ConfigError, Failure, TableError
+from radiofib.evaluation import Evaluation, predict_table
+from radiofib.extract import extract_features
+from radiofib.staging import load_stager, make_stager, save_stager, stager_frame
+from radiofib.study.folder import RunFolder
+from radiofib.study.progress import Progress, silent
+from radiofib.table import FeatureTable
+
+__all__ = ["config_for", "extract_cohort", "predict_features", "train_table", "write_evaluation"]
+
+
+def extract_cohort(
+    cohort: str,
+    *,
+    out: Path,
+    config: Path | None = None,
+    engine: str | None = None,
+    root: Path | None = None,
+    scheme: str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[FeatureTable, list[Failure]]:
+    """Extract the features of a cohort table or data card and write them as Parquet.
+
+    Finished pieces are kept beside the table in ``<name>.pieces``, so that the same call after
+    an interruption does only what is missing.
+
+    Parameters
+    ----------
+    cohort : str
+        Cohort table, data card, or name of a packaged card (these need `root`).
+    out : path
+        Feature table to write.
+    config : path, optional
+        Extraction configuration; default by the kind of images.
+    engine : str, optional
+        Engine, in place of the configuration's.
+    root : path, optional
+        Folder the image paths are relative to; default the table's folder.
+    scheme : str, optional
+        Stage scheme of a cohort table.
+    workers : int, optional
+        Processes.
+    progress : callable, optional
+        Called with step, done, total.
+
+    Returns
+    -------
+    FeatureTable, list of Failure
+        The table and what could not be done.
+
+    Raises
+    ------
+    CohortError, ConfigError
+        When cohort or configuration cannot be used at all.
+    """
+    cases = _open_cohort(cohort, root, scheme)
+    settings = ExtractionConfig.read(config) if config is not None else config_for(cases)
+    if engine is not None:
+        settings = settings.model_copy(update={"engine": engine})
+    tell = progress or silent
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table, failures = extract_features(
+        cases,
+        settings,
+        pieces_dir=out.with_suffix(".pieces"),
+        workers=workers,
+        progress=lambda done, total, _: tell("features", done, total),
+    )
+    if table.n_rows:
+        table.to_parquet(out)
+    return table, [*cases.failures, *failures]
+
+
+def config_for(cohort: Cohort) -> ExtractionConfig:
+    """Return the default configuration for a cohort's kind of images.
+
+    Raises
+    ------
+    ConfigError
+        When ultrasound stands beside volumes, for which no one configuration is sensible.
+
+    Examples
+    --------
+    >>> from radiofib.cohort import Acquisition
+    >>> config_for(Cohort((Acquisition("a", "a", "us", Path("a.png")),))).engine
+    'pyradiomics'
+    """
+    channels = set(cohort.channels) - {"wsi"}
+    if channels <= {"us"}:
+        return default_config("ultrasound")
+    if "us" in channels:
+        raise ConfigError(
+            "ultrasound and volumes in one cohort have no common default",
+            where=cohort.source,
+            found=", ".join(sorted(channels)),
+            hint="name an extraction configuration",
+        )
+    return default_config("ct" if channels == {"ct"} else "mri")
+
+
+def _open_cohort(cohort: str, root: Path | None, scheme: str | None) -> Cohort:
+    if cohort.endswith(".md") or cohort in list_cards():
+        return Cohort.from_card(cohort, root or Path())
+    return Cohort.read(Path(cohort), root=root, scheme=scheme)
+
+
+def train_table(
+    table: FeatureTable,
+    out: Path,
+    *,
+    label: str = "stage",
+    scanner: str | None = None,
+    stager: str = "random_forest",
+    seed: int = 0,
+) -> StageScheme:
+    """Train a stager on the labelled rows of a table and store it.
+
+    Labels that are not categories of a known scheme become levels as
+    :func:`radiofib.datacard.derive_scheme` makes them; the model file keeps both.
+
+    Returns
+    -------
+    StageScheme
+        The levels the stager tells apart.
+
+    Raises
+    ------
+    TableError
+        When the label or scanner column is absent or no row is labelled.
+    """
+    for column in filter(None, (label, scanner)):
+        check_known(column, map(str, table.obs.columns), what="column", error=TableError)
+    rows = table.subset(table.obs[label].notna().to_numpy())
+    if rows.n_rows == 0:
+        raise TableError(f"no row has a value in {label!r}", hint="name another --label")
+    y = rows.obs[label]
+    order = list(y.cat.categories) if isinstance(y.dtype, pd.CategoricalDtype) else None
+    scheme = derive_scheme(y, name=label, order=order)
+    model = make_stager(stager, scanner_column=scanner, random_state=seed)
+    model.fit(stager_frame(rows, scanner), np.array([scheme.parse(v) for v in y]))
+    metadata = {
+        "levels": list(scheme.levels),
+        "labels": dict(scheme.labels),
+        "ordered": scheme.ordered,
+        "label": label,
+        "stager": stager,
+        "seed": seed,
+    }
+    save_stager(model, out, metadata=metadata)
+    return scheme
+
+
+def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
+    """Apply a stored stager to a stored feature table.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`radiofib.evaluation.predict_table` returns it. ``y_true`` holds the model's
+        levels where the table has the label column.
+    """
+    model, metadata = load_stager(model_path)
+    levels, label = metadata["levels"], str(metadata.get("label", "stage"))
+    table = FeatureTable.read(features, label=label)
+    if label in table.obs:
+        scheme = make_scheme(label, levels, metadata.get("labels"))
+        obs = table.obs.copy()
+        obs[label] = [None if pd.isna(v) else scheme.parse(v) for v in obs[label]]
+        table = replace(table, obs=obs)
+    return predict_table(
+        model, table, levels=levels, model_name=str(metadata.get("stager", "model")), label=label
+    )
+
+
+def write_evaluation(result: Evaluation, folder: RunFolder, prefix: str = "") -> None:
+    """Write metrics and curves of an evaluation as CSV files."""
+    folder.write_frame(f"{prefix}metrics.csv", result.metrics)
+    for name, curve in result.curves.items():
+        folder.write_frame(f"{prefix}{name}.csv", curve)

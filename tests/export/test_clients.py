@@ -1,0 +1,344 @@
+"""The files in the programs they are for: R (base and haven) and PSPP."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofib.export import export_table
+from radiofib.table import FeatureTable
+from tests.export.builders import STAGE_LABELS, awkward_table, feature_names
+
+pytestmark = pytest.mark.clients
+
+#: Writes each numeric column in hexadecimal, so that every bit can be compared.
+DUMP = """
+hex <- function(x) ifelse(is.na(x), "NA", sprintf("%a", as.numeric(x)))
+dump <- function(d, path) {
+  d <- as.data.frame(lapply(d, function(x) if (is.character(x)) x else hex(x)),
+                     check.names = FALSE, stringsAsFactors = FALSE)
+  write.table(d, path, sep = "\\t", quote = FALSE, row.names = FALSE, na = "NA",
+              fileEncoding = "UTF-8")
+}
+"""
+
+
+def program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def run(command: list[str], folder: Path) -> str:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+    return done.stdout
+
+
+def r(code: str, folder: Path, *, haven: bool = False) -> list[str]:
+    """Run R code, any warning being an error, and return the lines it prints."""
+    rscript = program("Rscript")
+    if haven:
+        check = [rscript, "-e", 'quit(status = !requireNamespace("haven", quietly = TRUE))']
+        if subprocess.run(check, check=False).returncode:
+            pytest.skip("R's package haven is not installed")
+        code = "library(haven)\n" + code
+    (folder / "check.R").write_text("options(warn = 2)\n" + DUMP + code, encoding="utf-8")
+    return run([rscript, "check.R"], folder).splitlines()
+
+
+def pspp(syntax: str, folder: Path) -> str:
+    (folder / "check.sps").write_text(syntax, encoding="utf-8")
+    return run([program("pspp"), "-O", "format=txt", "check.sps"], folder)
+
+
+def dumped(path: Path) -> dict[str, list[str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
+
+
+def assert_exact(path: Path, expected: pd.DataFrame, names: dict[str, str] | None = None) -> None:
+    """Compare R's hexadecimal doubles with ours, bit by bit."""
+    columns = dumped(path)
+    for name in expected:
+        texts = columns[(names or {}).get(name, name)]
+        values = expected[name].to_numpy(dtype=float)
+        assert len(texts) == len(values)
+        for text, value in zip(texts, values, strict=True):
+            if np.isnan(value):
+                assert text == "NA", name
+            else:
+                assert text != "NA", (name, value)
+                assert float.fromhex(text) == value, (name, text, value)
+                assert text.startswith("-") == bool(np.signbit(value)), (name, text, value)
+
+
+@pytest.fixture(scope="module")
+def awkward(tmp_path_factory):
+    """60 rows, 40 features, extremes included: for all but SAS."""
+    folder = tmp_path_factory.mktemp("awkward")
+    table = awkward_table(60, 40)
+    export_table(table, folder, ["rds", "sav", "csv", "dta"], stage_labels=STAGE_LABELS)
+    return table, folder
+
+
+def test_r_reads_rds_exactly(awkward):
+    table, folder = awkward
+    lines = r(
+        """
+source("load.R")
+stopifnot(identical(names(features)[1:3], c("case", "patient", "stage")))
+stopifnot(is.ordered(features$stage), is.factor(features$scanner), !is.ordered(features$scanner))
+stopifnot(is.logical(features$hcc), is.integer(features$age), inherits(features$biopsy, "Date"))
+stopifnot(inherits(features$read, "POSIXct"), is.character(features$note))
+cat(levels(features$stage), sep = "|"); cat("\\n")
+cat(as.character(features$stage[1:4]), sep = "|"); cat("\\n")
+cat(features$case[1:12], sep = "|"); cat("\\n")
+cat(format(features$biopsy[1:3]), sep = "|"); cat("\\n")
+cat(format(features$read[1:2]), sep = "|"); cat("\\n")
+cat(attr(features$us_original_firstorder_mean, "label"), "\\n")
+cat(is.na(features$note[2]), features$note[3], Encoding(features$note[3]), "\\n")
+cat(nrow(codebook), sum(is_feature), nrow(missing_reasons), attr(features, "provenance"), "\\n")
+stopifnot(nrow(subset(features, stage >= "S2")) == 30)
+dump(features[is_feature], "rds.tsv")
+""",
+        folder,
+    )
+    levels, stages, cases, days, times, label, note, rest = lines[-8:]
+    assert levels == "S1|S2|S3 größer|S4"
+    assert stages == "S1|S2|NA|S4"
+    assert cases == "|".join(table.obs["case"][:12])
+    assert days == "2020-01-02|NA|1959-12-31"
+    assert times == "NA|2020-01-02 04:04:05"
+    assert label.startswith("Mittelwert ü ")
+    assert note.strip() == "TRUE 日本語 ü UTF-8"
+    assert rest.strip() == '50 40 60 {"engine":"tëst","seed":7}'
+    assert_exact(folder / "rds.tsv", table.X)
+
+
+def test_r_writes_back_what_it_read(awkward):
+    _, folder = awkward
+    r(
+        """
+first <- readRDS("features.rds")
+saveRDS(first, "again.rds", version = 2)
+stopifnot(identical(first, readRDS("again.rds")))
+""",
+        folder,
+    )
+
+
+def test_haven_reads_sav_exactly(awkward):
+    table, folder = awkward
+    lines = r(
+        """
+d <- read_sav("features.sav")
+stage <- as_factor(d$stage, ordered = TRUE)
+cat(levels(stage), sep = "|"); cat("\\n")
+cat(as.character(stage[1:4]), sep = "|"); cat("\\n")
+cat(format(as.Date(d$biopsy[1:3])), sep = "|"); cat("\\n")
+cat(format(d$read[1:2], tz = "UTC"), sep = "|"); cat("\\n")
+cat(as.character(as_factor(d$hcc[1:3])), sep = "|"); cat("\\n")
+cat(attr(d$stage, "label"), "\\n")
+cat(attr(d$us_original_firstorder_mean, "format.spss"), "\\n")
+cat(as.character(d$case[1:12]), sep = "|"); cat("\\n")
+dump(d[sapply(d, function(x) is.numeric(x) && !inherits(x, c("Date", "POSIXct")))], "sav.tsv")
+""",
+        folder,
+        haven=True,
+    )
+    assert lines[-8:-1] == [
+        "S1|S2|S3 größer|S4",
+        "S1|S2|NA|S4",
+        "2020-01-02|NA|1959-12-31",
+        "NA|2020-01-02 04:04:05",
+        "NA|no|yes",
+        "fibrosis stage ",
+        "E20.12 ",
+    ]
+    assert lines[-1] == "|".join(table.obs["case"][:12])
+    assert_exact(folder / "sav.tsv", table.X)
+
+
+def test_haven_reads_dta_exactly(awkward):
+    table, folder = awkward
+    lines = r(
+        """
+d <- read_dta("features.dta")
+cat(levels(as_factor(d$stage)), sep = "|"); cat("\\n")
+cat(format(as.Date(d$biopsy[1:3])), sep = "|"); cat("\\n")
+cat(format(d$read[1:2], tz = "UTC"), sep = "|"); cat("\\n")
+dump(d[sapply(d, function(x) is.numeric(x) && !inherits(x, c("Date", "POSIXct")))], "dta.tsv")
+""",
+        folder,
+        haven=True,
+    )
+    assert lines == ["S1|S2|S3 größer|S4", "2020-01-02|NA|1959-12-31", "NA|2020-01-02 04:04:05"]
+    assert_exact(folder / "dta.tsv", table.X, aliases_of(folder))
+
+
+def test_haven_reads_xpt_exactly(tmp_path):
+    table = awkward_table(60, 40, extreme=False)
+    export_table(table, tmp_path, ["xpt"], stage_labels=STAGE_LABELS)
+    lines = r(
+        """
+d <- read_xpt("features.xpt")
+cat(attr(d$stage, "label"), "\\n")
+cat(format(as.Date(d$biopsy[1:3])), sep = "|"); cat("\\n")
+cat(d$case[1:12], sep = "|"); cat("\\n")
+dump(d[sapply(d, function(x) is.numeric(x) && !inherits(x, c("Date", "POSIXct")))], "xpt.tsv")
+""",
+        tmp_path,
+        haven=True,
+    )
+    assert lines == [
+        "fibrosis stage (1 = S1, 2 = S2, 3 = S3 größer, 4 = S4) ",
+        "2020-01-02|NA|1959-12-31",
+        "|".join(table.obs["case"][:12]),
+    ]
+    assert_exact(tmp_path / "xpt.tsv", table.X, aliases_of(tmp_path))
+
+
+def test_r_reads_the_csv_and_its_codebook(awkward):
+    _, folder = awkward
+    r(
+        """
+d <- read.csv("features.csv", encoding = "UTF-8", na.strings = "", check.names = FALSE)
+book <- read.csv("codebook.csv", encoding = "UTF-8", check.names = FALSE)
+stopifnot(identical(names(d), book$column), is.logical(d$hcc), is.integer(d$age))
+stopifnot(all(vapply(d[book$role == "feature"], function(x) is.numeric(x) || all(is.na(x)), NA)))
+""",
+        folder,
+    )
+
+
+def test_pspp_reads_sav_without_a_warning(awkward):
+    table, folder = awkward
+    out = pspp((folder / "load.sps").read_text(encoding="utf-8"), folder)
+    assert "S3 größer" in out
+    assert "Ordinal" in out
+    assert "fibrosis" in out
+    assert out.count("E20.12") >= table.n_features
+
+
+def test_pspp_shows_the_values(awkward):
+    table, folder = awkward
+    listed = pspp(
+        """
+GET FILE='features.sav'.
+SAVE TRANSLATE /OUTFILE='pspp.csv' /TYPE=CSV /FIELDNAMES /CELLS=VALUES /REPLACE
+  /TEXTOPTIONS FORMAT=VARIABLE.
+LIST VARIABLES=case stage us_original_firstorder_mean.
+DESCRIPTIVES VARIABLES=us_original_firstorder_mean /STATISTICS=MEAN.
+""",
+        folder,
+    )
+    assert "3.000000000000E-001" in listed
+    frame = pd.read_csv(folder / "pspp.csv", dtype=str, keep_default_na=False)
+    assert frame["case"].tolist() == table.obs["case"].tolist()
+    assert frame["stage"].tolist()[:4] == ["1", "2", " ", "4"]
+    assert frame["biopsy"].tolist()[0] == "02-JAN-2020"
+    for name in table.X:
+        shown = np.array([float(text) if text.strip() else np.nan for text in frame[name]])
+        # The wide format shows 13 digits; a format like F8.2 would show 0.00.
+        np.testing.assert_allclose(shown, table.X[name].to_numpy(), rtol=6e-13, atol=5e-324)
+
+
+def test_pspp_and_r_agree_on_names_that_had_to_change(tmp_path):
+    X = pd.DataFrame({"Abc": [1.5], "abc": [2.5], "wavelet-LLH": [3.5], "2nd": [4.5], "with": 5.5})
+    X["Größe"] = 6.5
+    X["x" * 70] = 7.5
+    export_table(FeatureTable(X, pd.DataFrame({"case": ["a"]})), tmp_path, ["sav", "dta", "xpt"])
+    book = pd.read_csv(tmp_path / "codebook.csv")
+    pspp(
+        "GET FILE='features.sav'.\nDISPLAY DICTIONARY.\n"
+        f"COMPUTE total = SUM({', '.join(book['sav_name'][1:])}).\nLIST total.\n",
+        tmp_path,
+    )
+    lines = r(
+        'for (d in list(read_sav("features.sav"), read_dta("features.dta"), '
+        'read_xpt("features.xpt"))) cat(names(d), unlist(d[-1]), "\\n")',
+        tmp_path,
+        haven=True,
+    )
+    sav, dta, xpt = (line.split() for line in lines)
+    numbers = [str(v) for v in X.iloc[0]]
+    assert sav == [*book["sav_name"], *numbers]
+    assert dta == xpt == [*book["alias"], *numbers]
+
+
+def test_long_and_broken_texts_arrive_whole(tmp_path):
+    texts = ["x" * 300, "ü" * 1000, "line\nbreak\ttab\x07", "", "z" * 1999]
+    obs = pd.DataFrame({"case": list("abcde"), "note": texts, "after": list("vwxyz")})
+    table = FeatureTable(pd.DataFrame({"v": np.arange(5) / 3}), obs)
+    export_table(table, tmp_path, ["sav", "rds", "dta"])
+    out = pspp(
+        "GET FILE='features.sav'.\nCOMPUTE long = LENGTH(RTRIM(note)).\n"
+        "LIST VARIABLES=case after long.\n",
+        tmp_path,
+    )
+    found = [line.strip("|").split("|") for line in out.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in row] for row in found[1:]]
+    sizes = ["300.00", "2000.00", "15.00", ".00", "1999.00"]
+    assert rows == [list(row) for row in zip("abcde", "vwxyz", sizes, strict=True)]
+    r(
+        """
+rds <- readRDS("features.rds")
+for (d in list(read_sav("features.sav"), read_dta("features.dta"))) {
+  stopifnot(identical(as.character(rds$note), as.character(d$note)))
+  stopifnot(identical(as.numeric(rds$v), as.numeric(d$v)))
+}
+""",
+        tmp_path,
+        haven=True,
+    )
+
+
+@pytest.mark.bench
+def test_a_large_table_is_fast_and_exact(tmp_path):
+    """610 x 2,500 features: .sav under 3 s aimed at; three times that fails."""
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(rng.normal(size=(610, 2500)), columns=feature_names(2500))
+    X = X.mask(rng.random(X.shape) < 0.05)
+    stage = pd.Categorical(rng.choice(list(STAGE_LABELS), 610), list(STAGE_LABELS), ordered=True)
+    obs = pd.DataFrame({"case": [f"c{i}" for i in range(610)], "stage": stage})
+    codebook = pd.DataFrame({"column": X.columns, "label": [f"label of {c}" for c in X]})
+    table = FeatureTable(X, obs, codebook)
+    start = time.process_time()
+    export_table(table, tmp_path, ["sav"], stage_labels=STAGE_LABELS)
+    assert time.process_time() - start < 9
+    export_table(table, tmp_path, ["rds", "dta", "xpt", "parquet"], stage_labels=STAGE_LABELS)
+    out = pspp("GET FILE='features.sav'.\nDISPLAY NAMES.\nFREQUENCIES stage.\n", tmp_path)
+    assert "610" in out
+    r(
+        """
+rds <- readRDS("features.rds"); sav <- read_sav("features.sav"); dta <- read_dta("features.dta")
+xpt <- read_xpt("features.xpt")
+stopifnot(dim(rds) == c(610, 2502), dim(sav) == dim(rds))
+for (i in 3:2502) for (other in list(sav, dta, xpt))
+  stopifnot(identical(as.numeric(rds[[i]]), as.numeric(other[[i]])))
+dump(rds[c(3, 2502)], "some.tsv")
+""",
+        tmp_path,
+        haven=True,
+    )
+    assert_exact(tmp_path / "some.tsv", X.iloc[:, [0, -1]])
+
+
+def aliases_of(folder: Path) -> dict[str, str]:
+    book = pd.read_csv(folder / "codebook.csv", dtype=str)
+    return dict(zip(book["column"], book["alias"], strict=True))
