@@ -46,6 +46,8 @@ def features_section(context: Context) -> Section:
     if book is None:
         sentence = f"{context.folder.why_not('codebook')} Features are not described."
         return Section("features", "Features", (Note(sentence),))
+    if "role" in book:  # the exported codebook also describes patient, stage and covariates
+        book = book[book["role"] == "feature"]
     for name in ("channel", "image", "family", "unit", "label", "ibsi_code"):
         if name not in book:
             book = book.assign(**{name: ""})
@@ -58,7 +60,7 @@ def _overview(book: pd.DataFrame) -> str:
     return (
         f"{pluralise(len(book), 'feature column')}: "
         f"{pluralise(book['channel'].nunique(), 'channel')}, "
-        f"{pluralise(book['image'].nunique(), 'filtered image')} (the original included), "
+        f"{pluralise(book['image'].nunique(), 'image type')} (original and filtered), "
         f"{pluralise(book['family'].nunique(), 'family', 'families')}; {count(with_code)} carry an "
         "IBSI code. The whole codebook is export/codebook.csv."
     )

@@ -21,7 +21,7 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.figures import FlowStep, flow_panel
-from radiofib.report.format import count, percent, pluralise, setting_label, shorten
+from radiofib.report.format import count, percent, pluralise, shorten
 
 __all__ = ["cohort_section", "flow_section", "flow_steps"]
 
@@ -152,7 +152,7 @@ def _analysed(context: Context) -> tuple[str, ...]:
     lines = []
     for setting in dict.fromkeys(frame["setting"]):
         part = frame[frame["setting"] == setting]
-        where = setting_label(setting)
+        where = context.setting_name(setting)
         lines.append(
             f"{where}: {pluralise(_rows(part), 'row')}, {pluralise(_patients(part), 'patient')}"
         )

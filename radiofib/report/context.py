@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from radiofib.report.folder import RunFolder
-from radiofib.report.format import model_label, target_label
+from radiofib.report.format import model_label, setting_label, target_label
 
 __all__ = ["AUC_NAMES", "SETTINGS", "UNITS", "Context", "Metric", "is_control", "read_metric"]
 
@@ -191,6 +191,26 @@ class Context:
     def main_unit(self) -> str:
         """The unit that counts: patients where they were evaluated."""
         return self.units[0] if self.units else "patient"
+
+    @cached_property
+    def several_scanners(self) -> bool:
+        """Tell whether the cohort names at least two scanners."""
+        for name in ("cohort", "predictions"):
+            frame = self.folder.table(name)
+            if frame is not None and "scanner" in frame:
+                return len(set(frame["scanner"]) - {""}) > 1
+        return False
+
+    def setting_name(self, setting: str) -> str:
+        """Return a setting's display name; "known scanners" only where there are several."""
+        if setting == "cv" and not (self.several_scanners or "loso" in self.settings):
+            return "cross-validation"
+        return setting_label(setting)
+
+    def target_title(self, target: str) -> str:
+        """Return a target's display name for headings, beginning with a capital."""
+        name = self.target_name(target)
+        return f"{name[:1].upper()}{name[1:]}"
 
     def target_name(self, target: str) -> str:
         """Return a target's display name."""

@@ -26,7 +26,6 @@ from radiofib.report.format import (
     count,
     estimate_with_interval,
     pluralise,
-    setting_label,
     shorten,
 )
 from radiofib.report.measures import metric_name
@@ -75,8 +74,9 @@ def _introduction(context: Context) -> str:
     ]
     if "cv" in context.settings:
         said.append(
-            "Known scanners: cross-validation in which no patient is on both sides, every scanner "
-            "is in training."
+            f"{context.setting_name('cv').capitalize()}: patients are divided into folds by stage, "
+            "and each is predicted by a model that saw none of that patient's images"
+            + (", but saw others of the same scanner." if context.several_scanners else ".")
         )
     if "loso" in context.settings:
         said.append(
@@ -103,7 +103,7 @@ def comparison_table(context: Context) -> Table:
         Column("Model"),
         *(
             Column(
-                setting_label(setting).capitalize(),
+                context.setting_name(setting).capitalize(),
                 kind="estimate",
                 group=_UNIT_TITLES.get(unit, unit),
             )
@@ -123,12 +123,14 @@ def comparison_table(context: Context) -> Table:
         notes.append(
             f"{len(context.targets) - MOST_TARGETS} more targets are in evaluation/metrics.csv."
         )
-    caption = "Discrimination on known and unseen scanners, next to the negative controls."
+    both = " on known and unseen scanners" if len(context.settings) > 1 else ""
+    beside = ", next to the negative controls" if any(map(is_control, context.models)) else ""
+    caption = f"Discrimination{both}{beside}."
     return Table(caption, columns, groups, tuple(notes))
 
 
 def _auc_title(context: Context, target: str) -> str:
-    return "All stages, macro AUC" if target == "stages" else context.target_name(target)
+    return "All stages, macro AUC" if target == "stages" else context.target_title(target)
 
 
 def _target_title(context: Context, target: str) -> str:
@@ -180,11 +182,13 @@ def _forest(context: Context) -> Figure:
         title = _auc_title(context, target)
         groups.append(ForestGroup(title, tuple(rows)))
     by = "patient" if unit == "patient" else "row"
-    caption = (
-        f"AUC by {by} with 95 % confidence interval. Filled circle: known scanners; open diamond: "
-        "unseen scanners; grey: controls that never see the image."
-    )
-    return Figure(caption, (forest_panel(f"{context.prefix}forest", groups),), wide=True)
+    keys = [(k, context.setting_name(k)) for k in context.settings[:2]]
+    marks = (("cv", "filled circle"), ("loso", "open diamond"))
+    key = [f"{mark}: {context.setting_name(k)}" for k, mark in marks if k in context.settings]
+    if any(map(is_control, context.models)):
+        key.append("grey: controls that never see the image")
+    caption = f"AUC by {by} with 95 % confidence interval; {'; '.join(key)}."
+    return Figure(caption, (forest_panel(f"{context.prefix}forest", groups, keys),), wide=True)
 
 
 def main_table(context: Context) -> Table:
@@ -205,11 +209,13 @@ def main_table(context: Context) -> Table:
                 for s in context.settings[:4]
             ]
             rows.append((text(shorten(metric_name(metric), 60)), *map(_cell, found)))
-        title = context.target_name(target)
-        groups.append(Group(f"{title[:1].upper()}{title[1:]}", tuple(rows)))
+        groups.append(Group(context.target_title(target), tuple(rows)))
     columns = (
         Column("Measure"),
-        *(Column(setting_label(s).capitalize(), kind="estimate") for s in context.settings[:4]),
+        *(
+            Column(context.setting_name(s).capitalize(), kind="estimate")
+            for s in context.settings[:4]
+        ),
     )
     notes = (
         "Estimate with 95 % confidence interval where there is one. † Sparse.",
@@ -242,7 +248,7 @@ def _notes(context: Context) -> list[Block]:
 
 def _where(context: Context, part: pd.DataFrame) -> str:
     places = dict.fromkeys(
-        f"{context.model_name(m)}, {setting_label(s)}, {context.target_name(t)}"
+        f"{context.model_name(m)}, {context.setting_name(s)}, {context.target_name(t)}"
         for m, s, t in zip(part["model"], part["setting"], part["target"], strict=True)
     )
     shown = "; ".join(list(places)[:4])

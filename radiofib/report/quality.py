@@ -170,9 +170,8 @@ def _missing(context: Context) -> list[Block]:
         f"{pluralise(frame['column'].nunique(), 'column')} of "
         f"{pluralise(frame['case'].nunique(), 'case')}"
     )
-    n_features = len(book) if book is not None else (len(facts.columns) if facts else 0)
-    if facts is not None and n_features and facts.n_rows:
-        said += f", {percent(len(frame), facts.n_rows * n_features)} of all values"
+    if facts is not None and facts.columns and facts.n_rows:
+        said += f", {percent(len(frame), facts.n_rows * len(facts.columns))} of all values"
     notes = [_more(len(groups), MOST_GROUPS, "reason")]
     if context.folder.table("missing") is not None:
         notes.append("Each value with its reason is in export/missing.csv.")

@@ -56,8 +56,8 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
         name = name[0].lower() + name[1:]
     asked = context.target_name(context.main_target).replace(" vs ", " from ")
     said = [f"The stager ({shorten(name, 60)}) was asked to tell {shorten(asked, 100)}."]
-    several = _several_scanners(context)
     if known is not None:
+        several = context.several_scanners
         where = "from scanners it had been trained on" if several else "it had not seen"
         said.append(
             f"On patients {where}, its AUC is {_with_interval(known)} [{_who(known, context)}]."
@@ -69,14 +69,6 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
         said.append(f"{start} {_with_interval(unseen)}{'' if same else f' [{who}]'}.")
     said += _control_sentences(context)
     return said, _cautions(context, known, unseen)
-
-
-def _several_scanners(context: Context) -> bool:
-    for name in ("cohort", "predictions"):
-        frame = context.folder.table(name)
-        if frame is not None and "scanner" in frame:
-            return len(set(frame["scanner"]) - {""}) > 1
-    return False
 
 
 def _control_sentences(context: Context) -> list[str]:
@@ -102,11 +94,12 @@ def _control_sentences(context: Context) -> list[str]:
 
 def _cautions(context: Context, known: Metric | None, unseen: Metric | None) -> list[str]:
     cautions: list[str] = []
-    for found, where in ((known, "known"), (unseen, "unseen")):
+    for found, setting in ((known, "cv"), (unseen, "loso")):
         if found is not None and found.has_interval and found.low <= 0.5:
+            where = context.setting_name(setting)
             cautions.append(
-                f"On {where} scanners the interval includes 0.5: the result cannot be told apart "
-                "from guessing."
+                f"{'In' if where == 'cross-validation' else 'On'} {where} the interval includes "
+                "0.5: the result cannot be told apart from guessing."
             )
     cautions += _shortcuts(context, known, unseen)
     if known is not None and unseen is not None and known.value - unseen.value >= _WORTH_SAYING:

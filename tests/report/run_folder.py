@@ -539,8 +539,7 @@ def _write_slides(folder: Path) -> None:
             "patient": ["b1", "b2", "b3"],
             "wsi_original_morphometry_tissue_area_mm2": [12.41, 8.07, 15.2],
             "wsi_original_morphometry_core_length_mm": [18.3, 11.9, 22.6],
-            "wsi_original_morphometry_n_fragments": [1.0, 3.0, 2.0],
-            "wsi_original_morphometry_mpp": [0.499, 0.25, 0.499],
+            "wsi_original_morphometry_fragment_count": [1.0, 3.0, 2.0],
         }
     )
     frame.to_csv(folder / "slides.csv", index=False)
