@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.format import count, pluralise, shorten, size
-from radiofib.report.performance import methods
+from radiofib.report.measures import methods
 
 __all__ = ["configuration_section", "features_section", "files_section", "glossary_section"]
 
@@ -45,6 +46,8 @@ def features_section(context: Context) -> Section:
     if book is None:
         sentence = f"{context.folder.why_not('codebook')} Features are not described."
         return Section("features", "Features", (Note(sentence),))
+    if "role" in book:  # the exported codebook also describes patient, stage and covariates
+        book = book[book["role"] == "feature"]
     for name in ("channel", "image", "family", "unit", "label", "ibsi_code"):
         if name not in book:
             book = book.assign(**{name: ""})
@@ -57,7 +60,7 @@ def _overview(book: pd.DataFrame) -> str:
     return (
         f"{pluralise(len(book), 'feature column')}: "
         f"{pluralise(book['channel'].nunique(), 'channel')}, "
-        f"{pluralise(book['image'].nunique(), 'filtered image')} (the original included), "
+        f"{pluralise(book['image'].nunique(), 'image type')} (original and filtered), "
         f"{pluralise(book['family'].nunique(), 'family', 'families')}; {count(with_code)} carry an "
         "IBSI code. The whole codebook is export/codebook.csv."
     )
@@ -129,9 +132,12 @@ def configuration_section(context: Context) -> Section:
         ("Channels", ", ".join(folder.strings("channels"))),
         ("Feature engine", folder.text("engine")),
         ("Stager", context.model_name(folder.text("stager"))),
+        ("Told the scanner", _scanner_flag(folder.mapping("stager"))),
+        ("Parameters of the stager", _parameters(folder.mapping("stager"))),
         ("Settings", ", ".join(folder.strings("settings"))),
         ("Seed", folder.text("seed")),
-        ("Configuration hash (SHA-256)", folder.text("config_hash")),
+        ("Extraction configuration (SHA-256)", folder.text("config_hash")),
+        ("Study (SHA-256)", folder.text("study_hash")),
     ]
     shown = tuple((name, (shorten(value, 400),)) for name, value in facts if value)
     if shown:
@@ -163,26 +169,52 @@ def configuration_section(context: Context) -> Section:
     return Section("configuration", "Configuration and versions", tuple(blocks))
 
 
-#: path -> (what it is, whether its bytes are the same in every run)
-_FILES: dict[str, tuple[str, bool]] = {
-    "study.yaml": ("the study as it was run", True),
-    "run.json": ("facts of the run: model, settings, versions, counts", True),
-    "cohort.csv": ("acquisitions: one row for each image", True),
-    "failures.csv": ("what could not be done, with the reason", True),
-    "predictions.csv": ("probability of each stage for every test case", True),
-    "model.skops": ("the stager, trained on all cases", False),
-    "features/features.parquet": ("features with codebook and provenance", True),
-    "export/features.csv": ("features, for any program", True),
-    "export/features.parquet": ("features, for Python, R (arrow) and Spark", True),
-    "export/features.rds": ("features with ordered stages and labels, for R", True),
-    "export/features.sav": ("features with labels and levels, for SPSS and PSPP", False),
-    "export/codebook.csv": ("meaning, unit, family and formula of each column", True),
-    "export/missing.csv": ("why a value is missing", True),
-    "evaluation/metrics.csv": ("every measure with its interval and method", True),
-    "evaluation/roc.csv": ("points of the ROC curves", True),
-    "evaluation/calibration.csv": ("points of the calibration curves", True),
-    "evaluation/confusion.csv": ("called against true stage", True),
-}
+def _scanner_flag(stager: Mapping[str, Any]) -> str:
+    flag = stager.get("scanner_flag")
+    return {True: "yes, as flags", False: "no"}[flag] if isinstance(flag, bool) else ""
+
+
+def _parameters(stager: Mapping[str, Any]) -> str:
+    given = stager.get("params")
+    if not isinstance(given, dict) or not given:
+        return "defaults" if isinstance(given, dict) else ""
+    return ", ".join(f"{name} = {value}" for name, value in given.items())
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of a run: what it is, whether each run writes it, whether its bytes are stable."""
+
+    path: str
+    what: str
+    always: bool = True
+    stable: bool = True
+
+
+_FILES = (
+    _File("study.yaml", "the study as it was run"),
+    _File("run.json", "facts of the run: model, settings, versions, counts"),
+    _File("cohort.csv", "the cohort: patient, stage, scanner, covariates"),
+    _File("failures.csv", "what could not be done, with the reason"),
+    _File("predictions.csv", "probability of each stage for every test case"),
+    _File("model.skops", "the stager, trained on all cases", stable=False),
+    _File("features/features.parquet", "features with codebook and provenance"),
+    _File("export/codebook.csv", "meaning, unit, family and formula of each column"),
+    _File("export/missing.csv", "why a value is missing"),
+    _File("export/features.csv", "features, for any program", always=False),
+    _File("export/features.parquet", "features, for Python, R (arrow), Spark", always=False),
+    _File("export/features.rds", "features, ordered stages and labels, for R", always=False),
+    _File("export/load.R", "R code that loads it", always=False),
+    _File("export/features.sav", "features, labels, levels, for SPSS and PSPP", False, False),
+    _File("export/load.sps", "SPSS syntax that loads it", always=False),
+    _File("export/features.dta", "features, for Stata", False, False),
+    _File("export/features.xpt", "features, for SAS", False, False),
+    _File("export/codebook.xlsx", "the codebook as a workbook", False, False),
+    _File("evaluation/metrics.csv", "every measure with interval, method, note"),
+    _File("evaluation/roc.csv", "points of the ROC curves"),
+    _File("evaluation/calibration.csv", "points of the calibration curves"),
+    _File("evaluation/confusion.csv", "called against true stage"),
+)
 
 
 def files_section(context: Context) -> Section:
@@ -192,21 +224,21 @@ def files_section(context: Context) -> Section:
     absent = []
     changed = []
     recorded = _manifest(root)
-    for name, (what, stable) in _FILES.items():
-        path = root / name
+    for file in _FILES:
+        path = root / file.path
         if not path.is_file():
-            absent.append(name)
+            absent += [file.path] if file.always else []
             continue
         digest = _sha256(path)
-        if recorded.get(name, digest) != digest:
-            changed.append(name)
+        if recorded.get(file.path, digest) != digest:
+            changed.append(file.path)
         n = path.stat().st_size
         rows.append(
             (
-                text(name),
-                text(what),
-                number(size(n), float(n)) if stable else text("–"),
-                text(digest[:16] if stable else "in manifest.json"),
+                text(file.path),
+                text(file.what),
+                number(size(n), float(n)) if file.stable else text("–"),
+                text(digest[:16] if file.stable else "in manifest.json"),
             )
         )
     columns = (
@@ -216,8 +248,8 @@ def files_section(context: Context) -> Section:
         Column("SHA-256, first 16", mono=True),
     )
     notes = (
-        "Whole hashes are in manifest.json. Files that carry the time they were written "
-        "(.sav, .skops) differ between runs and are not hashed here.",
+        "Whole hashes are in manifest.json. Files whose format holds the time of writing are the "
+        "same in content, not in bytes, and are not hashed here.",
     )
     blocks: list[Block] = [Table("Files of this run.", columns, (Group("", tuple(rows)),), notes)]
     if absent:
@@ -257,15 +289,16 @@ def _manifest(root: Path) -> Mapping[str, Any]:
 
 
 def _opening(root: Path) -> list[Block]:
-    blocks: list[Block] = []
+    """Return code that opens the files that are there."""
     lines = []
-    if (root / "export/features.rds").is_file():
-        lines += [
-            'features <- readRDS("export/features.rds")   # stages are ordered factors',
-            "table(features$stage, features$scanner)",
-        ]
+    if (root / "export/load.R").is_file():
+        lines.append('source("export/load.R", chdir = TRUE)      # -> features, codebook')
+    elif (root / "export/features.rds").is_file():
+        lines.append('features <- readRDS("export/features.rds")  # stages are ordered factors')
     elif (root / "export/features.csv").is_file():
         lines.append('features <- read.csv("export/features.csv", na.strings = "")')
+    if lines:
+        lines.append("table(features$stage, features$scanner)")
     if (root / "evaluation/metrics.csv").is_file():
         lines += [
             'metrics <- read.csv("evaluation/metrics.csv")',
@@ -273,16 +306,17 @@ def _opening(root: Path) -> list[Block]:
         ]
     if (root / "predictions.csv").is_file():
         lines += [
-            'p <- read.csv("predictions.csv")',
-            '# pROC turns the direction of a bad score silently: always say direction = "<"',
+            'predictions <- read.csv("predictions.csv")',
+            '# With pROC say direction = "<": it turns the direction of a bad score silently.',
         ]
+    blocks: list[Block] = []
     if lines:
-        blocks.append(Heading("R"))
-        blocks.append(Code("R, from the run folder", "\n".join(lines)))
+        blocks += [Heading("R"), Code("R, from the run folder", "\n".join(lines))]
     if (root / "export/features.sav").is_file():
-        blocks.append(Heading("SPSS and PSPP"))
         syntax = "GET FILE='export/features.sav'.\nCROSSTABS /TABLES=stage BY scanner."
-        blocks.append(Code("SPSS syntax, from the run folder", syntax))
+        if (root / "export/load.sps").is_file():
+            syntax = f"* export/load.sps does this and shows the dictionary.\n{syntax}"
+        blocks += [Heading("SPSS and PSPP"), Code("SPSS syntax, from the run folder", syntax)]
     return blocks
 
 

@@ -7,7 +7,7 @@ Sections stay free of HTML: they hold text, and the template escapes it. The one
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from markupsafe import Markup
 
@@ -66,12 +66,28 @@ def number(shown: str, value: float | None) -> Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """One table column; neighbours with the same `group` share a spanning header."""
+    """One table column; neighbours with the same `group` share a spanning header.
+
+    `kind` is how cells are set: ``estimate`` is aligned at its start, so that the decimal points
+    of values with and without interval stand under one another; ``prose`` is wide enough to read.
+    """
 
     label: str
     numeric: bool = False
     group: str = ""
     mono: bool = False
+    kind: Literal["", "estimate", "prose"] = ""
+
+    @property
+    def classes(self) -> str:
+        """Classes of the style sheet."""
+        names = (
+            ("n", self.numeric),
+            ("e", self.kind == "estimate"),
+            ("prose", self.kind == "prose"),
+            ("mono", self.mono),
+        )
+        return " ".join(name for name, wanted in names if wanted)
 
 
 @dataclass(frozen=True)
@@ -92,11 +108,15 @@ class Table:
     groups: tuple[Group, ...]
     notes: tuple[str, ...] = ()
     sortable: bool = True
-    compact: bool = False
+
+    @property
+    def short(self) -> bool:
+        """Tell whether the table should stay on one printed page."""
+        return sum(len(group.rows) + 1 for group in self.groups) <= 14
 
     @property
     def spans(self) -> list[tuple[str, int]]:
-        """Spanning headers: text and number of columns, in order ("" for a column alone)."""
+        """Spanning headers: text and number of columns, in order ("" above a column alone)."""
         found: list[tuple[str, int]] = []
         for column in self.columns:
             if column.group and found and found[-1][0] == column.group:

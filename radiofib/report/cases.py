@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 
 import pandas as pd
 
@@ -21,14 +21,20 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.figures import FlowStep, flow_panel
-from radiofib.report.format import count, percent, pluralise, setting_label, shorten
+from radiofib.report.format import count, percent, pluralise, shorten
 
 __all__ = ["cohort_section", "flow_section", "flow_steps"]
 
 #: Longest table that is printed whole.
 MOST_ROWS = 40
-_READ_STEPS = ("cohort", "read", "image", "mask")
+#: ``step`` of failures.csv, by where in the flow a case is lost.
+_READ_STEPS = ("cohort", "read")
+_MEASURE_STEPS = ("extract", "slide", "slides")
+_ANALYSIS_STEPS = ("train", "evaluate", "split", "cv", "loso")
+#: Errors of a line of the cohort table, which never became an acquisition.
+_TABLE_ERRORS = ("CohortError", "DataCardError")
 _UNKNOWN = "not recorded"
+_GEOMETRY = re.compile(r"^geom_([a-z][a-z0-9]*)_")
 
 
 def _patients(frame: pd.DataFrame) -> int:
@@ -52,52 +58,72 @@ def _tally(frame: pd.DataFrame, most: int = 4) -> tuple[str, ...]:
 
 
 def flow_steps(context: Context) -> list[FlowStep]:
-    """Return the boxes of the flow diagram, counted from the files.
+    """Return the boxes of the flow diagram.
 
-    Numbers are counted independently in each file, never derived from one another, except the
-    acquisitions read: those listed less those that failed on reading.
+    Each number is counted in the file that holds it. Only the images read are a sum: those
+    measured and those whose measurement failed.
     """
     folder = context.folder
-    cohort, failures = folder.table("cohort"), folder.table("failures")
-    steps: list[FlowStep] = []
-    counts = folder.mapping("counts")
-    before = after = None
-    if failures is not None and len(failures):
-        early = failures["step"].isin(_READ_STEPS)
-        before, after = failures[early], failures[~early]
-    if cohort is not None:
-        what = (
-            pluralise(len(cohort), "acquisition"),
-            f"{pluralise(cohort['case'].nunique(), 'case')}, "
-            f"{pluralise(_patients(cohort), 'patient')}",
-        )
-        steps.append(FlowStep("In the cohort", what, *_left("Not read", before)))
-        lost = 0 if before is None else len(_acquisitions(before))
-        steps.append(
-            FlowStep(
-                "Images read",
-                (pluralise(len(cohort) - lost, "acquisition"),),
-                *_left("Failed later", after),
-            )
-        )
-    elif counts:
-        shown = tuple(f"{shorten(k, 30)}: {shorten(v, 30)}" for k, v in list(counts.items())[:6])
-        steps.append(FlowStep("In the cohort (from run.json)", shown))
+    failures = folder.table("failures")
+    if failures is None or not len(failures):
+        failures = pd.DataFrame({c: [] for c in ("case", "step", "error", "reason")}, dtype=str)
+    early = failures["step"].isin(_READ_STEPS)
+    extract = failures["step"].isin(_MEASURE_STEPS)
+    late = failures["step"].isin(_ANALYSIS_STEPS)
+    steps = _cohort_step(context, failures[early])
     facts = folder.features
+    measured = facts.provenance.get("pieces") if facts is not None else None
+    failed = _left("Not measured", failures[extract])
+    if isinstance(measured, int) and steps:
+        read = measured + len(_acquisitions(failures[extract]))
+        steps.append(FlowStep("Read", (pluralise(read, "image"),), *failed))
+    elif steps and failed[0]:
+        both = _left("Not read or not measured", failures[early | extract])
+        steps[-1] = FlowStep(steps[-1].title, steps[-1].lines, *both)
     if facts is not None:
-        lines = [f"{pluralise(facts.n_rows, 'row')} of {pluralise(len(facts.columns), 'column')}"]
+        lines = [f"{pluralise(facts.n_rows, 'row')} of {pluralise(len(facts.columns), 'feature')}"]
         if "case" in facts.obs:
             lines.append(
                 f"{pluralise(facts.obs['case'].nunique(), 'case')}, "
                 f"{pluralise(_patients(facts.obs), 'patient')}"
             )
+        if isinstance(measured, int):
+            lines.insert(0, f"from {pluralise(measured, 'image')}")
+        title, left = _left("Not analysed", failures[late])
         unlabelled = _without_stage(facts.obs)
-        left = ("Not staged", (f"{pluralise(unlabelled, 'row')} without a stage",))
-        steps.append(FlowStep("In the feature table", tuple(lines), *(left if unlabelled else ())))
+        if unlabelled:
+            title = title or "Not analysed"
+            left = (f"{pluralise(unlabelled, 'row')} without a stage", *left)
+        steps.append(FlowStep("In the feature table", tuple(lines), title, left))
     analysed = _analysed(context)
     if analysed:
         steps.append(FlowStep("Analysed", analysed))
     return steps
+
+
+def _cohort_step(context: Context, unread: pd.DataFrame) -> list[FlowStep]:
+    cohort, counts = context.folder.table("cohort"), context.folder.mapping("counts")
+    lines = []
+    acquisitions = counts.get("acquisitions")
+    if cohort is not None and "channel" in cohort:
+        acquisitions = len(cohort)
+    if isinstance(acquisitions, int):
+        lines.append(pluralise(acquisitions, "image"))
+    if cohort is not None:
+        lines.append(
+            f"{pluralise(cohort['case'].nunique(), 'case')}, "
+            f"{pluralise(_patients(cohort), 'patient')}"
+        )
+    elif isinstance(counts.get("cases"), int):
+        lines.append(pluralise(counts["cases"], "case"))
+    if not lines:
+        return []
+    table = unread["error"].isin(_TABLE_ERRORS) if "error" in unread else unread["step"] == ""
+    title, left = _left("Not read", unread[~table])
+    if table.any():
+        title = title or "Not in the cohort"
+        left = (*left, f"{pluralise(int(table.sum()), 'line')} refused before this count")
+    return [FlowStep("In the cohort", tuple(lines), title, left)]
 
 
 def _left(title: str, failures: pd.DataFrame | None) -> tuple[str, tuple[str, ...]]:
@@ -126,7 +152,7 @@ def _analysed(context: Context) -> tuple[str, ...]:
     lines = []
     for setting in dict.fromkeys(frame["setting"]):
         part = frame[frame["setting"] == setting]
-        where = setting_label(setting)
+        where = context.setting_name(setting)
         lines.append(
             f"{where}: {pluralise(_rows(part), 'row')}, {pluralise(_patients(part), 'patient')}"
         )
@@ -139,8 +165,10 @@ def flow_section(context: Context) -> Section:
     blocks: list[Block] = []
     absent = [context.folder.why_not(n) for n in ("cohort", "failures", "features", "predictions")]
     if len(steps) > 1:
-        caption = "Flow of cases. Every box is counted in its own file of the run folder."
-        blocks.append(Figure(caption, (flow_panel("flow", steps),), wide=True))
+        caption = "Flow of cases, each box counted in its own file of the run folder."
+        blocks.append(
+            Figure(caption, (flow_panel(f"{context.prefix}flow-drawing", steps),), wide=True)
+        )
     blocks += [Note(f"{sentence} The flow leaves it out.") for sentence in absent if sentence]
     return Section("flow", "Flow of cases", tuple(blocks))
 
@@ -165,8 +193,9 @@ def cohort_section(context: Context) -> Section:
         blocks.append(_stage_table(context, cohort, str(scheme) if scheme else ""))
     else:
         blocks.append(Note("cohort.csv has no column 'stage': cases are not counted by stage."))
-    if "channel" in cohort and len(set(cohort["channel"])) > 1:
-        blocks.append(_channel_table(cohort))
+    presence = _presence(context, cohort)
+    if presence is not None:
+        blocks.append(_channel_table(presence))
     return Section("cohort", "Cohort", tuple(blocks))
 
 
@@ -227,26 +256,49 @@ def _both(patients: int, rows: int) -> str:
     return count(patients) if patients == rows else f"{count(patients)} ({count(rows)})"
 
 
-def _channel_table(cohort: pd.DataFrame) -> Table:
-    frame = cohort.assign(scanner=_scanners(cohort))
-    channels = list(dict.fromkeys(frame["channel"]))[:20]
-    scanners = sorted(frame["scanner"].unique())[:8]
-    total: Mapping[str, int] = {s: _rows(frame[frame["scanner"] == s]) for s in scanners}
+def _presence(context: Context, cohort: pd.DataFrame) -> pd.DataFrame | None:
+    """Return scanner and, for each channel, whether a row has it; None with one channel.
+
+    A cohort file by acquisition says it itself; else the feature table's header facts
+    (``geom_<channel>_...``) do: they are empty where a channel is absent.
+    """
+    facts = context.folder.features
+    if "channel" in cohort:
+        keys = [c for c in ("case", "instance") if c in cohort]
+        wide = pd.crosstab([cohort[c] for c in keys], cohort["channel"]) > 0
+        scanner = cohort.assign(scanner=_scanners(cohort)).groupby(keys)["scanner"].first()
+        frame = wide[list(dict.fromkeys(cohort["channel"]))].assign(scanner=scanner)
+    elif facts is not None:
+        found: dict[str, pd.Series] = {}
+        for column in facts.obs:
+            match = _GEOMETRY.match(str(column))
+            if match:
+                seen = facts.obs[column].notna()
+                found[match[1]] = found[match[1]] | seen if match[1] in found else seen
+        scanner = _scanners(facts.obs.astype({c: object for c in facts.obs if c == "scanner"}))
+        frame = pd.DataFrame(found).assign(scanner=scanner.fillna(_UNKNOWN))
+    else:
+        return None
+    return frame.reset_index(drop=True) if frame.shape[1] > 2 else None
+
+
+def _channel_table(presence: pd.DataFrame) -> Table:
+    channels = [str(c) for c in presence.columns if c != "scanner"][:20]
+    scanners = sorted(presence["scanner"].unique())[:8]
+    parts = [presence[presence["scanner"] == s] for s in scanners] + [presence]
     rows = []
     for channel in channels:
-        part = frame[frame["channel"] == channel]
         row = [text(shorten(channel, 30))]
-        for scanner in scanners:
-            n = _rows(part[part["scanner"] == scanner])
-            row.append(number(f"{count(n)} ({percent(n, total[scanner])})", float(n)))
-        n = _rows(part)
-        row.append(number(f"{count(n)} ({percent(n, _rows(frame))})", float(n)))
+        for part in parts:
+            n = int(part[channel].sum())
+            row.append(number(f"{count(n)} ({percent(n, len(part))})", float(n)))
         rows.append(tuple(row))
     columns = (
         Column("Channel"),
-        *(Column(shorten(s, 30), numeric=True) for s in scanners),
-        Column("All", numeric=True),
+        *(Column(shorten(s, 30), numeric=True) for s in [*scanners, "All"]),
     )
-    notes = ("A channel that is missing more often on one scanner or in one stage is a shortcut.",)
-    caption = "Rows with each channel, by scanner (share of that scanner's rows)."
-    return Table(caption, columns, (Group("", tuple(rows)),), notes, sortable=False)
+    notes = ["A channel that is missing more often on one scanner or in one stage is a shortcut."]
+    if presence["scanner"].nunique() > len(scanners):
+        notes.append("Eight scanners are shown; the last column counts all.")
+    caption = "Rows that have each channel, by scanner (share of that scanner's rows)."
+    return Table(caption, columns, (Group("", tuple(rows)),), tuple(notes), sortable=False)

@@ -6,18 +6,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from radiofib.report.folder import RunFolder
-from radiofib.report.format import model_label, target_label
+from radiofib.report.format import model_label, setting_label, target_label
 
-__all__ = ["AUC_NAMES", "SETTINGS", "UNITS", "Context", "Metric", "is_control"]
+__all__ = ["AUC_NAMES", "SETTINGS", "UNITS", "Context", "Metric", "is_control", "read_metric"]
 
 SETTINGS = ("cv", "loso")
 UNITS = ("patient", "row")
 #: Names under which an area under the ROC curve is recorded, the preferred one first.
-AUC_NAMES = ("auc", "roc_auc", "auc_macro", "macro_auc")
+AUC_NAMES = ("auc", "macro_auc")
 #: Below this number of patients in a class, an estimate is called sparse.
 SPARSE = 10
 _NUMBERS = ("estimate", "ci_low", "ci_high", "n", "n_pos", "n_patients")
@@ -60,6 +61,19 @@ class Metric:
         return min(self.n_pos, self.n - self.n_pos) < SPARSE
 
 
+def read_metric(row: Mapping[Any, Any]) -> Metric:
+    """Return a line of the metrics table as numbers; what is absent is NaN or "".
+
+    Examples
+    --------
+    >>> read_metric({"estimate": 0.8, "n": 40, "n_pos": 4}).sparse
+    True
+    """
+    value, low, high, n, n_pos, n_patients = (float(row.get(c, math.nan)) for c in _NUMBERS)
+    texts = (str(row.get("method", "")), str(row.get("note", "")))
+    return Metric(value, low, high, n, n_pos, n_patients, *texts)
+
+
 class Context:
     """The run folder with the questions that sections ask of it.
 
@@ -67,22 +81,26 @@ class Context:
     ----------
     folder : RunFolder
         What was read.
+    prefix : str
+        Put before every identifier, so that several runs fit on one page.
+    share : float
+        Share of the page's picture budget that this run may use.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, *, prefix: str = "", share: float = 1.0) -> None:
         self.folder = folder
+        self.prefix = prefix
+        self.share = share
         self.levels: list[str] = folder.levels
         self.labels: Mapping[str, str] = folder.labels
 
     @cached_property
     def metrics(self) -> pd.DataFrame | None:
-        """Metrics over all scanners (those of single scanners, if recorded, are apart)."""
+        """Metrics over all scanners; rows about a part (column ``subset``) are left out."""
         frame = self.folder.table("metrics")
-        if frame is None:
-            return None
-        if "scanner" in frame:
-            frame = frame[frame["scanner"].isin(["", "all"])]
-        return frame.reset_index(drop=True)
+        if frame is None or "subset" not in frame:
+            return frame
+        return frame[frame["subset"] == ""].reset_index(drop=True)
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str, str, str], Metric]:
@@ -92,9 +110,7 @@ class Context:
         found: dict[tuple[str, str, str, str, str], Metric] = {}
         for row in frame.to_dict(orient="records"):
             key = (row["model"], row["setting"], row["unit"], row["target"], row["metric"])
-            value, low, high, n, n_pos, n_patients = (float(row.get(c, math.nan)) for c in _NUMBERS)
-            texts = (str(row.get("method", "")), str(row.get("note", "")))
-            found.setdefault(key, Metric(value, low, high, n, n_pos, n_patients, *texts))
+            found.setdefault(key, read_metric(row))
         return found
 
     def metric(self, model: str, setting: str, unit: str, target: str, name: str) -> Metric | None:
@@ -135,13 +151,13 @@ class Context:
 
     @cached_property
     def targets(self) -> list[str]:
-        """Targets with an AUC, the main one first."""
+        """Targets with an AUC: the main one, other comparisons, all stages together."""
         with_auc = [
             t
             for t in self._seen("target")
             if any(k[3] == t and k[4] in AUC_NAMES for k in self._index)
         ]
-        with_auc.sort(key=lambda t: t != self.main_target)
+        with_auc.sort(key=lambda t: (t != self.main_target, t == "stages"))
         return with_auc
 
     @cached_property
@@ -156,17 +172,45 @@ class Context:
 
     @cached_property
     def main_target(self) -> str:
-        """The target named beforehand, else the first with an AUC."""
+        """The target named beforehand (in full or by its positive side), else the first."""
         given = self.folder.mapping("main").get("target")
-        with_auc = [k[3] for k in self._index if k[4] in AUC_NAMES]
-        if isinstance(given, str) and (given in with_auc or not with_auc):
-            return given
-        return with_auc[0] if with_auc else ""
+        binary = list(dict.fromkeys(k[3] for k in self._index if k[4] == AUC_NAMES[0]))
+        known = binary or list(dict.fromkeys(k[3] for k in self._index if k[4] in AUC_NAMES))
+        for target in known:
+            if given in (target, target.split("_vs_")[0]):
+                return target
+        return known[0] if known else str(given or "")
+
+    @property
+    def named_beforehand(self) -> bool:
+        """Tell whether the study itself names the target of the headline."""
+        given = self.folder.mapping("main").get("target")
+        return bool(given) and given in (self.main_target, self.main_target.split("_vs_")[0])
 
     @cached_property
     def main_unit(self) -> str:
         """The unit that counts: patients where they were evaluated."""
         return self.units[0] if self.units else "patient"
+
+    @cached_property
+    def several_scanners(self) -> bool:
+        """Tell whether the cohort names at least two scanners."""
+        for name in ("cohort", "predictions"):
+            frame = self.folder.table(name)
+            if frame is not None and "scanner" in frame:
+                return len(set(frame["scanner"]) - {""}) > 1
+        return False
+
+    def setting_name(self, setting: str) -> str:
+        """Return a setting's display name; "known scanners" only where there are several."""
+        if setting == "cv" and not (self.several_scanners or "loso" in self.settings):
+            return "cross-validation"
+        return setting_label(setting)
+
+    def target_title(self, target: str) -> str:
+        """Return a target's display name for headings, beginning with a capital."""
+        name = self.target_name(target)
+        return f"{name[:1].upper()}{name[1:]}"
 
     def target_name(self, target: str) -> str:
         """Return a target's display name."""

@@ -22,7 +22,7 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context, is_control
 from radiofib.report.figures import BinnedCurve, RocCurve, calibration_panel, roc_panel
-from radiofib.report.format import count, estimate, percent, setting_label, shorten
+from radiofib.report.format import count, estimate, percent, shorten
 
 __all__ = ["confusion_table", "curves_section"]
 
@@ -60,14 +60,17 @@ def _roc(context: Context) -> list[Block]:
     for i, target in enumerate(targets[:MOST_PANELS]):
         curves = _roc_curves(context, frame[frame["target"] == target], unit, target)
         if curves:
-            panels.append(roc_panel(f"roc-{i + 1}", context.target_name(target), curves))
+            panels.append(
+                roc_panel(f"{context.prefix}roc-{i + 1}", context.target_title(target), curves)
+            )
     if not panels:
         return [Note("evaluation/roc.csv holds no curve of the stager.")]
     more = len(targets) - MOST_PANELS
+    where = context.setting_name(context.settings[0]) if context.settings else ""
     caption = (
-        f"ROC curves by {unit} of {context.model_name(context.main_model)} and the controls, "
-        "all test cases together; the AUC in the key is the one of the table, averaged as the "
-        "glossary says." + (f" {more} more targets are in evaluation/roc.csv." if more > 0 else "")
+        f"ROC curves by {unit} of {context.model_name(context.main_model)} and the controls "
+        f"({where}), averaged over folds or left-out scanners as the AUC is."
+        + (f" {more} more targets are in evaluation/roc.csv." if more > 0 else "")
     )
     return [Figure(caption, tuple(panels))]
 
@@ -88,7 +91,7 @@ def _roc_curves(context: Context, frame: pd.DataFrame, unit: str, target: str) -
             label = f"{context.model_name(model)}{value}"
             kind = f"control-{'ab'[controls.index(model)]}"
         else:
-            label = f"{setting_label(setting).capitalize()}{value}"
+            label = f"{context.setting_name(setting).capitalize()}{value}"
             kind = _KINDS.get(setting, "cv")
         ordered = part[["fpr", "tpr"]].sort_values(["fpr", "tpr"], kind="stable")
         found.append(
@@ -109,7 +112,9 @@ def _calibration(context: Context) -> list[Block]:
         curves = _binned(context, frame[frame["target"] == target], unit, target)
         if curves:
             panels.append(
-                calibration_panel(f"calibration-{i + 1}", context.target_name(target), curves)
+                calibration_panel(
+                    f"{context.prefix}calibration-{i + 1}", context.target_title(target), curves
+                )
             )
     if not panels:
         return [Note("evaluation/calibration.csv holds no curve of the stager.")]
@@ -132,7 +137,7 @@ def _binned(context: Context, frame: pd.DataFrame, unit: str, target: str) -> li
             c: part[c].to_numpy(dtype=float) if c in part else nothing
             for c in ("predicted", "observed", "ci_low", "ci_high", "n")
         }
-        label = setting_label(setting).capitalize()
+        label = context.setting_name(setting).capitalize()
         slope = context.metric(context.main_model, setting, unit, target, "calibration_slope")
         if slope is not None and math.isfinite(slope.value):
             label += f", slope {estimate(slope.value, 2)}"
@@ -198,7 +203,7 @@ def confusion_table(context: Context, frame: pd.DataFrame, setting: str, unit: s
         )
     notes = ["Counts; in brackets the share of the true stage, which also sets the shade."]
     caption = (
-        f"Called against true stage, {setting_label(setting)}, "
+        f"Called against true stage, {context.setting_name(setting)}, "
         f"{context.model_name(context.main_model)}, by {unit}."
     )
     return Table(
@@ -207,5 +212,4 @@ def confusion_table(context: Context, frame: pd.DataFrame, setting: str, unit: s
         (Group("", tuple(rows)),),
         tuple([*notes, collapsed] if collapsed else notes),
         sortable=False,
-        compact=True,
     )

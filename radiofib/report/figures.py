@@ -99,13 +99,31 @@ def _mark(setting: str, x: float, y: float, *, control: bool = False) -> Markup:
     return svg.circle(x, y, 4.2, f"mark {tone}")
 
 
-def forest_panel(ident: str, groups: Sequence[ForestGroup], *, measure: str = "AUC") -> Markup:
-    """Draw estimates with intervals, one row per model, known and unseen scanners together.
+def forest_panel(
+    ident: str,
+    groups: Sequence[ForestGroup],
+    key: Sequence[tuple[str, str]],
+    *,
+    measure: str = "AUC",
+) -> Markup:
+    """Draw estimates with intervals, one row per model, the settings of a model together.
+
+    Parameters
+    ----------
+    ident : str
+        Identifier of the drawing.
+    groups : sequence of ForestGroup
+        Targets with their models.
+    key : sequence of (setting, label)
+        What to write in the key.
+    measure : str
+        Title of the axis.
 
     Examples
     --------
     >>> row = ForestRow("Random forest", (Interval("cv", 0.8, 0.7, 0.9),))
-    >>> "0.800 (0.700–0.900)" in forest_panel("f", [ForestGroup("S4 vs S1–S3", (row,))])
+    >>> group = ForestGroup("S4 vs S1–S3", (row,))
+    >>> "0.800 (0.700–0.900)" in forest_panel("f", [group], [("cv", "known scanners")])
     True
     """
     every = [i for g in groups for r in g.rows for i in r.intervals]
@@ -133,8 +151,8 @@ def forest_panel(ident: str, groups: Sequence[ForestGroup], *, measure: str = "A
                 rows.append(_bar(each, x, y, row.control))
                 shown = estimate_with_interval(each.value, each.low, each.high)
                 rows.append(svg.label(right + 16, y + 4, shown, kind="value"))
-                where = "unseen" if each.setting == "loso" else "known"
-                said.append(f"{group.title}, {row.label}, {where} scanners: {shown}.")
+                where = dict(key).get(each.setting, each.setting)
+                said.append(f"{group.title}, {row.label}, {where}: {shown}.")
                 y += step
             y += 9
         y += 8
@@ -146,17 +164,14 @@ def forest_panel(ident: str, groups: Sequence[ForestGroup], *, measure: str = "A
     parts.append(svg.line(left, bottom, right, bottom, "axis"))
     axis_title = f"{measure} (0.5 = guessing)"
     parts.append(svg.label((left + right) / 2, bottom + 36, axis_title, anchor="middle"))
-    key = bottom + 60
-    parts += [
-        _mark("cv", left, key - 4),
-        svg.label(left + 11, key, "known scanners"),
-        _mark("loso", left + 130, key - 4),
-        svg.label(left + 141, key, "unseen scanners"),
-    ]
+    foot, at = bottom + 60, left
+    for setting, text in key:
+        parts += [_mark(setting, at, foot - 4), svg.label(at + 11, foot, text)]
+        at += 34 + 6.6 * len(text)
     return svg.document(
         ident,
         width,
-        key + 10,
+        foot + 10,
         title=f"{measure} of every model with its interval",
         desc=" ".join(said),
         body=[*parts, *rows],

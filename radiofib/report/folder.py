@@ -128,10 +128,12 @@ class RunFolder:
             return [value]
         return [str(v) for v in value] if isinstance(value, list) else []
 
-    def text(self, key: str, default: str = "") -> str:
-        """Return a text of ``run.json``."""
+    def text(self, key: str) -> str:
+        """Return a text of ``run.json``; a mapping stands for its ``name``."""
         value = self.run.get(key)
-        return str(value) if isinstance(value, (str, int, float)) else default
+        if isinstance(value, dict):
+            value = value.get("name")
+        return str(value) if isinstance(value, (str, int, float)) else ""
 
     @property
     def levels(self) -> list[str]:

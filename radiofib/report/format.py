@@ -219,17 +219,15 @@ def target_levels(target: str, levels: list[str]) -> tuple[list[str], list[str]]
     sides = target.split("_vs_")
     if len(sides) != 2:
         return None
-    found = [_span(side, levels) for side in sides]
-    if not found[0] or not found[1]:
-        return None
-    return found[0], found[1]
+    positive, negative = (_span(side, levels) for side in sides)
+    if sides[1] == "rest":
+        negative = [level for level in levels if level not in positive]
+    return (positive, negative) if positive and negative else None
 
 
 def _span(side: str, levels: list[str]) -> list[str]:
     if side in levels:
         return [side]
-    if side in ("rest", "others"):
-        return []
     first, _, last = side.partition("-")
     if first not in levels or not last:
         return []
@@ -247,17 +245,16 @@ def target_label(target: str, levels: list[str], labels: Mapping[str, str]) -> s
     --------
     >>> target_label("s4_vs_s1-3", ["s1", "s2", "s3", "s4"], {"s1": "S1", "s3": "S3", "s4": "S4"})
     'S4 vs S1–S3'
-    >>> target_label("macro", [], {})
-    'macro-average over stages'
+    >>> target_label("b_vs_rest", ["a", "b", "c"], {"b": "B"}), target_label("stages", [], {})
+    ('B vs the rest', 'all stages')
     """
-    if target in ("macro", "macro_average", "ovr_macro"):
-        return "macro-average over stages"
-    if target in ("all", "multiclass", "stages", "overall", "stage"):
+    if target == "stages":
         return "all stages"
     sides = target_levels(target, levels)
     if sides is None:
         return target
-    return " vs ".join(_side_label(side, labels) for side in sides)
+    positive, negative = (_side_label(side, labels) for side in sides)
+    return f"{positive} vs {'the rest' if target.endswith('_vs_rest') else negative}"
 
 
 def _side_label(side: list[str], labels: Mapping[str, str]) -> str:

@@ -32,13 +32,12 @@ MOST_SLIDES = 30
 #: Endings of slide columns worth showing first, in this order.
 _SLIDE_COLUMNS = (
     "tissue_area_mm2",
-    "area_mm2",
     "core_length_mm",
-    "length_mm",
-    "n_fragments",
-    "fragments",
-    "portal_tract_count",
-    "mpp",
+    "longest_core_mm",
+    "core_width_mm",
+    "fragment_count",
+    "wedge_count",
+    "edge_contact_mm",
 )
 
 
@@ -52,7 +51,7 @@ def examples_section(context: Context) -> Section:
             (Note("examples/ holds no PNG: no image is shown."),),
         )
     wanted = [(p, _caption(p.stem), _alt(p.stem)) for p in _spread(files, MOST_EXAMPLES * 2)]
-    made, broken = pictures(wanted, most=MOST_EXAMPLES, budget=BUDGET * 2 // 3)
+    made, broken = pictures(wanted, most=MOST_EXAMPLES, budget=int(BUDGET * context.share * 2 / 3))
     blocks: list[Block] = []
     if made:
         caption = "Examples with the region of interest drawn on the image, as it was measured."
@@ -76,13 +75,14 @@ def _spread(files: list[Path], most: int) -> list[Path]:
 
 
 def _caption(stem: str) -> str:
-    return " · ".join(part for part in stem.split("__") if part)
+    first, *rest = [part for part in stem.split("__") if part]
+    name = f"Example {int(first)}" if first.isdecimal() and len(first) < 5 else first
+    return " · ".join([name, *rest])
 
 
 def _alt(stem: str) -> str:
-    case, *rest = stem.split("__")
-    channel = f", {' '.join(rest)}" if rest else ""
-    return f"Image of case {case}{channel} with the outline of the region of interest"
+    shown = _caption(stem).replace(" · ", ", ")
+    return f"{shown}: image with the outline of the region of interest"
 
 
 def slides_section(context: Context) -> Section | None:
@@ -91,18 +91,18 @@ def slides_section(context: Context) -> Section | None:
     if not folder.is_dir():
         return None
     blocks: list[Block] = []
-    tables = [*sorted(folder.glob("*.parquet")), *sorted(folder.glob("*.csv"))]
+    tables = [*sorted(folder.glob("*.csv")), *sorted(folder.glob("*.parquet"))]
     tables = [t for t in tables if t.stem not in ("failures", "codebook", "missing")]
     if tables:
         blocks.append(_slide_table(tables[0]))
     else:
         blocks.append(Note("slides/ holds no table: nothing was measured on slides."))
-    files = sorted(folder.rglob("*.png"))
+    files = sorted(folder.glob("*.png"))
     wanted = [
         (p, _caption(p.stem), f"Slide {p.stem.split('__')[0]} with the outline of its tissue")
         for p in files
     ]
-    made, broken = pictures(wanted, most=MOST_OUTLINES, budget=BUDGET // 3)
+    made, broken = pictures(wanted, most=MOST_OUTLINES, budget=int(BUDGET * context.share / 3))
     if made:
         more = f" {len(files) - len(made)} more in slides/." if len(files) > len(made) else ""
         blocks.append(Gallery(f"Slides with the outline of the tissue found.{more}", made))
@@ -147,13 +147,11 @@ def _rank(column: str) -> int:
 
 
 def _plain(column: str) -> str:
-    """Turn ``wsi_original_morphometry_area_mm2`` into ``area (mm²)``."""
+    """Turn ``wsi_original_morphometry_tissue_area_mm2`` into ``tissue area (mm²)``."""
     words = column.split("_")
-    if words and words[0] in ("wsi", "slide"):
-        words = words[1:]
-    drop = {"original", "morphometry", "tissue"} if len(words) > 3 else set()
-    words = [w for w in words if w not in drop] or words
-    units = {"mm2": "mm²", "mm": "mm", "um": "µm", "um2": "µm²", "percent": "%"}
+    if words[:3] == ["wsi", "original", "morphometry"]:
+        words = words[3:]
+    units = {"mm2": "mm²", "mm": "mm", "um": "µm"}
     if len(words) > 1 and words[-1] in units:
         return f"{shorten(' '.join(words[:-1]), 40)} ({units[words[-1]]})"
     return shorten(" ".join(words), 40)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,24 +20,37 @@ from radiofib.report.appendix import (
     files_section,
     glossary_section,
 )
-from radiofib.report.blocks import Block, Section
+from radiofib.report.blocks import Block, Note, Section
 from radiofib.report.cases import cohort_section, flow_section
 from radiofib.report.context import Context
 from radiofib.report.curves import curves_section
-from radiofib.report.folder import read_run
+from radiofib.report.folder import RunFolder, read_run
 from radiofib.report.format import clean, shorten
 from radiofib.report.gallery import examples_section, slides_section
+from radiofib.report.overview import overview_section
 from radiofib.report.performance import performance_section
 from radiofib.report.quality import quality_section
 from radiofib.report.summary import summary_section
 
-__all__ = ["render", "sections", "write_report"]
+__all__ = ["Chapter", "chapters", "render", "sections", "write_report"]
+
+#: A part is a folder in the run folder, never a path out of it.
+_PART = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
 
 NOT_CLINICAL = "Not for clinical use."
 
 
-def sections(context: Context) -> list[Section]:
-    """Return the sections of the page in reading order."""
+@dataclass(frozen=True)
+class Chapter:
+    """One run on the page; the title is empty when it is the only one."""
+
+    ident: str
+    title: str
+    sections: tuple[Section, ...]
+
+
+def sections(context: Context) -> tuple[Section, ...]:
+    """Return the sections of one run in reading order."""
     built = [
         summary_section(context),
         flow_section(context),
@@ -50,20 +65,51 @@ def sections(context: Context) -> list[Section]:
         files_section(context),
         glossary_section(context),
     ]
-    return [section for section in built if section is not None]
+    return tuple(
+        replace(section, ident=context.prefix + section.ident)
+        for section in built
+        if section is not None
+    )
 
 
-def _numbers(built: list[Section]) -> dict[int, str]:
+def chapters(folder: RunFolder) -> tuple[Chapter, ...]:
+    """Return one chapter for a run, or an overview and one for each part it names.
+
+    ``run.json`` of a run over several cohorts lists its parts: names of folders in the run
+    folder, each a run folder of its own.
+    """
+    names = [n for n in folder.strings("parts") if _PART.match(n)]
+    if not names:
+        return (Chapter("", "", sections(Context(folder))),)
+    parts: list[tuple[str, Context]] = []
+    built: list[Chapter] = []
+    for i, name in enumerate(names):
+        prefix = f"part{i + 1}-"
+        try:
+            part = read_run(folder.root / name)
+        except UsageError as error:
+            note = Note(f"{name}/ is not shown: {error.problem}.")
+            alone = Section(f"{prefix}absent", "Nothing to show", (note,))
+            built.append(Chapter(f"part{i + 1}", name, (alone,)))
+            continue
+        context = Context(part, prefix=prefix, share=1 / len(names))
+        parts.append((name, context))
+        title = shorten(part.text("title") or name, 200)
+        built.append(Chapter(f"part{i + 1}", f"Part {i + 1}: {title}", sections(context)))
+    overview = overview_section(folder, parts)
+    return (Chapter("overview", "Overview", (overview,)), *built)
+
+
+def _numbers(built: tuple[Chapter, ...]) -> dict[int, str]:
     """Give every captioned block its number: "Table 3", "Figure 1"."""
     names = {"table": "Table", "figure": "Figure", "gallery": "Figure"}
     counters: dict[str, int] = {}
     found: dict[int, str] = {}
-    for section in built:
-        for block in section.blocks:
-            name = names.get(block.kind)
-            if name:
-                counters[name] = counters.get(name, 0) + 1
-                found[id(block)] = f"{name} {counters[name]}"
+    for block in (b for c in built for s in c.sections for b in s.blocks):
+        name = names.get(block.kind)
+        if name:
+            counters[name] = counters.get(name, 0) + 1
+            found[id(block)] = f"{name} {counters[name]}"
     return found
 
 
@@ -93,12 +139,12 @@ def _environment() -> Environment:
     )
 
 
-def render(context: Context) -> str:
+def render(folder: RunFolder) -> str:
     """Return the page as text.
 
     Parameters
     ----------
-    context : Context
+    folder : RunFolder
         The run that was read.
 
     Notes
@@ -107,7 +153,7 @@ def render(context: Context) -> str:
     sheet and the one script in it and forbids every address, so that text from outside can
     neither run nor fetch anything even if an escape were forgotten.
     """
-    built = sections(context)
+    built = chapters(folder)
     numbers = _numbers(built)
     style, script = _asset("report.css"), _asset("report.js")
 
@@ -118,10 +164,10 @@ def render(context: Context) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            title=shorten(context.folder.text("title") or "Staging of liver fibrosis", 200),
-            subtitle=shorten(_subtitle(context), 300),
+            title=shorten(folder.text("title") or "Staging of liver fibrosis", 200),
+            subtitle=shorten(_subtitle(folder), 300),
             not_clinical=NOT_CLINICAL,
-            sections=built,
+            chapters=built,
             numbered=numbered,
             style=Markup(style),
             script=Markup(script),
@@ -132,8 +178,7 @@ def render(context: Context) -> str:
     return page
 
 
-def _subtitle(context: Context) -> str:
-    folder = context.folder
+def _subtitle(folder: RunFolder) -> str:
     versions = folder.mapping("versions")
     parts = [folder.text("study")]
     if versions.get("radiofib"):
@@ -174,7 +219,7 @@ def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
     >>> "Example &lt;1&gt;" in write_report(folder).read_text()
     True
     """
-    context = Context(read_run(run_dir))
+    folder = read_run(run_dir)
     target = Path(out) if out is not None else Path(run_dir) / "report.html"
     if target.is_dir():
         raise UsageError(
@@ -183,7 +228,7 @@ def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
             found="a folder",
             hint="name the page, for example report.html",
         )
-    page = render(context)
+    page = render(folder)
     temporary = target.with_name(f".{target.name}.part")
     try:
         temporary.write_text(page, encoding="utf-8", newline="\n")

@@ -20,65 +20,18 @@ from radiofib.report.blocks import (
     Table,
     text,
 )
-from radiofib.report.context import AUC_NAMES, Context, Metric, is_control
+from radiofib.report.context import Context, Metric, is_control
 from radiofib.report.figures import ForestGroup, ForestRow, Interval, forest_panel
 from radiofib.report.format import (
     count,
     estimate_with_interval,
     pluralise,
-    setting_label,
     shorten,
 )
+from radiofib.report.measures import metric_name
+from radiofib.report.scanners import scanner_table
 
-__all__ = ["METRIC_NAMES", "comparison_table", "metric_name", "performance_section"]
-
-#: Display name and one-line meaning of metrics; others are shown by their own name.
-METRIC_NAMES: dict[str, tuple[str, str]] = {
-    "auc": ("AUC", "chance that a positive case scores above a negative one; 0.5 is guessing"),
-    "auc_macro": ("Macro AUC", "mean over stages of the AUC of each stage against the rest"),
-    "macro_auc": ("Macro AUC", "mean over stages of the AUC of each stage against the rest"),
-    "auc_micro": ("Micro AUC", "AUC over all pairs of case and stage"),
-    "auc_hand_till": ("Hand-Till AUC", "mean AUC over all pairs of stages"),
-    "hand_till": ("Hand-Till AUC", "mean AUC over all pairs of stages"),
-    "obuchowski": ("Obuchowski", "ordinal AUC: wrong order of distant stages weighs more"),
-    "accuracy": ("Accuracy", "share of correct answers"),
-    "balanced_accuracy": ("Balanced accuracy", "mean of the shares correct in each class"),
-    "sensitivity": ("Sensitivity", "share of positive cases called positive"),
-    "specificity": ("Specificity", "share of negative cases called negative"),
-    "ppv": ("PPV", "share of positive calls that are right, at this cohort's prevalence"),
-    "npv": ("NPV", "share of negative calls that are right, at this cohort's prevalence"),
-    "mcc": ("MCC", "correlation of calls and truth, -1 to 1"),
-    "f1": ("F1", "harmonic mean of sensitivity and PPV"),
-    "brier": ("Brier score", "mean squared error of the probabilities; lower is better"),
-    "brier_scaled": ("Scaled Brier", "share of the Brier score of a constant that is removed"),
-    "log_loss": ("Log loss", "mean negative log-probability of the truth; lower is better"),
-    "rps": (
-        "Ranked probability score",
-        "squared error of cumulated probabilities; lower is better",
-    ),
-    "calibration_intercept": ("Calibration in the large", "0 when the mean risk is right"),
-    "calibration_in_the_large": ("Calibration in the large", "0 when the mean risk is right"),
-    "calibration_slope": ("Calibration slope", "1 when risks are neither too extreme nor too tame"),
-    "ece": ("ECE", "mean distance of observed from predicted risk over bins"),
-    "kappa": ("Kappa", "agreement of stages beyond chance"),
-    "kappa_linear": ("Weighted kappa (linear)", "agreement, near misses counting in part"),
-    "kappa_quadratic": ("Weighted kappa (quadratic)", "agreement, near misses counting in part"),
-    "weighted_kappa": ("Weighted kappa", "agreement, near misses counting in part"),
-    "mae": ("Mean absolute error", "mean distance between called and true stage"),
-    "spearman": ("Spearman's rho", "rank correlation of score and stage"),
-    "c_index": ("Ordinal c-index", "chance that the higher stage has the higher score"),
-}
-
-
-def metric_name(name: str) -> str:
-    """Return a metric's display name.
-
-    Examples
-    --------
-    >>> metric_name("brier"), metric_name("own_measure")
-    ('Brier score', 'own measure')
-    """
-    return METRIC_NAMES[name][0] if name in METRIC_NAMES else name.replace("_", " ")
+__all__ = ["comparison_table", "main_table", "performance_section"]
 
 
 def _cell(metric: Metric | None, *, control: bool = False) -> Cell:
@@ -92,6 +45,8 @@ def _units(context: Context) -> list[str]:
     return context.units[:1] if context.units_agree else context.units[:2]
 
 
+MOST_TARGETS = 12
+MOST_NOTES = 12
 _UNIT_TITLES = {"patient": "By patient", "row": "By row"}
 
 
@@ -102,21 +57,26 @@ def performance_section(context: Context) -> Section:
         return Section("performance", "Performance", (Note(f"{sentence} Nothing is claimed."),))
     blocks: list[Block] = [Paragraph(_introduction(context)), comparison_table(context)]
     blocks.append(_forest(context))
-    blocks += _scanners(context)
+    scanners = scanner_table(context)
+    if scanners is not None:
+        blocks += [Heading("Left-out scanners"), scanners]
     blocks += [Heading("All measures of the stager"), main_table(context)]
     blocks += _notes(context)
     return Section("performance", "Performance", tuple(blocks))
 
 
 def _introduction(context: Context) -> str:
+    target = context.target_name(context.main_target)
     said = [
-        f"The stager and comparison named beforehand are {context.model_name(context.main_model)} "
-        f"and {context.target_name(context.main_target)}."
+        f"The comparison of the headline, {target}, was named in the study beforehand."
+        if context.named_beforehand
+        else f"The study names no comparison beforehand; the headline shows the first, {target}."
     ]
     if "cv" in context.settings:
         said.append(
-            "Known scanners: cross-validation in which no patient is on both sides, every scanner "
-            "is in training."
+            f"{context.setting_name('cv').capitalize()}: patients are divided into folds by stage, "
+            "and each is predicted by a model that saw none of that patient's images"
+            + (", but saw others of the same scanner." if context.several_scanners else ".")
         )
     if "loso" in context.settings:
         said.append(
@@ -143,8 +103,8 @@ def comparison_table(context: Context) -> Table:
         Column("Model"),
         *(
             Column(
-                setting_label(setting).capitalize(),
-                numeric=True,
+                context.setting_name(setting).capitalize(),
+                kind="estimate",
                 group=_UNIT_TITLES.get(unit, unit),
             )
             for unit, setting in pairs
@@ -152,21 +112,29 @@ def comparison_table(context: Context) -> Table:
     )
     groups = tuple(
         Group(_target_title(context, target), _model_rows(context, target, pairs))
-        for target in context.targets[:12]
+        for target in context.targets[:MOST_TARGETS]
     )
     notes = ["AUC with 95 % confidence interval. How each interval was made is in the glossary."]
     if any("†" in c.text for g in groups for r in g.rows for c in r):
         notes.append("† Sparse: fewer than ten on one side of the comparison.")
     if context.units_agree:
         notes.append("Every patient has one row, so results by row are the same.")
-    if len(context.targets) > 12:
-        notes.append(f"{len(context.targets) - 12} more targets are in evaluation/metrics.csv.")
-    caption = "Discrimination on known and unseen scanners, next to the negative controls."
+    if len(context.targets) > MOST_TARGETS:
+        notes.append(
+            f"{len(context.targets) - MOST_TARGETS} more targets are in evaluation/metrics.csv."
+        )
+    both = " on known and unseen scanners" if len(context.settings) > 1 else ""
+    beside = ", next to the negative controls" if any(map(is_control, context.models)) else ""
+    caption = f"Discrimination{both}{beside}."
     return Table(caption, columns, groups, tuple(notes))
 
 
+def _auc_title(context: Context, target: str) -> str:
+    return "All stages, macro AUC" if target == "stages" else context.target_title(target)
+
+
 def _target_title(context: Context, target: str) -> str:
-    title = context.target_name(target)
+    title = _auc_title(context, target)
     for unit, noun in (("patient", "patient"), ("row", "row")):
         found = next(
             (
@@ -211,13 +179,16 @@ def _forest(context: Context) -> Figure:
             if intervals:
                 name = shorten(context.model_name(model), 60)
                 rows.append(ForestRow(name, intervals, control=is_control(model)))
-        groups.append(ForestGroup(context.target_name(target), tuple(rows)))
+        title = _auc_title(context, target)
+        groups.append(ForestGroup(title, tuple(rows)))
     by = "patient" if unit == "patient" else "row"
-    caption = (
-        f"AUC by {by} with 95 % confidence interval. Filled circle: known scanners; open diamond: "
-        "unseen scanners; grey: controls that never see the image."
-    )
-    return Figure(caption, (forest_panel("forest", groups),), wide=True)
+    keys = [(k, context.setting_name(k)) for k in context.settings[:2]]
+    marks = (("cv", "filled circle"), ("loso", "open diamond"))
+    key = [f"{mark}: {context.setting_name(k)}" for k, mark in marks if k in context.settings]
+    if any(map(is_control, context.models)):
+        key.append("grey: controls that never see the image")
+    caption = f"AUC by {by} with 95 % confidence interval; {'; '.join(key)}."
+    return Figure(caption, (forest_panel(f"{context.prefix}forest", groups, keys),), wide=True)
 
 
 def main_table(context: Context) -> Table:
@@ -230,7 +201,7 @@ def main_table(context: Context) -> Table:
         names = dict.fromkeys(zip(part["target"], part["metric"], strict=True))
     targets = context.targets + sorted({t for t, _ in names} - set(context.targets))
     groups = []
-    for target in targets[:12]:
+    for target in targets[:MOST_TARGETS]:
         rows = []
         for metric in [m for t, m in names if t == target][:40]:
             found = [
@@ -238,10 +209,13 @@ def main_table(context: Context) -> Table:
                 for s in context.settings[:4]
             ]
             rows.append((text(shorten(metric_name(metric), 60)), *map(_cell, found)))
-        groups.append(Group(context.target_name(target), tuple(rows)))
+        groups.append(Group(context.target_title(target), tuple(rows)))
     columns = (
         Column("Measure"),
-        *(Column(setting_label(s).capitalize(), numeric=True) for s in context.settings[:4]),
+        *(
+            Column(context.setting_name(s).capitalize(), kind="estimate")
+            for s in context.settings[:4]
+        ),
     )
     notes = (
         "Estimate with 95 % confidence interval where there is one. † Sparse.",
@@ -257,48 +231,26 @@ def _notes(context: Context) -> list[Block]:
     if frame is None or "note" not in frame:
         return []
     noted = frame[frame["note"] != ""]
+    noted = noted.assign(note=noted["note"].str.split("; ")).explode("note")
     if not len(noted):
         return []
-    terms = []
-    for note, part in sorted(noted.groupby("note"), key=lambda item: -len(item[1]))[:12]:
-        terms.append((shorten(note, 300), (_where(context, part),)))
-    return [
+    by_note = sorted(noted.groupby("note"), key=lambda item: -len(item[1]))
+    terms = [(shorten(note, 300), (_where(context, part),)) for note, part in by_note[:MOST_NOTES]]
+    blocks: list[Block] = [
         Heading("Notes recorded with these numbers"),
         Definitions(tuple(terms)),
     ]
+    if len(by_note) > MOST_NOTES:
+        more = pluralise(len(by_note) - MOST_NOTES, "more note")
+        blocks.append(Note(f"{more}: column 'note' of evaluation/metrics.csv."))
+    return blocks
 
 
 def _where(context: Context, part: pd.DataFrame) -> str:
     places = dict.fromkeys(
-        f"{context.model_name(m)}, {setting_label(s)}, {context.target_name(t)}"
+        f"{context.model_name(m)}, {context.setting_name(s)}, {context.target_name(t)}"
         for m, s, t in zip(part["model"], part["setting"], part["target"], strict=True)
     )
     shown = "; ".join(list(places)[:4])
     more = f"; and {len(places) - 4} more" if len(places) > 4 else ""
     return f"{pluralise(len(part), 'number')}: {shorten(shown, 400)}{more}."
-
-
-def _scanners(context: Context) -> list[Block]:
-    from radiofib.report.scanners import scanner_table
-
-    found = scanner_table(context)
-    return [found] if found is not None else []
-
-
-def methods(context: Context) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return, for every metric of the run, its meaning and how it was computed."""
-    frame = context.metrics
-    if frame is None:
-        return ()
-    terms = []
-    for name, part in frame.groupby("metric", sort=False):
-        said = []
-        if str(name) in METRIC_NAMES:
-            meaning = METRIC_NAMES[str(name)][1]
-            said.append(f"{meaning[0].upper()}{meaning[1:]}.")
-        if "method" in part:
-            used = [m for m in dict.fromkeys(part["method"]) if m]
-            said += [f"Computed as: {shorten(m, 300)}." for m in used[:5]]
-        terms.append((shorten(metric_name(str(name)), 80), tuple(said)))
-    terms.sort(key=lambda term: term[0].lower() not in {n.replace("_", " ") for n in AUC_NAMES})
-    return tuple(terms[:60])

@@ -55,14 +55,20 @@ def general_reason(reason: str, names: frozenset[str] = frozenset()) -> str:
     short = _HINT.sub("", reason)
     short = _PATH.sub("…", _QUOTED.sub("…", short))
     if names:
-        short = " ".join("…" if w.strip(":;,.()") in names else w for w in short.split())
+        short = " ".join(_without(word, names) for word in short.split())
     return _NUMBER.sub("…", short).strip()
+
+
+def _without(word: str, names: frozenset[str]) -> str:
+    core = word.strip(":;,.()")
+    return word.replace(core, "…") if core and core in names else word
 
 
 def quality_section(context: Context) -> Section:
     """Build the section on data quality."""
     blocks: list[Block] = [Heading("Failures"), *_failures(context)]
     blocks += [Heading("Missing feature values"), *_missing(context)]
+    blocks += _remarks(context)
     for name, title in (("duplicates", "Duplicates"), ("flags", "Flags")):
         blocks += _recorded(context, name, title)
     return Section("quality", "Data quality", tuple(blocks))
@@ -93,7 +99,7 @@ def _failures(context: Context) -> list[Block]:
         for keys, part in groups[:MOST_GROUPS]
     )
     columns = (
-        Column("Reason (… stands for what differs)"),
+        Column("Reason (… stands for what differs)", kind="prose"),
         Column("Step"),
         Column("Error"),
         Column("Failures", numeric=True),
@@ -118,7 +124,7 @@ def _failures(context: Context) -> list[Block]:
 def _listed(frame: pd.DataFrame) -> Table:
     wanted = [c for c in ("case", "channel", "instance", "step") if c in frame]
     wanted = [c for c in wanted if c in ("case", "step") or frame[c].any()]
-    columns = (*(Column(c.capitalize()) for c in wanted), Column("Message"))
+    columns = (*(Column(c.capitalize()) for c in wanted), Column("Message", kind="prose"))
     rows = tuple(
         (*(text(shorten(row[c], 80)) for c in wanted), text(shorten(row["reason"], 400)))
         for row in frame.to_dict(orient="records")
@@ -153,7 +159,7 @@ def _missing(context: Context) -> list[Block]:
     groups = sorted(frame.groupby("general", sort=True), key=lambda item: -len(item[1]))
     rows = tuple(_missing_row(str(reason), part, family) for reason, part in groups[:MOST_GROUPS])
     columns = (
-        Column("Reason (… stands for what differs)"),
+        Column("Reason (… stands for what differs)", kind="prose"),
         Column("Values", numeric=True),
         Column("Columns", numeric=True),
         Column("Cases", numeric=True),
@@ -164,9 +170,8 @@ def _missing(context: Context) -> list[Block]:
         f"{pluralise(frame['column'].nunique(), 'column')} of "
         f"{pluralise(frame['case'].nunique(), 'case')}"
     )
-    n_features = len(book) if book is not None else (len(facts.columns) if facts else 0)
-    if facts is not None and n_features and facts.n_rows:
-        said += f", {percent(len(frame), facts.n_rows * n_features)} of all values"
+    if facts is not None and facts.columns and facts.n_rows:
+        said += f", {percent(len(frame), facts.n_rows * len(facts.columns))} of all values"
     notes = [_more(len(groups), MOST_GROUPS, "reason")]
     if context.folder.table("missing") is not None:
         notes.append("Each value with its reason is in export/missing.csv.")
@@ -192,6 +197,48 @@ def _missing_row(reason: str, part: pd.DataFrame, family: dict[str, str]) -> tup
         number(count(part["case"].nunique()), float(part["case"].nunique())),
         text(shorten(shown, 200)),
     )
+
+
+def _remarks(context: Context) -> list[Block]:
+    """Show what the extraction remarked on regions and values it did compute."""
+    facts = context.folder.features
+    provenance = facts.provenance if facts is not None else {}
+    rows: list[tuple[str, int, int]] = []
+    notes, flags = provenance.get("notes"), provenance.get("flags")
+    if isinstance(notes, dict):
+        rows += [(str(k), v, 0) for k, v in notes.items() if isinstance(v, int)]
+    if isinstance(flags, list):
+        by_remark: dict[str, list[int]] = {}
+        for flag in flags:
+            if isinstance(flag, dict) and isinstance(flag.get("regions"), int):
+                by_remark.setdefault(str(flag.get("remark", "")), []).append(flag["regions"])
+        rows += [(remark, max(n), len(n)) for remark, n in by_remark.items()]
+    if not rows:
+        return []
+    rows.sort(key=lambda row: (-row[1], row[0]))
+    shown = tuple(
+        (
+            text(shorten(remark, 240)),
+            number(count(regions), float(regions)),
+            number(count(columns) if columns else "\u2013", float(columns)),
+        )
+        for remark, regions, columns in rows[:MOST_GROUPS]
+    )
+    head = (
+        Column("Remark", kind="prose"),
+        Column("Images", numeric=True),
+        Column("Columns", numeric=True),
+    )
+    more = _more(len(rows), MOST_GROUPS, "remark")
+    return [
+        Heading("Remarks on what was measured"),
+        Table(
+            "Remarks of the extraction (# stands for a number).",
+            head,
+            (Group("", shown),),
+            (more,) if more else (),
+        ),
+    ]
 
 
 def _recorded(context: Context, name: str, title: str) -> list[Block]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from radiofib.report.blocks import Block, Note, Paragraph, Section
 from radiofib.report.context import Context, Metric
-from radiofib.report.format import estimate, pluralise, target_levels
+from radiofib.report.format import estimate, pluralise, shorten, target_levels
 
 __all__ = ["summary_section", "summary_sentences"]
 
 _CONTROLS = (("control_geometry", "the image size"), ("control_scanner", "the scanner"))
+#: A loss on unseen scanners smaller than this is not worth a sentence of its own.
+_WORTH_SAYING = 0.03
 
 
 def _with_interval(metric: Metric) -> str:
@@ -28,6 +30,11 @@ def _who(metric: Metric, context: Context) -> str:
     return f"{n}, {metric.n_pos:.0f} with {first if first == last else f'{first}–{last}'}"
 
 
+def _known(context: Context, model: str, setting: str) -> Metric | None:
+    found = context.auc(model, setting, context.main_unit, context.main_target)
+    return found if found is not None and found.value == found.value else None
+
+
 def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
     """Return the summary and the cautions that belong to it.
 
@@ -41,88 +48,125 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
     tuple of two lists of str
         Sentences of the paragraph; cautions, each a sentence or two.
     """
-    said: list[str] = []
-    cautions: list[str] = []
-    target, unit = context.main_target, context.main_unit
-    model = context.main_model
-    name = context.model_name(model)
-    name = name[0].lower() + name[1:] if name[:2] not in ("XG",) and name else name
-    known = context.auc(model, "cv", unit, target)
-    unseen = context.auc(model, "loso", unit, target)
+    known, unseen = (_known(context, context.main_model, s) for s in ("cv", "loso"))
     if known is None and unseen is None:
         return ["No performance was computed in this run, so nothing is claimed here."], []
-    asked = context.target_name(target).replace(" vs ", " from ")
-    said.append(f"The stager ({name}) was asked to tell {asked}.")
+    name = context.model_name(context.main_model)
+    if name[1:2].islower():
+        name = name[0].lower() + name[1:]
+    asked = context.target_name(context.main_target).replace(" vs ", " from ")
+    said = [f"The stager ({shorten(name, 60)}) was asked to tell {shorten(asked, 100)}."]
     if known is not None:
+        several = context.several_scanners
+        where = "from scanners it had been trained on" if several else "it had not seen"
         said.append(
-            f"On patients from scanners it had been trained on, its AUC is {_with_interval(known)} "
-            f"[{_who(known, context)}]."
+            f"On patients {where}, its AUC is {_with_interval(known)} [{_who(known, context)}]."
         )
     if unseen is not None:
-        said.append(
-            f"On scanners it never saw, it is {_with_interval(unseen)} [{_who(unseen, context)}]."
-            if known is not None
-            else f"On scanners it never saw, its AUC is {_with_interval(unseen)}."
-        )
-    said += _control_sentences(context, cautions, known, unseen)
-    if unseen is None:
-        cautions.append(
-            "The stager was not tested on unseen scanners: nothing here says how it would do "
-            "on images from another scanner or hospital."
-        )
-    elif unseen.has_interval and unseen.low <= 0.5:
-        cautions.append(
-            "On unseen scanners the interval includes 0.5: the result cannot be told apart from "
-            "guessing."
-        )
-    if known is not None and known.has_interval and known.low <= 0.5:
-        cautions.append(
-            "On known scanners the interval includes 0.5: the result cannot be told apart from "
-            "guessing."
-        )
-    if known is not None and unseen is not None and known.value - unseen.value >= 0.05:
+        start = "On scanners it never saw, " + ("it is" if known is not None else "its AUC is")
+        who = _who(unseen, context)
+        same = known is not None and who == _who(known, context)
+        said.append(f"{start} {_with_interval(unseen)}{'' if same else f' [{who}]'}.")
+    said += _control_sentences(context)
+    return said, _cautions(context, known, unseen)
+
+
+def _control_sentences(context: Context) -> list[str]:
+    said: list[str] = []
+    for setting in ("cv", "loso"):
+        found = [
+            (fact, metric)
+            for control, fact in _CONTROLS
+            if (metric := _known(context, control, setting)) is not None
+        ]
+        if not found:
+            continue
+        if said:
+            values = " and ".join(f"{estimate(m.value, 2)} ({fact})" for fact, m in found)
+            verb = "these controls reach" if len(found) > 1 else "this control reaches"
+            said.append(f"On unseen scanners {verb} {values}.")
+            continue
+        where = " on unseen scanners" if setting == "loso" else ""
+        first, *rest = [f"that knows only {fact} reaches {_with_interval(m)}" for fact, m in found]
+        said.append("; ".join([f"A model {first}{where}", *(f"one {r}" for r in rest)]) + ".")
+    return said
+
+
+def _cautions(context: Context, known: Metric | None, unseen: Metric | None) -> list[str]:
+    cautions: list[str] = []
+    for found, setting in ((known, "cv"), (unseen, "loso")):
+        if found is not None and found.has_interval and found.low <= 0.5:
+            where = context.setting_name(setting)
+            cautions.append(
+                f"{'In' if where == 'cross-validation' else 'On'} {where} the interval includes "
+                "0.5: the result cannot be told apart from guessing."
+            )
+    cautions += _shortcuts(context, known, unseen)
+    if known is not None and unseen is not None and known.value - unseen.value >= _WORTH_SAYING:
         cautions.append(
             f"The AUC on unseen scanners is {estimate(known.value - unseen.value, 2)} lower than "
             "on known ones (difference of the two estimates, not a test)."
         )
+    if unseen is None:
+        cautions.append(
+            "The stager was not tested on unseen scanners: nothing here says how it would do on "
+            "images from another scanner or hospital."
+        )
     sparse = [m for m in (known, unseen) if m is not None and m.sparse]
     if sparse:
         fewest = min(min(m.n_pos, m.n - m.n_pos) for m in sparse)
+        noun = "patient" if context.main_unit == "patient" else "row"
         cautions.append(
-            f"Sparse: one side of the comparison holds only {fewest:.0f} "
-            f"{'patients' if unit == 'patient' else 'rows'}, so the interval is wide and its "
-            "method matters (see the glossary)."
+            f"Sparse: one side of the comparison holds only {pluralise(fewest, noun)}, so the "
+            "interval is wide and its method matters (see the glossary)."
         )
-    return said, cautions
+    cautions += [
+        f"{note[0].upper()}{note[1:]}." for note in _collapses(context) if "covers 0.5" not in note
+    ]
+    return cautions
 
 
-def _control_sentences(
-    context: Context, cautions: list[str], known: Metric | None, unseen: Metric | None
-) -> list[str]:
+def _shortcuts(context: Context, known: Metric | None, unseen: Metric | None) -> list[str]:
     setting, reference = ("cv", known) if known is not None else ("loso", unseen)
-    said: list[str] = []
-    for control, known_fact in _CONTROLS:
-        found = context.auc(control, setting, context.main_unit, context.main_target)
-        if found is None:
-            continue
-        words = "one" if said else "A model"
-        said.append(f"{words} that knows only {known_fact} reaches {_with_interval(found)}")
-        if reference is not None and reference.has_interval and found.value >= reference.low:
-            cautions.append(
-                f"A model that knows only {known_fact} comes within the stager's own interval: "
-                "this comparison does not show that the stager reads the liver rather than the "
-                "way the images were made."
-            )
-    if not said:
-        cautions.append("No negative control was run, so shortcuts cannot be ruled out.")
+    found = [
+        (control, fact)
+        for control, fact in _CONTROLS
+        if (control_auc := _known(context, control, setting)) is not None
+        and reference is not None
+        and reference.has_interval
+        and control_auc.value >= reference.low
+    ]
+    said = [
+        f"A model that knows only {fact} comes within the stager's own interval: this comparison "
+        "does not show that the stager reads the liver rather than the way the images were made."
+        for _, fact in found
+    ]
+    if not any(_known(context, control, setting) for control, _ in _CONTROLS):
+        said.append("No negative control was run, so shortcuts cannot be ruled out.")
+    return said
+
+
+def _collapses(context: Context) -> list[str]:
+    """Return the collapses that the evaluation noted for the main model, each once."""
+    frame = context.metrics
+    if frame is None or "note" not in frame:
         return []
-    return ["; ".join(said) + "."]
+    part = frame[
+        (frame["model"] == context.main_model)
+        & (frame["unit"] == context.main_unit)
+        & frame["target"].isin([context.main_target, "stages"])
+    ]
+    notes = part["note"].str.split("; ").explode()
+    return [shorten(n, 160) for n in dict.fromkeys(notes) if "collapse" in n][:4]
 
 
 def summary_section(context: Context) -> Section:
     """Build the summary section."""
     said, cautions = summary_sentences(context)
-    blocks: list[Block] = [Paragraph(" ".join(said), lead=True)]
+    blocks: list[Block] = []
+    if context.folder.text("description"):
+        blocks.append(Paragraph(shorten(context.folder.text("description"), 1200)))
+    blocks.append(Paragraph(" ".join(said), lead=True))
     blocks += [Note(text, caution=True) for text in cautions]
-    blocks += [Note(text) for text in context.folder.strings("notes")[:20]]
+    blocks += [Note(shorten(text, 400)) for text in context.folder.strings("notes")[:20]]
     return Section("summary", "Summary", tuple(blocks))
