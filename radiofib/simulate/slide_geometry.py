@@ -51,7 +51,7 @@ class BiopsyLaw(StrictModel):
     core_width_um: float = Field(default=420, gt=50)
     core_width_sd_um: float = Field(default=30, ge=0)
     tracts_per_mm2: float = Field(default=3.0, ge=0)
-    tract_area_um2: float = Field(default=9000, gt=0)
+    tract_area_um2: float = Field(default=12000, gt=0)
     tract_area_per_z: float = 0.25
     tract_area_sd: float = Field(default=0.35, ge=0)
     septa_from_level: int = 3

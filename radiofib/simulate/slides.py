@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from radiofib.config import StrictModel
-from radiofib.errors import UsageError
-from radiofib.parallel import map_pieces
+from radiofib.simulate._deal import deal, run_pieces, stage_facts
 from radiofib.simulate._files import new_folder, write_frame, write_json
-from radiofib.simulate._random import child_rng, quota_sequence
+from radiofib.simulate._random import child_rng
 from radiofib.simulate._tiff import TiffWriter
-from radiofib.simulate.laws import StageLaw, auc_ceiling
+from radiofib.simulate.laws import StageLaw
 from radiofib.simulate.slide_geometry import (
     LABELS,
     BiopsyLaw,
@@ -262,27 +261,23 @@ def write_slide_cohort(
     Returns
     -------
     Path
-        ``cohort.csv`` with case, patient, channel ``wsi``, image, scanner, stage and mpp.
+        ``cohort.csv`` with case, patient, channel ``wsi``, image, scanner and stage.
     """
     settings = settings or SlideSettings()
-    plans = _plan(settings, n_patients)
+    plans = {
+        f"bx{k + 1:03d}": _Plan(k, f"bx{k + 1:03d}", settings.scanners[scanner], level)
+        for k, (scanner, level) in enumerate(deal(settings.scanners, settings.stages, n_patients))
+    }
     out = new_folder(out)
     for folder in ("slides", "truth"):
         (out / folder).mkdir(exist_ok=True)
     make = partial(_write_case, out=out, settings=settings, seed=seed, save_labels=save_labels)
-    done = {
-        plan.index: result
-        for plan, result in map_pieces(make, plans, workers=workers, on_crash=_fail)
-    }
-    write_frame(out / "truth.csv", [done[k] for k in sorted(done)])
-    mix = [sum(p.level == j for p in plans) for j in range(len(settings.stages))]
-    ceiling = {
-        f"{settings.stages[j]}_or_higher": auc_ceiling(settings.stage_law, mix, range(j, len(mix)))
-        for j in range(1, len(mix))
-        if 0 < sum(mix[j:]) < sum(mix)
-    }
-    facts = {"kind": "slides", "seed": seed, "labels": LABELS, "auc_ceiling": ceiling}
-    write_json(out / "truth.json", facts | {"settings": settings.model_dump()})
+    done = run_pieces(make, plans, workers)
+    write_frame(out / "truth.csv", list(done.values()))
+    facts = {"kind": "slides", "seed": seed, "labels": LABELS, "settings": settings.model_dump()}
+    levels = (p.level for p in plans.values())
+    counts = stage_facts(settings.stage_law, settings.stages, levels)
+    write_json(out / "truth.json", facts | counts)
     write_frame(
         out / "cohort.csv",
         [
@@ -293,43 +288,11 @@ def write_slide_cohort(
                 "image": f"slides/{p.case}.tif",
                 "scanner": p.scanner.name,
                 "stage": settings.stages[p.level],
-                "mpp": settings.mpp,
             }
-            for p in plans
+            for p in plans.values()
         ],
     )
     return out / "cohort.csv"
-
-
-def _plan(settings: SlideSettings, n: int) -> list[_Plan]:
-    if n < 1:
-        raise UsageError("a cohort needs at least one patient", found=str(n))
-    for scanner in settings.scanners:
-        if len(scanner.stage_weights) != len(settings.stages):
-            raise UsageError(
-                "a scanner's stage mix must have one weight for each stage",
-                where=f"scanner {scanner.name}",
-                expected=str(len(settings.stages)),
-                found=str(len(scanner.stage_weights)),
-            )
-    by_name = {s.name: s for s in settings.scanners}
-    names = quota_sequence({s.name: s.weight for s in settings.scanners}, n)
-    levels = {
-        s.name: iter(
-            quota_sequence({str(j): w for j, w in enumerate(s.stage_weights)}, names.count(s.name))
-        )
-        for s in settings.scanners
-    }
-    return [
-        _Plan(k, f"bx{k + 1:03d}", by_name[name], int(next(levels[name])))
-        for k, name in enumerate(names)
-    ]
-
-
-def _fail(plan: _Plan, error: Exception) -> Any:
-    raise UsageError(
-        "a worker process died", where=plan.case, found=str(error), hint="use fewer workers"
-    ) from error
 
 
 def _write_case(
