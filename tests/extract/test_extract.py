@@ -15,7 +15,7 @@ import radiofib.extract as module
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines.pyradiomics import PyradiomicsEngine
 from radiofib.errors import CohortError, ConfigError, Failure
-from radiofib.extract import extract
+from radiofib.extract import extract_features
 from radiofib.table import FeatureTable
 from tests.extract.cohorts import (
     cohort,
@@ -53,7 +53,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
 
 def run(data: Cohort, folder: Path, **sections: Any) -> tuple[FeatureTable, list[Failure]]:
-    return extract(data, config(**sections), pieces_dir=folder / "pieces", workers=1)
+    return extract_features(data, config(**sections), pieces_dir=folder / "pieces", workers=1)
 
 
 def parquet(table: FeatureTable, folder: Path) -> bytes:
@@ -124,7 +124,8 @@ def test_same_bytes_for_any_number_of_workers_and_twice(tmp_path: Path) -> None:
     frame = pd.concat([ultrasound(tmp_path), two_sequences(tmp_path)])
     data = cohort(frame.assign(stage=None), tmp_path)
     tables = [
-        extract(data, config(), pieces_dir=tmp_path / f"pieces{n}", workers=n)[0] for n in (1, 2, 2)
+        extract_features(data, config(), pieces_dir=tmp_path / f"pieces{n}", workers=n)[0]
+        for n in (1, 2, 2)
     ]
     first, *others = [parquet(table, tmp_path) for table in tables]
     assert all(other == first for other in others)
@@ -134,8 +135,8 @@ def test_progress_counts_every_piece(tmp_path: Path) -> None:
     seen: list[tuple[int, int, str]] = []
     data = cohort(ultrasound(tmp_path, 3), tmp_path)
     options: dict[str, Any] = {"pieces_dir": tmp_path / "pieces", "workers": 1}
-    extract(data, config(), progress=lambda *now: seen.append(now), **options)
-    extract(data, config(), progress=lambda *now: seen.append(now), **options)
+    extract_features(data, config(), progress=lambda *now: seen.append(now), **options)
+    extract_features(data, config(), progress=lambda *now: seen.append(now), **options)
     assert [now[:2] for now in seen] == [(1, 3), (2, 3), (3, 3)] * 2
     assert [now[2] for now in seen[::3]] == ["c0 us: done", "c0 us: kept"]
 
@@ -338,8 +339,8 @@ def test_bad_cases_never_stop_the_others(tmp_path: Path, counter: Counter) -> No
 
 def test_failures_do_not_depend_on_workers(tmp_path: Path) -> None:
     data = broken_cohort(tmp_path)
-    one = extract(data, config(), pieces_dir=tmp_path / "one", workers=1)
-    two = extract(data, config(), pieces_dir=tmp_path / "two", workers=2)
+    one = extract_features(data, config(), pieces_dir=tmp_path / "one", workers=1)
+    two = extract_features(data, config(), pieces_dir=tmp_path / "two", workers=2)
     assert one[1] == two[1]
     assert parquet(one[0], tmp_path) == parquet(two[0], tmp_path)
 

@@ -21,14 +21,14 @@ SCRIPT = """
 import sys
 from radiofib.cohort import Cohort
 from radiofib.engines import ExtractionConfig
-from radiofib.extract import extract
+from radiofib.extract import extract_features
 
 table, pieces, out, bins = sys.argv[1:]
 config = ExtractionConfig.parse(
     {"imageType": {"Original": {}, "Wavelet": {}}, "setting": {"binCount": int(bins)}},
     where="script",
 )
-result, failures = extract(
+result, failures = extract_features(
     Cohort.read(table), config, pieces_dir=pieces, workers=2,
     progress=lambda done, total, text: print(text, flush=True),
 )
