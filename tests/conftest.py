@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no reason for a property to fail.
+settings.register_profile("radiofib", deadline=None)
+settings.load_profile("radiofib")
 
 _ROOT = Path(__file__).resolve().parent.parent
 

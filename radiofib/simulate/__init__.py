@@ -4,6 +4,13 @@ Parameters are frozen models with documented defaults, written into ``truth.json
 data. Stage acts through one law (:mod:`radiofib.simulate.laws`) of moderate size.
 """
 
+from radiofib.simulate.cohorts import (
+    Shortcuts,
+    SimulatedTable,
+    TableScanner,
+    TableSettings,
+    simulate_table,
+)
 from radiofib.simulate.laws import StageLaw, auc_ceiling
 from radiofib.simulate.mri import MotionLaw, MriSettings, write_mri_cohort
 from radiofib.simulate.mri_anatomy import LiverLaw
@@ -25,9 +32,14 @@ __all__ = [
     "MotionLaw",
     "MriScanner",
     "MriSettings",
+    "Shortcuts",
+    "SimulatedTable",
     "StageLaw",
+    "TableScanner",
+    "TableSettings",
     "UltrasoundScanner",
     "auc_ceiling",
+    "simulate_table",
     "write_lifs_folder",
     "write_mri_cohort",
     "write_ultrasound_cohort",

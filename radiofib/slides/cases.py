@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from radiofib._checks import list_some
 from radiofib.errors import UsageError
+from radiofib.provenance import hash_bytes
 
 __all__ = ["name_cases"]
 
@@ -17,7 +18,8 @@ def name_cases(paths: Iterable[str | Path]) -> dict[str, Path]:
 
     The name is the file's stem. Slides that share it (upper and lower case count as one, as on
     some file systems) take the folder's name in front, then the folder's folder and so on; slides
-    of one folder that differ only in their suffix take that too. A path given twice counts once.
+    of one folder that differ only in their suffix take that too. Where even that leaves no
+    difference (folders ``A`` and ``a``), a short hash is added. A path given twice counts once.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def name_cases(paths: Iterable[str | Path]) -> dict[str, Path]:
     Raises
     ------
     UsageError
-        When no paths are given, or two names cannot be told apart.
+        When no paths are given.
 
     Examples
     --------
@@ -44,14 +46,19 @@ def name_cases(paths: Iterable[str | Path]) -> dict[str, Path]:
     while clashing := _clashing(names):
         depth += 1
         if depth > max(len(full.parts) for full in clashing):
-            raise UsageError(
-                "slides cannot be told apart by name",
-                found=list_some(sorted(full.name for full in clashing)),
-                hint="rename one of them",
-            )
+            names |= _hashed(clashing)
+            break
         for full in clashing:
             names[full] = _longer(full, depth, clashing)
     return {name: slides[full] for full, name in sorted(names.items(), key=lambda item: item[1])}
+
+
+def _hashed(clashing: list[Path]) -> dict[Path, str]:
+    shared = os.path.commonpath([full.parent for full in clashing])
+    return {
+        full: f"{full.stem}-{hash_bytes(full.relative_to(shared).as_posix().encode())[:12]}"
+        for full in clashing
+    }
 
 
 def _clashing(names: dict[Path, str]) -> list[Path]:

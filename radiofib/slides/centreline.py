@@ -186,7 +186,11 @@ def _ray(start: Floats, direction: Floats, filled: Bools, spacing: tuple[float, 
     cells = np.rint(line / np.array(spacing)).astype(np.int64)
     cells = cells.clip(0, np.array(filled.shape) - 1)
     outside = np.flatnonzero(~filled[cells[:, 0], cells[:, 1]])
-    return line[max(int(outside[0]) - 1, 0)][None] if outside.size else line[-1:]
+    if outside.size == 0:
+        return line[-1:]
+    at = int(outside[0])
+    edge: Floats = line[max(at - 1, 0) : at + 1].mean(axis=0, keepdims=True)
+    return edge
 
 
 def _feret_length(filled: Bools, spacing: tuple[float, float]) -> float:

@@ -258,6 +258,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
 
 def _open(path: Path) -> openslide.AbstractSlide:
     with _explained(path.name), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Pillow on damaged tags
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             return openslide.OpenSlide(path)

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.filters import threshold_otsu
+from skimage.filters import threshold_multiotsu
 
 from radiofib.errors import SlideError
 from radiofib.slides.settings import SlideSettings
@@ -29,7 +29,8 @@ Bools = NDArray[np.bool_]
 
 #: Bounds of the threshold on the stain signal. Below the lower one, uneven light and scanner
 #: noise begin; above the upper one every pixel is stained, whatever the histogram says.
-SIGNAL_BOUNDS = (0.03, 0.10)
+SIGNAL_BOUNDS = (0.03, 0.06)
+_OFFSET = 0.01
 _DEFAULT_WHITE = 245.0
 _EIGHT = np.ones((3, 3), dtype=bool)
 
@@ -170,10 +171,12 @@ def find_tissue(
 
     Notes
     -----
-    Otsu's threshold is taken on the logarithm of :func:`stain_signal` (on the signal itself the
-    dark nuclei would pull it above pale tissue) and kept within :data:`SIGNAL_BOUNDS`. On the
-    rim, a pixel stays when it takes up at least half as much light as the tissue inside it, that
-    is when at least half of it is tissue: the area is then neither rounded up nor down.
+    The logarithm of :func:`stain_signal` is divided into glass, pale and dark by Otsu's method
+    with three classes (two would count pale tissue as glass where dark tissue lies beside it);
+    the lower of its thresholds, or the noise of the glass (median + 6 SD) where that is higher,
+    is kept within :data:`SIGNAL_BOUNDS`. On the rim, a pixel stays when it takes up at least
+    half as much light as the tissue inside it, that is when at least half of it is tissue: the
+    area is then neither rounded up nor down.
     :func:`clean_mask` closes small holes, before and after, and drops specks.
     """
     settings = settings or SlideSettings()
@@ -199,16 +202,17 @@ def find_tissue(
 
 def _threshold(signal: Floats) -> float:
     low, high = SIGNAL_BOUNDS
-    scaled = np.log10(signal + np.float32(0.01))
-    if float(scaled.min()) == float(scaled.max()):
+    counts, edges = np.histogram(np.log10(signal + _OFFSET), bins=128)
+    if np.count_nonzero(counts) < 3:
         return low
-    otsu = 10 ** float(threshold_otsu(scaled)) - 0.01
-    glass = signal[signal < min(max(otsu, low), high)]
+    centres = (edges[1:] + edges[:-1]) / 2
+    split = 10 ** float(threshold_multiotsu(hist=(counts, centres), classes=3)[0]) - _OFFSET
+    glass = signal[signal < np.clip(split, low, high)]
     noise = 0.0
     if glass.size:
         middle = float(np.median(glass))
         noise = middle + 6 * 1.4826 * float(np.median(np.abs(glass - middle)))
-    return float(np.clip(max(otsu, noise), low, high))
+    return float(np.clip(max(split, noise), low, high))
 
 
 def _absorption(rgb: Bytes, white: tuple[float, float, float]) -> Floats:

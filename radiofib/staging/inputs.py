@@ -97,14 +97,9 @@ def to_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     >>> to_numbers(pd.DataFrame({"a": [1, None]}))["a"].tolist()
     [1.0, nan]
     """
-    texts = [c for c in frame if not _is_numeric(frame[c])]
-    if texts:
-        raise StagerInputError(
-            "feature columns must be numeric",
-            found=list_some(texts),
-            hint="give scanner_column for the column that names the scanner, and drop the others",
-        )
-    numbers = frame.replace({pd.NA: np.nan}).astype(np.float64)
+    if any(kind != np.float64 for kind in frame.dtypes):
+        frame = _as_floats(frame)
+    numbers = frame.astype(np.float64)
     values = numbers.to_numpy()
     bad = ~(np.abs(values) <= LARGEST) & ~np.isnan(values)
     if bad.any():
@@ -119,10 +114,25 @@ def to_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     return numbers
 
 
-def _is_numeric(column: pd.Series) -> bool:
+def _as_floats(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns of Python numbers (or of nothing) into floats; refuse text."""
+    columns = {name: _plain_numbers(frame[name]) for name in frame}
+    texts = [name for name, column in columns.items() if column is None]
+    if texts:
+        raise StagerInputError(
+            "feature columns must be numeric",
+            found=list_some(texts),
+            hint="give scanner_column for the column that names the scanner, and drop the others",
+        )
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _plain_numbers(column: pd.Series) -> pd.Series | None:
     if pd.api.types.is_numeric_dtype(column):
-        return True
-    # Columns of Python numbers, or with nothing in them, arrive as object.
-    return column.dtype == object and all(
-        v is None or v is pd.NA or isinstance(v, int | float | np.number) for v in column
-    )
+        return column.astype(np.float64)
+    missing = column.isna()
+    if column.dtype != object or not all(
+        isinstance(v, int | float | np.number) for v in column[~missing]
+    ):
+        return None
+    return column.where(~missing, np.nan).astype(np.float64)

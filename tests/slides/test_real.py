@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import openslide
+import pytest
+
+from radiofib.errors import SlideError
+from radiofib.slides import open_slide, run_slides, to_wkt
+from radiofib.slides.polygons import Polygon
+from radiofib.slides.specs import column
+from tests.slides.test_qupath import check_qupath, jts_check
+
+pytestmark = pytest.mark.external
+
+
+def outlines(path: Path) -> list[Polygon]:
+    document = check_qupath(path.read_text())
+    rings = [f["geometry"]["coordinates"] for f in document["features"]]
+    return [Polygon(np.array(r[0]), tuple(np.array(h) for h in r[1:])) for r in rings]
+
+
+def test_cmu_1_has_an_area_and_outlines_of_that_area(external_data: Path, tmp_path: Path) -> None:
+    slide = external_data / "wsi" / "cmu-1-small-region.svs"
+    table, failures = run_slides([slide], tmp_path, workers=1)
+    assert failures == []
+    area = table.X[column("morphometry_tissue_area_mm2")][0]
+    # Tissue seen by eye in the 1.64 mm2 region, about three eighths of it.
+    assert 0.55 < area < 0.70
+    polygons = outlines(tmp_path / "cmu-1-small-region.geojson")
+    assert sum(p.area for p in polygons) * 0.499**2 / 1e6 == pytest.approx(area, rel=1e-12)
+    assert table.X.notna().all(axis=None)
+
+
+@pytest.mark.clients
+def test_qupaths_reader_accepts_cmu_1(external_data: Path, tmp_path: Path) -> None:
+    slide = external_data / "wsi" / "cmu-1-small-region.svs"
+    run_slides([slide], tmp_path, workers=1)
+    wkt = tmp_path / "cmu.wkt"
+    wkt.write_text(to_wkt(outlines(tmp_path / "cmu-1-small-region.geojson")))
+    found = jts_check(external_data.parent / "tools", wkt)
+    assert int(found["n"]) >= 1
+    assert (found["exceptions"], found["empty"]) == ("0", "0")
+    assert float(found["areaRatio"]) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_fluorescence_slide_opens_and_is_not_h_and_e(
+    external_data: Path, tmp_path: Path
+) -> None:
+    path = external_data / "wsi" / "test3-DAPI-2-387.ndpi"
+    with open_slide(path) as slide:
+        assert slide.size == (3968, 4864)
+        assert slide.mpp[0] == pytest.approx(0.2281750559)
+    table, failures = run_slides([path], tmp_path, workers=1)
+    assert table.n_rows == 0
+    assert [f.error for f in failures] == ["SlideError"]
+    assert "not a brightfield slide" in failures[0].reason
+
+
+def test_a_truncated_svs_is_a_failure_and_the_others_go_on(
+    external_data: Path, tmp_path: Path
+) -> None:
+    whole = external_data / "wsi" / "cmu-1-small-region.svs"
+    broken = tmp_path / "broken.svs"
+    broken.write_bytes(whole.read_bytes()[:1_000_000])
+    table, failures = run_slides([whole, broken], tmp_path / "out", workers=1)
+    assert table.obs["case"].tolist() == ["cmu-1-small-region"]
+    assert [f.case for f in failures] == ["broken"]
+
+
+def test_fatty_liver_is_tissue_and_sirius_red_is_not_h_and_e(
+    external_data: Path, tmp_path: Path
+) -> None:
+    folder = external_data / "histology" / "liverquant"
+    paths = [folder / f"{name}.jpg" for name in ("tile01_HE", "tile02_PSR")]
+    table, failures = run_slides(paths, tmp_path, mpp=0.5, workers=1)
+    assert failures == []
+    area = table.X[column("morphometry_tissue_area_mm2")]
+    assert area[0] / (0.512**2) > 0.93  # filled with tissue, a third of it vacuoles
+    assert area[1] / (1.024**2) > 0.93
+    amounts = table.X[column("stain_haematoxylin_od_mean")]
+    assert amounts[0] > 0.05
+    assert np.isnan(amounts[1])
+
+
+def test_label_and_macro_pictures_and_slide_entries_are_not_in_the_outputs(
+    external_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: openslide.OpenSlide) -> None:
+        raise SlideError("associated images were asked for")
+
+    monkeypatch.setattr(openslide.OpenSlide, "associated_images", property(refused))
+    path = external_data / "wsi" / "cmu-1-small-region.svs"
+    _, failures = run_slides([path], tmp_path, workers=1)
+    assert failures == []
+    with openslide.OpenSlide(path) as slide:
+        said = [v for k, v in slide.properties.items() if k.startswith("aperio.") and len(v) > 5]
+    assert said
+    pieces = "".join(p.read_text() for p in (tmp_path / "pieces").iterdir())
+    pieces += json.dumps((tmp_path / "cmu-1-small-region.geojson").read_text())
+    assert not [value for value in said if value in pieces]
