@@ -120,7 +120,9 @@ def write_slide(
     -------
     dict
         Pixel counts by label; tissue, tract and portal areas; cores with outline, centre line
-        and length; tracts with polygon, pixels and whether the border cuts them. `tissue_px`
+        and length; tracts with polygon, pixels and whether they are complete. A tract's pixels are
+        those of its polygon inside tissue, of which only the largest part counts where the
+        border splits it: a tract is one region of the label picture. `tissue_px`
         counts the outlines whole: lobule, portal, vein and vacuole together.
     """
     law, mpp = settings.biopsy_law, settings.mpp
