@@ -1,4 +1,4 @@
-"""Exact rasterisation of polygons as runs of pixels, so that any window of a slide can be cut out."""
+"""Exact rasterisation of polygons as runs of pixels, from which any window can be cut."""
 
 from __future__ import annotations
 
