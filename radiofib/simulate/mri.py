@@ -22,7 +22,16 @@ from radiofib.simulate.laws import StageLaw
 from radiofib.simulate.mri_anatomy import Anatomy, LiverLaw, draw_anatomy
 from radiofib.simulate.mri_scanner import CHANNELS, MRI_SCANNERS, MriScanner, make_grid, render
 
-__all__ = ["CasePlan", "MotionLaw", "MriSettings", "plan_cases", "write_mri_cohort"]
+__all__ = [
+    "CasePlan",
+    "MotionLaw",
+    "MriSettings",
+    "Volume",
+    "draw_channel",
+    "person_of",
+    "plan_cases",
+    "write_mri_cohort",
+]
 
 SCHEUER = ("S1", "S2", "S3", "S4")
 
