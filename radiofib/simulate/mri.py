@@ -22,7 +22,16 @@ from radiofib.simulate.laws import StageLaw
 from radiofib.simulate.mri_anatomy import Anatomy, LiverLaw, draw_anatomy
 from radiofib.simulate.mri_scanner import CHANNELS, MRI_SCANNERS, MriScanner, make_grid, render
 
-__all__ = ["CasePlan", "MotionLaw", "MriSettings", "plan_cases", "write_mri_cohort"]
+__all__ = [
+    "CasePlan",
+    "MotionLaw",
+    "MriSettings",
+    "Volume",
+    "draw_channel",
+    "person_of",
+    "plan_cases",
+    "write_mri_cohort",
+]
 
 SCHEUER = ("S1", "S2", "S3", "S4")
 
@@ -262,6 +271,17 @@ def write_mri_cohort(
     -------
     Path
         ``cohort.csv``, one row per channel that was taken.
+
+    Examples
+    --------
+    >>> import tempfile, pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     small = MriSettings(size=0.1)
+    ...     path = write_mri_cohort(folder + "/mri", n_cases=1, masks="ged4", settings=small)
+    ...     pd.read_csv(path)[["case", "channel", "mask", "scanner", "stage"]].tail(2)
+        case channel                        mask scanner stage
+    5  mr001    ged3                         NaN      B1    S4
+    6  mr001    ged4  masks/mr001/ged4.nii.gz      B1    S4
     """
     settings = settings or MriSettings()
     plans = plan_cases(settings, n_cases, seed)

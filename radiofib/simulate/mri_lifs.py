@@ -110,6 +110,16 @@ def write_lifs_folder(
     -------
     Path
         The folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = write_lifs_folder(
+    ...         folder + "/lifs", n_training=1, n_validation=0, settings=MriSettings(size=0.1),
+    ...         traps=LifsTraps(t2wi=1, singleton=0, spike=0, duplicates=0, straddling=0))
+    ...     sorted(p.name for p in root.rglob("*.nii.gz"))[-2:]
+    ['T1.nii.gz', 'T2WI.nii.gz']
     """
     settings, traps = settings or MriSettings(), traps or LifsTraps()
     places = _lay_out(settings, traps, n_training, n_validation, seed)

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from radiofib.config import StrictModel
 from radiofib.simulate._random import gaussian_field
+from radiofib.simulate._raster import Spans, largest_part, polygon_spans
 from radiofib.simulate._tiff import TILE, deflate_tile, jpeg_tile
-from radiofib.simulate.slide_geometry import LABELS, Shape, Spans, polygon_spans
+from radiofib.simulate.slide_geometry import LABELS, Shape
 
 __all__ = ["SlidePainter", "SlideScanner"]
 
@@ -97,7 +98,7 @@ class SlidePainter:
     label_counts : ndarray of int
         Pixels of each label, once all tiles were drawn.
     tract_pixels, tract_clipped : dict of int to int
-        Pixels of each tract in tissue, and those that fall outside it.
+        Pixels of each tract in tissue, and those of its polygon that were cut off.
     core_pixels : dict of int to int
         Pixels of each piece of tissue, holes included.
     label_tiles : list of bytes
@@ -114,7 +115,9 @@ class SlidePainter:
     ) -> None:
         self.shape = shape
         self.scanner = scanner
-        self._items: list[tuple[Shape, Spans]] = [(s, polygon_spans(s.polygon)) for s in shapes]
+        self.tract_pixels: dict[int, int] = {}
+        self.tract_clipped: dict[int, int] = {}
+        self._items = self._rasterise(shapes)
         self._by_tile: dict[tuple[int, int], list[int]] = {}
         for i, (_, spans) in enumerate(self._items):
             top, bottom, left, right = spans.box
@@ -122,14 +125,23 @@ class SlidePainter:
                 for column in range(max(left, 0) // TILE, -(-min(right, shape[1]) // TILE)):
                     self._by_tile.setdefault((row, column), []).append(i)
         self.label_counts = np.zeros(len(LABELS), dtype=np.int64)
-        self.tract_pixels: dict[int, int] = {}
-        self.tract_clipped: dict[int, int] = {}
         self.core_pixels: dict[int, int] = {}
         self.label_tiles: list[bytes] = []
         self._levels: list[tuple[list[bytes], tuple[int, int]]] = []
         self._sheets = _sheets(mpp, rng)
         self._glass: dict[tuple[int, int], tuple[NDArray[np.uint8], bytes]] = {}
         self._no_label = deflate_tile(np.zeros((TILE, TILE), dtype=np.uint8))
+
+    def _rasterise(self, shapes: list[Shape]) -> list[tuple[Shape, Spans]]:
+        items = [(s, polygon_spans(s.polygon)) for s in shapes]
+        tissue = [spans for s, spans in items if s.kind == "core"]
+        for i, (shape, spans) in enumerate(items):
+            if shape.kind == "portal":
+                inside = largest_part(spans, tissue)
+                self.tract_pixels[shape.number] = inside.n_pixels
+                self.tract_clipped[shape.number] = spans.n_pixels - inside.n_pixels
+                items[i] = (shape, inside)
+        return items
 
     @property
     def levels(self) -> list[tuple[list[bytes], tuple[int, int]]]:
@@ -192,9 +204,6 @@ class SlidePainter:
                 labels[mask] = LABELS["lobule"]
                 _add(self.core_pixels, shape.number, int(mask.sum()))
             elif shape.kind in ("portal", "septum"):
-                if shape.kind == "portal":
-                    _add(self.tract_pixels, shape.number, int((mask & tissue).sum()))
-                    _add(self.tract_clipped, shape.number, int((mask & ~tissue).sum()))
                 labels[mask & tissue] = LABELS["portal"]
             elif shape.kind == "duct":
                 ducts |= mask & (labels == LABELS["portal"])

@@ -120,8 +120,21 @@ def write_slide(
     -------
     dict
         Pixel counts by label; tissue, tract and portal areas; cores with outline, centre line
-        and length; tracts with polygon, pixels and whether the border cuts them. `tissue_px`
+        and length; tracts with polygon, pixels and whether they are complete. A tract's pixels are
+        those of its polygon inside tissue, of which only the largest part counts where the
+        border splits it: a tract is one region of the label picture. `tissue_px`
         counts the outlines whole: lobule, portal, vein and vacuole together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> small = SlideSettings(shape=(800, 1600), cores=(1, 1),
+    ...                       biopsy_law=BiopsyLaw(core_width_um=200, tract_area_um2=3000))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     truth = write_slide(folder + "/s.tif", trait=0.0, level=0, scanner=SLIDE_SCANNERS[0],
+    ...                         settings=small, rng=np.random.default_rng(0))
+    >>> truth["n_cores"], truth["tissue_px"] == sum(p["pixels"] for p in truth["pieces"])
+    (1, True)
     """
     law, mpp = settings.biopsy_law, settings.mpp
     rows, columns = settings.shape
@@ -262,6 +275,16 @@ def write_slide_cohort(
     -------
     Path
         ``cohort.csv`` with case, patient, channel ``wsi``, image, scanner and stage.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> small = SlideSettings(shape=(800, 1600), cores=(1, 1),
+    ...                       biopsy_law=BiopsyLaw(core_width_um=200, tract_area_um2=3000))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_slide_cohort(folder + "/bx", n_patients=1, settings=small)
+    ...     path.read_text().splitlines()
+    ['case,patient,channel,image,scanner,stage', 'bx001,bx001,wsi,slides/bx001.tif,H1,1']
     """
     settings = settings or SlideSettings()
     plans = {
