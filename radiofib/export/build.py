@@ -28,7 +28,7 @@ _OBS_LABELS = {
     "case": "case",
     "patient": "patient",
     "instance": "slice, window, patch or frame of the case",
-    "stage": "fibrosis stage",
+    "stage": "stage",
     "scanner": "scanner",
     "vendor": "vendor of the scanner",
     "field_t": "field strength [T]",
@@ -39,6 +39,26 @@ _OBS_LABELS = {
     "hbp_minutes": "minutes from injection to the hepatobiliary phase",
     "quality": "image quality",
 }
+
+#: What ``geom_<channel>_<fact>`` says of an image file.
+_GEOMETRY_LABELS = {
+    "nx": "columns of the image",
+    "ny": "rows of the image",
+    "nz": "slices of the image",
+    "sx": "pixel width [mm]",
+    "sy": "pixel height [mm]",
+    "sz": "distance of slices [mm]",
+    "bytes": "size of the image file [bytes]",
+    "mpp_um": "pixel size of the slide [um]",
+    "tissue_px_um": "pixel size of the tissue mask [um]",
+}
+
+
+def _obs_label(name: str) -> str:
+    if name.startswith("geom_"):
+        _, channel, fact = name.split("_", 2)
+        return f"{channel}: {_GEOMETRY_LABELS.get(fact, fact)}"
+    return _OBS_LABELS.get(name, name)
 
 
 def build_sheet(table: FeatureTable, stage_labels: Mapping[str, str] | None = None) -> Sheet:
@@ -126,7 +146,7 @@ def _row_names(obs: pd.DataFrame) -> tuple[str, ...]:
 def _label(name: str, entry: Mapping[Any, Any]) -> str:
     label, unit = str(entry.get("label", "")), str(entry.get("unit", ""))
     if not label:
-        return _OBS_LABELS.get(name, name)
+        return _obs_label(name)
     return f"{label} [{unit}]" if unit not in ("", "1") else label
 
 
@@ -172,7 +192,7 @@ def _codebook(variables: Sequence[Variable], known: Mapping[str, Any]) -> pd.Dat
         record = {column: str(entry.get(column, "")) for column in CODEBOOK_COLUMNS}
         record |= {
             "column": variable.name,
-            "label": record["label"] or _OBS_LABELS.get(variable.name, variable.name),
+            "label": record["label"] or _obs_label(variable.name),
             "alias": variable.alias,
             "sav_name": variable.sav_name,
             "role": variable.role,

@@ -167,7 +167,7 @@ dump(d[sapply(d, function(x) is.numeric(x) && !inherits(x, c("Date", "POSIXct"))
         "2020-01-02|NA|1959-12-31",
         "NA|2020-01-02 04:04:05",
         "NA|no|yes",
-        "fibrosis stage ",
+        "stage ",
         "E20.12 ",
     ]
     assert lines[-1] == "|".join(table.obs["case"][:12])
@@ -206,7 +206,7 @@ dump(d[sapply(d, function(x) is.numeric(x) && !inherits(x, c("Date", "POSIXct"))
         haven=True,
     )
     assert lines == [
-        "fibrosis stage (1 = S1, 2 = S2, 3 = S3 größer, 4 = S4) ",
+        "stage (1 = S1, 2 = S2, 3 = S3 größer, 4 = S4) ",
         "2020-01-02|NA|1959-12-31",
         "|".join(table.obs["case"][:12]),
     ]

@@ -113,7 +113,7 @@ def test_xpt_and_dta_use_the_aliases_of_the_codebook(exported):
         assert meta.column_names == book["alias"].tolist()
     _, meta = pyreadstat.read_xport(str(out / "features.xpt"))
     stage = meta.column_names_to_labels["stage"]
-    assert stage == "fibrosis stage (1 = S1, 2 = S2, 3 = S3 größer, 4 = S4)"
+    assert stage == "stage (1 = S1, 2 = S2, 3 = S3 größer, 4 = S4)"
 
 
 def test_dta_has_labels_within_statas_limits(exported):
