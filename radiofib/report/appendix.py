@@ -324,6 +324,13 @@ def glossary_section(context: Context) -> Section:
     """Build the glossary: what each measure means and how it was computed here."""
     terms = list(methods(context))
     extra = (
+        (
+            "By patient, by row",
+            (
+                "A patient's score is the mean probability of the patient's rows. By row, every "
+                "row counts, and intervals are made by drawing patients, not rows.",
+            ),
+        ),
         ("Known scanners", ("Cross-validation grouped by patient; all scanners are in training.",)),
         ("Unseen scanners", ("Leave-one-scanner-out: the tested scanner is not in training.",)),
         (

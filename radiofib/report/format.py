@@ -17,6 +17,7 @@ __all__ = [
     "pluralise",
     "setting_label",
     "shorten",
+    "signed",
     "size",
     "target_label",
     "target_levels",
@@ -92,6 +93,17 @@ def estimate(value: float | None, digits: int = 3) -> str:
         return f">{1 - step:.{digits}f}"
     if 0 < value < step / 2:
         return f"<{step:.{digits}f}"
+    return signed(value, digits)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Show a number with a true minus sign and no negative zero.
+
+    Examples
+    --------
+    >>> signed(-0.5, 2), signed(-0.0001)
+    ('−0.50', '0.000')
+    """
     text = f"{abs(value):.{digits}f}"
     return text if value >= 0 or float(text) == 0 else f"{MINUS}{text}"
 
@@ -101,13 +113,13 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> interval(0.731, 0.879), interval(-0.1, 0.2, 2)
-    ('0.731–0.879', '−0.10 to 0.20')
+    >>> interval(0.731, 0.99999), interval(-0.1, 0.2, 2)
+    ('0.731–1.000', '−0.10 to 0.20')
     """
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     between = DASH if low >= 0 else " to "
-    return f"{estimate(low, digits)}{between}{estimate(high, digits)}"
+    return f"{signed(low, digits)}{between}{signed(high, digits)}"
 
 
 def estimate_with_interval(
