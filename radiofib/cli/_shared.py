@@ -11,7 +11,7 @@ import typer
 
 from radiofib.errors import Failure
 
-__all__ = ["Workers", "finish", "progress_bar", "write_failures"]
+__all__ = ["Workers", "finish", "progress_bar"]
 
 Workers = Annotated[int | None, typer.Option(help="Processes; default one per core.")]
 
@@ -67,17 +67,6 @@ def _line_reporter(write: Callable[[str], None]) -> Callable[[str, int, int], No
             write(f"{step}: {done} of {total}")
 
     return tell
-
-
-def write_failures(path: Path, failures: Sequence[Failure]) -> None:
-    """Write ``failures.csv`` (its header alone when nothing failed)."""
-    import pandas as pd
-
-    columns = list(Failure("", "", "").as_row())
-    frame = pd.DataFrame([f.as_row() for f in failures], columns=columns)
-    temporary = path.with_name(f".{path.name}.part")
-    frame.to_csv(temporary, index=False, lineterminator="\n")
-    temporary.replace(path)
 
 
 def finish(failures: Sequence[Failure], *, useful: bool, where: Path) -> None:

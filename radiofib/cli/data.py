@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radiofib.cli._shared import Workers, finish, progress_bar, write_failures
+from radiofib.cli._shared import Workers, finish, progress_bar
 
 __all__ = ["register"]
 
@@ -42,7 +42,7 @@ def extract(
 
     Example: radiofib extract cohort.csv --out features.parquet
     """
-    from radiofib.study import extract_cohort
+    from radiofib.study import RunFolder, extract_cohort, write_failures
 
     with progress_bar() as tell:
         table, failures = extract_cohort(
@@ -55,8 +55,7 @@ def extract(
             workers=workers,
             progress=tell,
         )
-    listing = out.parent / "failures.csv"
-    write_failures(listing, failures)
+    listing = write_failures(RunFolder(out.parent), failures)
     typer.echo(f"{table.n_rows} rows, {table.n_features} features: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
 
@@ -72,7 +71,7 @@ def slides_run(
     Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides
     """
     from radiofib.slides import run_slides
-    from radiofib.study import write_slide_table
+    from radiofib.study import RunFolder, write_failures, write_slide_table
 
     with progress_bar() as tell:
         table, failures = run_slides(
@@ -83,8 +82,7 @@ def slides_run(
             progress=lambda done, total, _: tell("slides", done, total),
         )
     write_slide_table(table, out)
-    listing = out / "failures.csv"
-    write_failures(listing, failures)
+    listing = write_failures(RunFolder(out), failures)
     typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
 

@@ -75,7 +75,8 @@ class ExtractionConfig(StrictModel):
     region_rules : {"radiofib", "pyradiomics"}
         ``radiofib`` leaves out, with the reason, what a region cannot carry: filters whose
         support is larger than the image, the shape of a region that is the whole picture,
-        co-occurrence matrices beyond 1 GiB. ``pyradiomics`` takes whatever it returns.
+        co-occurrence matrices beyond 1 GiB; and it refuses to resample an image that does not
+        say how large a pixel is. ``pyradiomics`` takes whatever pyradiomics returns.
 
     Examples
     --------

@@ -27,6 +27,7 @@ from radiofib.engines.conventions import in_pixels, value_conventions
 from radiofib.engines.prepare import Prepared, Unusable, flatten, prepare
 from radiofib.engines.rules import WHOLE_PICTURE, glcm_too_large, unsupported_image
 from radiofib.engines.settings import Settings
+from radiofib.errors import EngineError
 from radiofib.registry import FeatureSpec, image_token
 from radiofib.roi import Roi
 
@@ -136,6 +137,7 @@ class _Extraction:
 
     def run(self) -> RoiFeatures:
         settings = flatten(self.config.settings, self.roi.ndim)
+        self._refuse_unknown_spacing(settings)
         with _quiet() as log:
             try:
                 prepared = prepare(self.roi, settings)
@@ -153,6 +155,14 @@ class _Extraction:
             {c: self.missing[c] for c in sorted(self.missing, key=order.__getitem__)},
             {c: self.flags[c] for c in sorted(self.flags, key=order.__getitem__)},
         )
+
+    def _refuse_unknown_spacing(self, settings: Settings) -> None:
+        if self.strict and settings.resampled_pixel_spacing and not self.roi.spacing_known:
+            raise EngineError(
+                "the image cannot be resampled, because it does not say how large a pixel is",
+                hint="remove resampledPixelSpacing, or set region_rules to pyradiomics to take "
+                "a pixel for 1 mm",
+            )
 
     # -- shape ---------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from radiofib._checks import check_known, list_some
-from radiofib.errors import Failure, ModelError, RadiofibError, TableError
+from radiofib.errors import CohortError, Failure, ModelError, RadiofibError, TableError
 from radiofib.evaluation.predictions import (
     describe_rows,
     domains,
@@ -94,7 +94,10 @@ def cross_validate(
     scanners = scanner_names(table, column)
     failures: list[Failure] = []
     usable = described["y_true"].notna().to_numpy()
-    _leave_out(described, ~usable, f"no stage in column {label!r}", failures)
+    no_stage = CohortError(
+        f"no stage in column {label!r}: left out", hint="fill in the stage to use the row"
+    )
+    _leave_out(described, ~usable, no_stage, failures)
     rows = np.flatnonzero(usable)
     if rows.size == 0:
         raise TableError("no row has a stage", where=f"column {label!r}")
@@ -103,8 +106,11 @@ def cross_validate(
         splits, unknown = leave_one_scanner_out(patients, scanners.to_numpy()[rows])
         outside = np.zeros(table.n_rows, dtype=np.bool_)
         outside[rows[unknown]] = True
-        reason = f"no scanner in column {column!r}: left out of leave-one-scanner-out"
-        _leave_out(described, outside, reason, failures)
+        no_scanner = CohortError(
+            f"no scanner in column {column!r}: left out of leave-one-scanner-out",
+            hint="name the scanner; the row could be from the one that is left out",
+        )
+        _leave_out(described, outside, no_scanner, failures)
     else:
         stages = described["y_true"].to_numpy()[rows]
         splits = patient_folds(patients, stages, folds=folds, random_state=random_state)
@@ -157,17 +163,16 @@ def _fold_failure(error: Exception, split: Split, setting: str, n_test: int) -> 
 
 
 def _leave_out(
-    described: pd.DataFrame, rows: np.ndarray, reason: str, failures: list[Failure]
+    described: pd.DataFrame, rows: np.ndarray, error: CohortError, failures: list[Failure]
 ) -> None:
     for row in np.flatnonzero(rows):
-        instance = described["instance"].iloc[row] if "instance" in described else ""
+        instance = described["instance"].iloc[row] if "instance" in described else None
         failures.append(
-            Failure(
-                described["case"].iloc[row],
-                "evaluate",
-                reason,
+            Failure.from_error(
+                error,
+                case=described["case"].iloc[row],
+                step="evaluate",
                 instance="" if pd.isna(instance) else str(instance),
-                error="CohortError",
             )
         )
 

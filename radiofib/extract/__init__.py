@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from radiofib._checks import check_no_duplicates
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
-from radiofib.extract.assemble import assemble
+from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.pieces import Piece, piece_key, read_piece, tidy, write_piece
 from radiofib.images import load_roi
 from radiofib.parallel import map_pieces
@@ -38,6 +39,7 @@ class _Done:
     """How a piece ended: with a key, or with a failure."""
 
     key: str = ""
+    ndim: int = 0
     failure: Failure | None = None
     reused: bool = False
 
@@ -117,20 +119,27 @@ def extract_features(
 def _gather(
     cohort: Cohort, done: dict[tuple[str, str, str], _Done], work: _Work
 ) -> tuple[FeatureTable, list[Failure]]:
+    dimensions: dict[str, set[int]] = defaultdict(set)
+    for (_, channel, _), result in done.items():
+        if result.failure is None:
+            dimensions[channel].add(result.ndim)
+    builder = TableBuilder(cohort, dimensions, work.config, get_engine(work.config.engine))
     failures: dict[tuple[str, str, str], Failure] = {}
-    pieces: dict[tuple[str, str, str], tuple[str, Piece]] = {}
-    for acquisition in cohort.acquisitions:
-        result = done[acquisition.key]
-        piece = read_piece(work.folder, result.key) if result.failure is None else None
-        if piece is not None:
-            pieces[acquisition.key] = (result.key, piece)
-            continue
-        lost = EngineError("finished piece is gone or damaged", hint="run again")
-        failure = result.failure or _fail(acquisition, lost, "extract")
-        failures[acquisition.key] = _without_root(failure, cohort.root)
-    reasons = {key: failure.reason for key, failure in failures.items()}
-    table = assemble(cohort, pieces, reasons, work.config, get_engine(work.config.engine))
-    return table, list(failures.values())
+    for number, (_, group) in enumerate(cohort.rows):
+        pieces: dict[str, tuple[str, Piece]] = {}
+        for acquisition in group:
+            result = done[acquisition.key]
+            piece = read_piece(work.folder, result.key) if result.failure is None else None
+            if piece is not None:
+                pieces[acquisition.channel] = (result.key, piece)
+                continue
+            lost = EngineError("finished piece is gone or damaged", hint="run again")
+            failure = result.failure or _fail(acquisition, lost, "extract")
+            failures[acquisition.key] = _without_root(failure, cohort.root)
+        failed = {a.channel: failures[a.key].reason for a in group if a.key in failures}
+        builder.add(number, pieces, failed)
+    ordered = [failures[a.key] for a in cohort.acquisitions if a.key in failures]
+    return builder.finish(), ordered
 
 
 def _do_piece(acquisition: Acquisition, *, work: _Work) -> _Done:
@@ -138,8 +147,9 @@ def _do_piece(acquisition: Acquisition, *, work: _Work) -> _Done:
     label = _label(acquisition, work.config)
     try:
         key = piece_key(acquisition, label, config_hash=work.config_hash, versions=work.versions)
-        if read_piece(work.folder, key) is not None:
-            return _Done(key, reused=True)
+        finished = read_piece(work.folder, key)
+        if finished is not None:
+            return _Done(key, finished.ndim, reused=True)
         roi = load_roi(
             acquisition.image, acquisition.mask, mask_label=label, channel=acquisition.channel
         )
@@ -151,7 +161,7 @@ def _do_piece(acquisition: Acquisition, *, work: _Work) -> _Done:
         write_piece(work.folder, key, Piece.of(acquisition, roi, features))
     except Exception as error:  # one bad region never stops the others
         return _Done(failure=_fail(acquisition, error, "extract"))
-    return _Done(key)
+    return _Done(key, roi.ndim)
 
 
 def _label(acquisition: Acquisition, config: ExtractionConfig) -> int | None:

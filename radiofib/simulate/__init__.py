@@ -16,6 +16,14 @@ from radiofib.simulate.mri import MotionLaw, MriSettings, write_mri_cohort
 from radiofib.simulate.mri_anatomy import LiverLaw
 from radiofib.simulate.mri_lifs import LifsTraps, write_lifs_folder
 from radiofib.simulate.mri_scanner import MRI_SCANNERS, MriScanner
+from radiofib.simulate.slide_geometry import LABELS, BiopsyLaw
+from radiofib.simulate.slide_paint import SlideScanner
+from radiofib.simulate.slides import (
+    SLIDE_SCANNERS,
+    SlideSettings,
+    write_slide,
+    write_slide_cohort,
+)
 from radiofib.simulate.ultrasound import (
     ULTRASOUND_SCANNERS,
     EchoLaw,
@@ -24,8 +32,11 @@ from radiofib.simulate.ultrasound import (
 )
 
 __all__ = [
+    "LABELS",
     "MRI_SCANNERS",
+    "SLIDE_SCANNERS",
     "ULTRASOUND_SCANNERS",
+    "BiopsyLaw",
     "EchoLaw",
     "LifsTraps",
     "LiverLaw",
@@ -34,6 +45,8 @@ __all__ = [
     "MriSettings",
     "Shortcuts",
     "SimulatedTable",
+    "SlideScanner",
+    "SlideSettings",
     "StageLaw",
     "TableScanner",
     "TableSettings",
@@ -42,5 +55,7 @@ __all__ = [
     "simulate_table",
     "write_lifs_folder",
     "write_mri_cohort",
+    "write_slide",
+    "write_slide_cohort",
     "write_ultrasound_cohort",
 ]

@@ -9,11 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from radiofib._checks import check_known
 from radiofib.config import StrictModel
 from radiofib.errors import UsageError
 from radiofib.registry import aliases, column_name
-from radiofib.simulate._random import child_rng, even_flags, quota_sequence
-from radiofib.simulate.laws import StageLaw, auc_ceiling
+from radiofib.simulate._deal import check_per_stage, deal, stage_facts
+from radiofib.simulate._random import child_rng, even_flags
+from radiofib.simulate.laws import StageLaw
 from radiofib.table import CODEBOOK_COLUMNS, MISSING_COLUMNS, FeatureTable
 
 __all__ = ["Shortcuts", "SimulatedTable", "TableScanner", "TableSettings", "simulate_table"]
@@ -158,9 +160,9 @@ def simulate_table(
     ['s1', 's1', 's1', 's2', 's2', 's2', 's3', 's3']
     """
     settings = settings or TableSettings()
-    if n_patients < 1:
-        raise UsageError("a cohort needs at least one patient", found=str(n_patients))
-    scanner_of, level_of = _deal(settings, n_patients)
+    _check(settings)
+    dealt = deal(settings.scanners, settings.stages, n_patients)
+    scanner_of, level_of = [s for s, _ in dealt], [level for _, level in dealt]
     columns = _columns(settings)
     effects, shifts, scales = _laws(settings, columns, seed)
     trait = np.zeros(n_patients)
@@ -176,34 +178,22 @@ def simulate_table(
     pairs = _plant(settings, X, obs, seed)
     missing = _take_away(settings, X, obs, scanner_of, level_of, seed)
     table = FeatureTable(X, obs, _codebook(settings, list(X.columns)), missing, {"simulated": seed})
-    mix = [level_of.count(j) for j in range(len(settings.stages))]
-    ceiling = {
-        f"{settings.stages[j]}_or_higher": auc_ceiling(settings.stage_law, mix, range(j, len(mix)))
-        for j in range(1, len(mix))
-        if 0 < sum(mix[j:]) < sum(mix)
-    }
-    return SimulatedTable(table, np.repeat(trait, rows), effects, shifts, pairs, ceiling)
+    facts = stage_facts(settings.stage_law, settings.stages, level_of)
+    return SimulatedTable(
+        table, np.repeat(trait, rows), effects, shifts, pairs, facts["auc_ceiling"]
+    )
 
 
-def _deal(settings: TableSettings, n: int) -> tuple[list[int], list[int]]:
+def _check(settings: TableSettings) -> None:
     for scanner in settings.scanners:
-        for rates in (scanner.stage_weights, *scanner.missing.values()):
-            if len(rates) != len(settings.stages):
-                raise UsageError(
-                    "a scanner needs one number for each stage",
-                    where=f"scanner {scanner.name}",
-                    expected=str(len(settings.stages)),
-                    found=str(len(rates)),
-                )
-    number = {s.name: i for i, s in enumerate(settings.scanners)}
-    names = quota_sequence({s.name: s.weight for s in settings.scanners}, n)
-    stages = {
-        s.name: iter(
-            quota_sequence({str(j): w for j, w in enumerate(s.stage_weights)}, names.count(s.name))
-        )
-        for s in settings.scanners
-    }
-    return [number[name] for name in names], [int(next(stages[name])) for name in names]
+        for channel, rates in scanner.missing.items():
+            check_per_stage(f"missing {channel}", rates, settings.stages, scanner.name)
+            check_known(
+                channel,
+                settings.channels,
+                what="channel among the missing ones",
+                where=f"scanner {scanner.name}",
+            )
 
 
 def _columns(settings: TableSettings) -> list[str]:
@@ -310,13 +300,6 @@ def _take_away(
     reasons: list[dict[str, str]] = []
     for s, scanner in enumerate(settings.scanners):
         for channel, rates in sorted(scanner.missing.items()):
-            if channel not in settings.channels:
-                raise UsageError(
-                    "unknown channel among the missing ones",
-                    where=f"scanner {scanner.name}",
-                    expected=", ".join(settings.channels),
-                    found=channel,
-                )
             block = [c for c in X.columns if c.startswith(f"{channel}_")]
             for level, rate in enumerate(rates):
                 key = (s, settings.channels.index(channel), level)

@@ -13,12 +13,12 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydantic import Field
 
+from radiofib._checks import check_known
 from radiofib.config import StrictModel
-from radiofib.errors import UsageError
-from radiofib.parallel import map_pieces
+from radiofib.simulate._deal import check_per_stage, deal, run_pieces, stage_facts
 from radiofib.simulate._files import new_folder, write_frame, write_json, write_nifti
-from radiofib.simulate._random import child_rng, even_flags, quota_sequence
-from radiofib.simulate.laws import StageLaw, auc_ceiling
+from radiofib.simulate._random import child_rng, even_flags
+from radiofib.simulate.laws import StageLaw
 from radiofib.simulate.mri_anatomy import Anatomy, LiverLaw, draw_anatomy
 from radiofib.simulate.mri_scanner import CHANNELS, MRI_SCANNERS, MriScanner, make_grid, render
 
@@ -114,18 +114,17 @@ def plan_cases(
     >>> sum("dwi" in p.missing for p in b1), sum("dwi" in p.missing for p in b1 if p.level == 3)
     (27, 2)
     """
-    if n_cases < 1:
-        raise UsageError("a cohort needs at least one case", found=str(n_cases))
     for scanner in settings.scanners:
-        _check_scanner(scanner, settings)
-    names = quota_sequence({s.name: s.weight for s in settings.scanners}, n_cases)
-    levels = np.zeros(n_cases, dtype=int)
+        for channel, rates in scanner.missing.items():
+            check_per_stage(f"missing {channel}", rates, settings.stages, scanner.name)
+            where = f"scanner {scanner.name}"
+            check_known(channel, CHANNELS, what="channel among the missing ones", where=where)
+    dealt = deal(settings.scanners, settings.stages, n_cases)
+    levels = np.array([level for _, level in dealt])
     missing: list[set[str]] = [set() for _ in range(n_cases)]
     outlined = [False] * n_cases
     for s, scanner in enumerate(settings.scanners):
-        places = np.array([k for k, name in enumerate(names) if name == scanner.name], dtype=int)
-        mix = {str(j): w for j, w in enumerate(scanner.stage_weights)}
-        levels[places] = [int(j) for j in quota_sequence(mix, len(places))]
+        places = [k for k, (number, _) in enumerate(dealt) if number == s]
         for channel, rates in sorted(scanner.missing.items()):
             # One even sequence for all stages that share a rate: their total is then exact.
             for r, rate in enumerate(sorted(set(rates))):
@@ -137,40 +136,18 @@ def plan_cases(
                         missing[k].add(channel)
         for k, flag in zip(places, even_flags(scanner.mask_rate, len(places), 0.5), strict=True):
             outlined[k] = flag
-    by_name = {s.name: s for s in settings.scanners}
     return [
         CasePlan(
             index=k,
             stream=stream,
             name=f"mr{k + 1:03d}",
-            scanner=by_name[names[k]],
+            scanner=settings.scanners[dealt[k][0]],
             level=int(levels[k]),
             missing=frozenset(missing[k]),
             has_mask=outlined[k],
         )
         for k in range(n_cases)
     ]
-
-
-def _check_scanner(scanner: MriScanner, settings: MriSettings) -> None:
-    where, count = f"scanner {scanner.name}", len(settings.stages)
-    lengths = {"stage_weights": scanner.stage_weights} | scanner.missing
-    for what, values in lengths.items():
-        if len(values) != count:
-            raise UsageError(
-                f"{what!r} needs one number for each stage",
-                where=where,
-                expected=str(count),
-                found=str(len(values)),
-            )
-    unknown = sorted(set(scanner.missing) - set(CHANNELS))
-    if unknown:
-        raise UsageError(
-            "unknown channel among the missing ones",
-            where=where,
-            expected=", ".join(CHANNELS),
-            found=", ".join(unknown),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,11 +267,7 @@ def write_mri_cohort(
     plans = plan_cases(settings, n_cases, seed)
     out = new_folder(out)
     make = partial(_write_case, out=out, settings=settings, seed=seed, masks=masks)
-    done = {
-        plan.index: result
-        for plan, result in map_pieces(make, plans, workers=workers, on_crash=_fail)
-    }
-    results = [done[k] for k in sorted(done)]
+    results = list(run_pieces(make, {p.name: p for p in plans}, workers).values())
     write_frame(out / "truth.csv", [r[1] for r in results])
     write_frame(out / "truth_transforms.csv", [row for r in results for row in r[2]])
     write_json(out / "truth.json", mri_facts("mri", settings, seed, [p.level for p in plans]))
@@ -304,26 +277,8 @@ def write_mri_cohort(
 
 def mri_facts(kind: str, settings: MriSettings, seed: int, levels: Sequence[int]) -> dict[str, Any]:
     """Return the parameters of a cohort and the best AUC that its trait allows."""
-    law, count = settings.stage_law, len(settings.stages)
-    mix = [sum(level == j for level in levels) for j in range(count)]
-    ceiling = {
-        f"{settings.stages[j]}_or_higher": auc_ceiling(law, mix, range(j, count))
-        for j in range(1, count)
-        if 0 < sum(mix[j:]) < sum(mix)
-    }
-    return {
-        "kind": kind,
-        "seed": seed,
-        "settings": settings.model_dump(),
-        "stage_counts": dict(zip(settings.stages, mix, strict=True)),
-        "auc_ceiling": ceiling,
-    }
-
-
-def _fail(plan: CasePlan, error: Exception) -> Any:
-    raise UsageError(
-        "a worker process died", where=plan.name, found=str(error), hint="use fewer workers"
-    ) from error
+    facts = {"kind": kind, "seed": seed, "settings": settings.model_dump()}
+    return facts | stage_facts(settings.stage_law, settings.stages, levels)
 
 
 def _write_case(

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from radiofib.config import StrictModel
 from radiofib.errors import UsageError
-from radiofib.parallel import map_pieces
+from radiofib.simulate._deal import run_pieces
 from radiofib.simulate._files import new_folder, write_frame, write_json, write_nifti
 from radiofib.simulate._random import child_rng
 from radiofib.simulate.mri import (
@@ -115,10 +115,7 @@ def write_lifs_folder(
     places = _lay_out(settings, traps, n_training, n_validation, seed)
     out = new_folder(out)
     make = partial(_write_place, out=out, settings=settings, seed=seed)
-    first = [p for p in places if not p.copy_of]
-    done: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-    for place, result in map_pieces(make, first, workers=workers, on_crash=_fail):
-        done[place.folder] = result
+    done = run_pieces(make, {p.folder: p for p in places if not p.copy_of}, workers)
     for place in places:
         if place.copy_of:
             done[place.folder] = _copy(place, done[place.copy_of], out)
@@ -238,12 +235,6 @@ def _alike(k: int, copy: int, places: list[_Place], n_training: int) -> bool:
     if copy >= n_training:
         return True
     return a.missing == b.missing and not a.has_mask and not b.has_mask
-
-
-def _fail(place: _Place, error: Exception) -> Any:
-    raise UsageError(
-        "a worker process died", where=place.plan.name, found=str(error), hint="use fewer workers"
-    ) from error
 
 
 def _write_place(

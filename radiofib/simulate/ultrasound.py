@@ -13,9 +13,10 @@ from scipy import ndimage
 
 from radiofib.config import StrictModel
 from radiofib.errors import UsageError
+from radiofib.simulate._deal import deal, stage_facts
 from radiofib.simulate._files import new_folder, write_frame, write_json, write_picture
-from radiofib.simulate._random import child_rng, gaussian_field, quota_sequence
-from radiofib.simulate.laws import StageLaw, auc_ceiling
+from radiofib.simulate._random import child_rng, gaussian_field
+from radiofib.simulate.laws import StageLaw
 
 __all__ = [
     "ULTRASOUND_SCANNERS",
@@ -346,8 +347,8 @@ def write_ultrasound_cohort(
     Returns
     -------
     Path
-        ``cohort.csv``: one row per picture, with case, patient, channel, image, scanner, stage
-        and ``pixel_mm``. What a study may not know (the trait, the laws) is in the truth files.
+        ``cohort.csv``: one row per picture, with case, patient, channel, image, scanner and
+        stage. What a study may not know (the trait, the laws) is in the truth files.
 
     Examples
     --------
@@ -362,23 +363,15 @@ def write_ultrasound_cohort(
     3  us002-2   us002      us      U2    F3
     """
     stage_law, echo_law = stage_law or StageLaw(), echo_law or EchoLaw()
-    if n_patients < 1 or images_per_patient < 1:
-        raise UsageError(
-            "a cohort needs patients and images", found=f"{n_patients} x {images_per_patient}"
-        )
-    for scanner in scanners:
-        if len(scanner.stage_weights) != len(stages):
-            raise UsageError(
-                "a scanner's stage mix must have one weight for each stage",
-                where=f"scanner {scanner.name}",
-                expected=str(len(stages)),
-                found=str(len(scanner.stage_weights)),
-            )
+    if images_per_patient < 1:
+        raise UsageError("a patient needs at least one image", found=str(images_per_patient))
+    dealt = deal(scanners, stages, n_patients)
     out = new_folder(out)
     rows: list[dict[str, Any]] = []
     truth: list[dict[str, Any]] = []
     vessels: dict[str, Any] = {}
-    for k, (scanner, level) in enumerate(_deal(scanners, n_patients)):
+    for k, (number_of_scanner, level) in enumerate(dealt):
+        scanner = scanners[number_of_scanner]
         rng = child_rng(seed, "ultrasound-patient", k)
         patient = f"us{k + 1:03d}"
         person = {
@@ -398,17 +391,10 @@ def write_ultrasound_cohort(
                 (out / "envelopes").mkdir(exist_ok=True)
                 np.save(out / "envelopes" / f"{case}.npy", image.envelope.astype(np.float32))
             row: dict[str, Any] = {"case": case, "patient": patient, "channel": "us", "image": name}
-            row |= {"scanner": scanner.name, "stage": stages[level], "pixel_mm": scanner.pixel_mm}
-            rows.append(row)
+            rows.append(row | {"scanner": scanner.name, "stage": stages[level]})
             vessels[case] = image.truth.pop("vessel_list")
             truth.append({"case": case, "patient": patient, "level": level} | person | image.truth)
     write_frame(out / "truth.csv", truth)
-    mix = [sum(t["level"] == j for t in truth) for j in range(len(stages))]
-    ceiling = {
-        f"{stages[j]}_or_higher": auc_ceiling(stage_law, mix, range(j, len(stages)))
-        for j in range(1, len(stages))
-        if 0 < sum(mix[j:]) < sum(mix)
-    }
     write_json(
         out / "truth.json",
         {
@@ -418,24 +404,9 @@ def write_ultrasound_cohort(
             "stage_law": stage_law.model_dump(),
             "echo_law": echo_law.model_dump(),
             "scanners": [s.model_dump() for s in scanners],
-            "auc_ceiling": ceiling,
             "vessels": vessels,
-        },
+        }
+        | stage_facts(stage_law, stages, (level for _, level in dealt)),
     )
     write_frame(out / "cohort.csv", rows)
     return out / "cohort.csv"
-
-
-def _deal(
-    scanners: tuple[UltrasoundScanner, ...], n_patients: int
-) -> list[tuple[UltrasoundScanner, int]]:
-    """Give each patient a scanner and a stage level, by quota."""
-    by_name = {s.name: s for s in scanners}
-    names = quota_sequence({s.name: s.weight for s in scanners}, n_patients)
-    levels = {
-        s.name: iter(
-            quota_sequence({str(j): w for j, w in enumerate(s.stage_weights)}, names.count(s.name))
-        )
-        for s in scanners
-    }
-    return [(by_name[name], int(next(levels[name]))) for name in names]

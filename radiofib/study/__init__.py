@@ -3,7 +3,7 @@
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.demo import run_demo
 from radiofib.study.folder import RunFolder, verify_run
-from radiofib.study.run import RunResult, run_study
+from radiofib.study.run import RunResult, run_study, write_failures
 from radiofib.study.slides import write_slide_table
 from radiofib.study.tables import (
     config_for,
@@ -26,5 +26,6 @@ __all__ = [
     "train_table",
     "verify_run",
     "write_evaluation",
+    "write_failures",
     "write_slide_table",
 ]

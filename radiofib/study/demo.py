@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radiofib.errors import Failure
 from radiofib.report import write_report
-from radiofib.simulate import write_mri_cohort, write_ultrasound_cohort
+from radiofib.simulate import write_mri_cohort, write_slide_cohort, write_ultrasound_cohort
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
-from radiofib.study.run import RunResult, run_study
+from radiofib.study.run import RunResult, run_study, write_failures
 
 __all__ = ["PARTS", "run_demo"]
 
-Writer = Callable[[Path, int], Path]
+#: Writes a cohort into a folder, from a seed, with a number of processes.
+Writer = Callable[[Path, int, int | None], Path]
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,22 @@ class Part:
     write: Writer
 
 
+def _write_ultrasound(out: Path, seed: int, _workers: int | None) -> Path:
+    return write_ultrasound_cohort(out, n_patients=60, seed=seed)
+
+
+def _write_mri(out: Path, seed: int, workers: int | None) -> Path:
+    return write_mri_cohort(out, n_cases=30, seed=seed, workers=workers)
+
+
+def _write_slides(out: Path, seed: int, workers: int | None) -> Path:
+    return write_slide_cohort(out, n_patients=20, seed=seed, save_labels=False, workers=workers)
+
+
 PARTS = (
-    Part(
-        "ultrasound", "demo_ultrasound", lambda out, seed: write_ultrasound_cohort(out, seed=seed)
-    ),
-    Part("mri", "demo_mri", lambda out, seed: write_mri_cohort(out, seed=seed, workers=None)),
+    Part("ultrasound", "demo_ultrasound", _write_ultrasound),
+    Part("mri", "demo_mri", _write_mri),
+    Part("slides", "demo_slides", _write_slides),
 )
 
 
@@ -80,7 +92,7 @@ def run_demo(
         def simulate(part: Part = part, data: Path = data) -> None:
             # What an interrupted demo left there is not known to be whole.
             shutil.rmtree(data, ignore_errors=True)
-            part.write(data, seed)
+            part.write(data, seed, workers)
 
         def tell_part(step: str, done: int, total: int, name: str = part.name) -> None:
             tell(f"{name}: {step}", done, total)
@@ -95,7 +107,7 @@ def run_demo(
             workers=workers,
             progress=tell_part,
         )
-        failures += result.failures
+        failures += [replace(f, step=f"{part.name}: {f.step}") for f in result.failures]
         rows += result.n_rows
     facts = {
         "title": "radiofib demo: simulated patients",
@@ -106,6 +118,7 @@ def run_demo(
         "parts": [part.name for part in PARTS],
     }
     folder.write_json("run.json", facts)
+    write_failures(folder, failures)
     report = write_report(folder.root)
     return RunResult(folder.root, report, rows, tuple(failures))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from radiofib.datacard import StageScheme
-from radiofib.errors import Failure, RadiofibError, TableError
+from radiofib.errors import Failure, RadiofibError, SplitError, TableError
 from radiofib.evaluation import control_tables, cross_validate, evaluate
 from radiofib.staging import BaseStager, make_stager, save_stager, stager_frame
 from radiofib.study.config import StudyConfig
@@ -134,18 +134,26 @@ def _predict_unseen(
     for number, (setting, (name, data, flag)) in enumerate(jobs):
         tell("evaluate", number, len(jobs))
         stager = build_stager(study, flag)
-        predictions, failed = cross_validate(
-            data,
-            stager,
-            setting=setting,
-            folds=study.evaluation.folds,
-            random_state=study.seed,
-            model_name=name,
-        )
+        try:
+            predictions, failed = cross_validate(
+                data,
+                stager,
+                setting=setting,
+                folds=study.evaluation.folds,
+                random_state=study.seed,
+                model_name=name,
+            )
+        except SplitError as error:
+            # One setting that the cohort is too small for must not cost the others.
+            failures.append(Failure.from_error(error, case="", step=f"evaluate {setting}"))
+            continue
         frames.append(predictions)
         failures += failed
     tell("evaluate", len(jobs), len(jobs))
-    return pd.concat(frames, ignore_index=True), failures
+    if not frames:
+        raise SplitError("no setting could be evaluated", found=failures[0].reason)
+    # A row that no model could use is one failure, not one for each model.
+    return pd.concat(frames, ignore_index=True), list(dict.fromkeys(failures))
 
 
 def _scanner_column(study: StudyConfig, rows: FeatureTable) -> str | None:

@@ -27,7 +27,7 @@ from radiofib.study.slides import slide_features
 from radiofib.study.tables import config_for
 from radiofib.table import FeatureTable, join_tables
 
-__all__ = ["RunResult", "run_study"]
+__all__ = ["RunResult", "run_study", "write_failures"]
 
 SLIDE_CHANNEL = "wsi"
 _PACKAGES = (
@@ -103,7 +103,7 @@ def run_study(
     config = extraction_config(study, cohort, Path(root))
     table, failures = _features(cohort, config, study, folder, workers, tell)
     failures = [*cohort.failures, *failures]
-    _write_failures(folder, failures)
+    write_failures(folder, failures)
     if table.n_rows == 0:
         raise RadiofibError(
             "no case could be used",
@@ -119,7 +119,7 @@ def run_study(
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += _examples(study, cohort, table, folder)
-    _write_failures(folder, failures)
+    write_failures(folder, failures)
     folder.write_json("run.json", _facts(study, cohort, config, table, failures))
     tell("report", 0, 1)
     report = write_report(folder.root)
@@ -186,10 +186,11 @@ def only(cohort: Cohort, wanted: Callable[[Acquisition], bool]) -> Cohort:
     return replace(cohort, acquisitions=tuple(filter(wanted, cohort.acquisitions)))
 
 
-def _write_failures(folder: RunFolder, failures: Sequence[Failure]) -> None:
+def write_failures(folder: RunFolder, failures: Sequence[Failure]) -> Path:
+    """Write ``failures.csv`` (its header alone when nothing failed)."""
     columns = list(Failure("", "", "").as_row())
     rows = [f.as_row() for f in failures]
-    folder.write_frame("failures.csv", pd.DataFrame(rows, columns=columns))
+    return folder.write_frame("failures.csv", pd.DataFrame(rows, columns=columns))
 
 
 def _export(

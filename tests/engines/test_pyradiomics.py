@@ -359,6 +359,18 @@ def test_resampling_a_picture(spacing: list[float]) -> None:
     assert area == round(area)
 
 
+def test_resampling_needs_a_known_pixel_size() -> None:
+    data: dict[str, Any] = {
+        "setting": {"resampledPixelSpacing": [2, 2]},
+        "featureClass": {"shape2D": ["PixelSurface"]},
+    }
+    roi = dataclasses.replace(picture(spacing_known=False), spacing_mm=(1.0, 1.0))
+    with pytest.raises(EngineError, match="does not say how large a pixel is"):
+        ENGINE.extract(roi, config(**data))
+    found = ENGINE.extract(roi, config(**data, region_rules="pyradiomics"))
+    assert found.values["us_original_shape2d_pixel_surface"] % 4 == 0
+
+
 # -- conventions and remarks -------------------------------------------------------------------
 
 

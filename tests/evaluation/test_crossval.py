@@ -90,7 +90,7 @@ def test_rows_without_stage_are_listed_and_the_others_go_on(table):
     predictions, failures = cross_validate(_obs(table, stage=stage), LOGISTIC)
     assert len(predictions) == table.n_rows - 2
     assert {f.case for f in failures} == {"c005"}
-    assert failures[0].as_row()["reason"] == "no stage in column 'stage'"
+    assert failures[0].reason.startswith("no stage in column 'stage': left out. Next: fill in")
 
 
 def test_a_fold_that_cannot_be_trained_is_a_failure(table):

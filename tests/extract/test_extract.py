@@ -402,6 +402,38 @@ def test_a_dead_process_is_a_failure_that_says_what_to_try() -> None:
     assert "fewer workers" in failure.reason
 
 
+def test_a_piece_lost_before_the_table_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = cohort(ultrasound(tmp_path, 3), tmp_path)
+    run(data, tmp_path)
+    gone = pieces(tmp_path)["c1"]
+
+    def after(done: int, total: int, _: str) -> None:
+        if done == total:
+            gone.unlink()
+
+    table, failures = extract_features(
+        data, config(), pieces_dir=tmp_path / "pieces", workers=1, progress=after
+    )
+    assert list(table.obs["case"]) == ["c0", "c2"]
+    assert [(f.case, f.step) for f in failures] == [("c1", "extract")]
+    assert "gone or damaged" in failures[0].reason
+
+
+def test_failures_keep_the_order_of_the_source(tmp_path: Path) -> None:
+    frame = ultrasound(tmp_path, 4)
+    frame["case"] = ["a", "b", "a", "b"]
+    frame["patient"] = frame["case"]
+    frame["channel"] = ["u1", "u1", "u2", "u2"]
+    for name in ("c0.png", "c1.png", "c2.png"):
+        (tmp_path / name).write_bytes(b"broken")
+    table, failures = run(cohort(frame.assign(stage=None, scanner=None), tmp_path), tmp_path)
+    assert [(f.case, f.channel) for f in failures] == [("a", "u1"), ("b", "u1"), ("a", "u2")]
+    assert list(table.obs["case"]) == ["b"]
+    assert {c.split("_")[0] for c in table.X.columns} == {"u2"}
+
+
 def test_all_failed_is_an_empty_table(tmp_path: Path) -> None:
     frame = ultrasound(tmp_path, 1)
     (tmp_path / "c0.png").write_bytes(b"")

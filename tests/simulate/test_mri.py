@@ -205,7 +205,7 @@ def test_truth_names_every_parameter(cohort):
 
 
 def test_wrong_requests_are_refused(tmp_path, cohort):
-    with pytest.raises(UsageError, match="at least one case"):
+    with pytest.raises(UsageError, match="at least one patient"):
         write_mri_cohort(tmp_path / "x", n_cases=0)
     with pytest.raises(UsageError, match="already holds"):
         write_mri_cohort(cohort.parent, n_cases=1)

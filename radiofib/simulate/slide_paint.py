@@ -1,0 +1,304 @@
+"""From polygons to H&E pixels: labels and colours of any tile, without holding the slide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from radiofib.config import StrictModel
+from radiofib.simulate._random import gaussian_field
+from radiofib.simulate._tiff import TILE, deflate_tile, jpeg_tile
+from radiofib.simulate.slide_geometry import LABELS, Shape, Spans, polygon_spans
+
+__all__ = ["SlidePainter", "SlideScanner"]
+
+_PERIOD = 1024
+_STEP = 4
+# Optical density of haematoxylin and eosin in red, green and blue: the reference vectors of
+# Macenko et al., ISBI 2009.
+_STAINS = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]], dtype=np.float32)
+_PEN = np.array([40, 60, 150], dtype=np.float32)
+
+Floats = NDArray[np.float32]
+
+
+class SlideScanner(StrictModel):
+    """What staining and scanner do to colour.
+
+    Parameters
+    ----------
+    name : str
+        Name in the ``scanner`` column.
+    white : tuple of float
+        Red, green and blue of empty glass.
+    haematoxylin, eosin : float
+        Strength of the stains.
+    jpeg_quality : int
+        Of the tiles.
+    weight : float
+        Share of the patients.
+    stage_weights : tuple of float
+        Stage mix.
+    """
+
+    name: str
+    white: tuple[float, float, float] = (243, 242, 244)
+    haematoxylin: float = Field(default=1.0, gt=0)
+    eosin: float = Field(default=1.0, gt=0)
+    jpeg_quality: int = Field(default=80, ge=1, le=100)
+    weight: float = Field(default=1.0, gt=0)
+    stage_weights: tuple[float, ...] = (1, 1, 1, 1)
+
+
+def _nuclei(
+    density_per_mm2: float, radius_um: float, mpp: float, rng: np.random.Generator
+) -> Floats:
+    """Return a periodic sheet of nuclei, 0 to 1."""
+    sheet = np.zeros((_PERIOD, _PERIOD), dtype=np.float32)
+    count = rng.poisson(density_per_mm2 * (_PERIOD * mpp / 1000) ** 2)
+    reach = int(np.ceil(radius_um / mpp * 1.6)) + 1
+    offset = np.arange(-reach, reach + 1)
+    for y, x in rng.uniform(0, _PERIOD, (count, 2)):
+        row, column = int(y), int(x)
+        a, b = radius_um / mpp * rng.uniform(0.75, 1.25, 2)
+        distance = np.hypot(
+            (offset[:, None] + row - y) / max(a, 0.6), (offset[None, :] + column - x) / max(b, 0.6)
+        )
+        disc = np.clip((1.15 - distance) / 0.3, 0, 1) * rng.uniform(0.65, 1.0)
+        patch = np.ix_((offset + row) % _PERIOD, (offset + column) % _PERIOD)
+        sheet[patch] = np.maximum(sheet[patch], disc)
+    return sheet
+
+
+class SlidePainter:
+    """Draws a slide's tiles in order, counting labels and building the smaller levels.
+
+    Texture comes from periodic sheets aligned with the tiles, so a tile does not depend on which
+    tiles were drawn before it, and memory does not depend on the slide's size.
+
+    Parameters
+    ----------
+    shapes : list of Shape
+        What is on the slide.
+    shape : tuple of int
+        Rows and columns.
+    mpp : float
+        Micrometres per pixel.
+    scanner : SlideScanner
+        Colours.
+    rng : Generator
+        Source of the sheets.
+
+    Attributes
+    ----------
+    label_counts : ndarray of int
+        Pixels of each label, once all tiles were drawn.
+    tract_pixels, tract_clipped : dict of int to int
+        Pixels of each tract in tissue, and those that fall outside it.
+    core_pixels : dict of int to int
+        Pixels of each piece of tissue, holes included.
+    label_tiles : list of bytes
+        Encoded labels.
+    """
+
+    def __init__(
+        self,
+        shapes: list[Shape],
+        shape: tuple[int, int],
+        mpp: float,
+        scanner: SlideScanner,
+        rng: np.random.Generator,
+    ) -> None:
+        self.shape = shape
+        self.scanner = scanner
+        self._items: list[tuple[Shape, Spans]] = [(s, polygon_spans(s.polygon)) for s in shapes]
+        self._by_tile: dict[tuple[int, int], list[int]] = {}
+        for i, (_, spans) in enumerate(self._items):
+            top, bottom, left, right = spans.box
+            for row in range(max(top, 0) // TILE, -(-min(bottom, shape[0]) // TILE)):
+                for column in range(max(left, 0) // TILE, -(-min(right, shape[1]) // TILE)):
+                    self._by_tile.setdefault((row, column), []).append(i)
+        self.label_counts = np.zeros(len(LABELS), dtype=np.int64)
+        self.tract_pixels: dict[int, int] = {}
+        self.tract_clipped: dict[int, int] = {}
+        self.core_pixels: dict[int, int] = {}
+        self.label_tiles: list[bytes] = []
+        self._levels: list[tuple[list[bytes], tuple[int, int]]] = []
+        self._sheets = _sheets(mpp, rng)
+        self._glass: dict[tuple[int, int], tuple[NDArray[np.uint8], bytes]] = {}
+        self._no_label = deflate_tile(np.zeros((TILE, TILE), dtype=np.uint8))
+
+    @property
+    def levels(self) -> list[tuple[list[bytes], tuple[int, int]]]:
+        """Encoded tiles and shape of each smaller level, complete once all tiles were drawn."""
+        return self._levels
+
+    def tiles(self) -> Iterator[bytes]:
+        """Yield the encoded tiles of level 0, row by row."""
+        rows, columns = self.shape
+        across, down = -(-columns // TILE), -(-rows // TILE)
+        smaller = self._reducer(rows, columns)
+        for row in range(down):
+            strip = np.empty((TILE, across * TILE, 3), dtype=np.uint8)
+            for column in range(across):
+                part = strip[:, column * TILE : (column + 1) * TILE]
+                yield self._tile(row, column, part)
+            smaller.add(strip)
+        self._levels = smaller.finish()
+
+    def _reducer(self, rows: int, columns: int) -> _Reducer:
+        return _Reducer(rows // _STEP, columns // _STEP, self.scanner.jpeg_quality)
+
+    def _tile(self, row: int, column: int, out: NDArray[np.uint8]) -> bytes:
+        place = (row % (_PERIOD // TILE), column % (_PERIOD // TILE))
+        here = self._by_tile.get((row, column), [])
+        bottom, right = self.shape[0] - row * TILE, self.shape[1] - column * TILE
+        if not here:
+            if place not in self._glass:
+                labels = np.zeros((TILE, TILE), dtype=np.uint8)
+                colour = self._colour(labels, np.zeros((TILE, TILE), dtype=bool), place)
+                self._glass[place] = (colour, jpeg_tile(colour, self.scanner.jpeg_quality))
+            out[:], encoded = self._glass[place]
+            self.label_counts[0] += min(bottom, TILE) * min(right, TILE)
+            self.label_tiles.append(self._no_label)
+            return encoded
+        labels, ducts = self._labels(row, column, here)
+        labels[bottom:], labels[:, right:] = 0, 0
+        self.label_counts += np.bincount(
+            labels[: max(bottom, 0), : max(right, 0)].ravel(), minlength=len(LABELS)
+        )
+        self.label_tiles.append(deflate_tile(labels))
+        out[:] = self._colour(labels, ducts, place)
+        return jpeg_tile(np.ascontiguousarray(out), self.scanner.jpeg_quality)
+
+    def _labels(
+        self, row: int, column: int, here: list[int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Rasterise one tile: lobule, then vacuoles and veins, then portal tissue, then dirt."""
+        labels = np.zeros((TILE, TILE), dtype=np.uint8)
+        ducts = np.zeros((TILE, TILE), dtype=bool)
+        tissue = np.zeros((TILE, TILE), dtype=bool)
+        inside_slide = np.zeros((TILE, TILE), dtype=bool)
+        inside_slide[: self.shape[0] - row * TILE, : self.shape[1] - column * TILE] = True
+        order = {"core": 0, "vacuole": 1, "vein": 2, "septum": 3, "portal": 4, "duct": 5}
+        for i in sorted(here, key=lambda i: (order.get(self._items[i][0].kind, 9), i)):
+            shape, spans = self._items[i]
+            mask = spans.window(row * TILE, column * TILE, TILE, TILE) & inside_slide
+            if shape.kind == "core":
+                tissue |= mask
+                labels[mask] = LABELS["lobule"]
+                _add(self.core_pixels, shape.number, int(mask.sum()))
+            elif shape.kind in ("portal", "septum"):
+                if shape.kind == "portal":
+                    _add(self.tract_pixels, shape.number, int((mask & tissue).sum()))
+                    _add(self.tract_clipped, shape.number, int((mask & ~tissue).sum()))
+                labels[mask & tissue] = LABELS["portal"]
+            elif shape.kind == "duct":
+                ducts |= mask & (labels == LABELS["portal"])
+            elif shape.kind in ("vacuole", "vein"):
+                labels[mask & tissue] = LABELS[shape.kind]
+            else:
+                labels[mask & (labels == 0)] = LABELS[shape.kind]
+        return labels, ducts
+
+    def _colour(
+        self, labels: NDArray[np.uint8], ducts: NDArray[np.bool_], place: tuple[int, int]
+    ) -> NDArray[np.uint8]:
+        top, left = place[0] * TILE, place[1] * TILE
+        window = (slice(top, top + TILE), slice(left, left + TILE))
+        sheet = {name: values[window] for name, values in self._sheets.items()}
+        lobule = labels == LABELS["lobule"]
+        portal = labels == LABELS["portal"]
+        h = np.zeros(labels.shape, dtype=np.float32)
+        e = np.zeros(labels.shape, dtype=np.float32)
+        plates = np.clip(np.abs(sheet["plates"]) * 3.5 - 0.35, 0, 1)  # pale sinusoids between
+        grain = sheet["grain"]
+        np.copyto(e, 0.12 + plates * (0.34 + 0.05 * grain), where=lobule)
+        np.copyto(h, 0.02 + plates * 0.06 + 0.6 * sheet["hepatocytes"] * plates, where=lobule)
+        np.copyto(e, 0.27 + 0.07 * sheet["fibres"], where=portal)
+        np.copyto(h, 0.06 + 0.80 * sheet["lymphocytes"] + 0.02 * grain, where=portal)
+        np.copyto(e, 0.05 + 0.0 * grain, where=ducts)
+        np.copyto(h, 0.02 + 0.0 * grain, where=ducts)
+        np.maximum(h, 0, out=h)
+        np.maximum(e, 0, out=e)
+        h *= np.float32(1.9 * self.scanner.haematoxylin)
+        e *= np.float32(self.scanner.eosin)
+        rgb = np.empty((*labels.shape, 3), dtype=np.float32)
+        for band, white in enumerate(self.scanner.white):
+            density = h * _STAINS[0, band] + e * _STAINS[1, band]
+            rgb[..., band] = np.float32(white) * np.exp(-density) + sheet["noise"]
+        ink, dust = labels == LABELS["pen"], labels == LABELS["dust"]
+        if ink.any():
+            rgb[ink] = _PEN + 12 * grain[ink][:, None]
+        if dust.any():
+            rgb[dust] = 62 + 15 * grain[dust][:, None]
+        pixels: NDArray[np.uint8] = np.rint(np.clip(rgb, 0, 255)).astype(np.uint8)
+        return pixels
+
+
+def _add(counts: dict[int, int], key: int, pixels: int) -> None:
+    counts[key] = counts.get(key, 0) + pixels
+
+
+def _sheets(mpp: float, rng: np.random.Generator) -> dict[str, Floats]:
+    def field(length_um: tuple[float, float]) -> Floats:
+        sigma = tuple(max(v / mpp, 0.3) for v in length_um)
+        return gaussian_field((_PERIOD, _PERIOD), sigma, rng).astype(np.float32)
+
+    return {
+        "plates": field((5.0, 5.0)),
+        "grain": field((0.8, 0.8)),
+        "fibres": field((2.0, 5.0)),
+        "hepatocytes": _nuclei(1800, 3.4, mpp, rng),
+        "lymphocytes": _nuclei(6500, 2.4, mpp, rng),
+        "noise": np.float32(1.2) * rng.standard_normal((_PERIOD, _PERIOD), dtype=np.float32),
+    }
+
+
+class _Reducer:
+    """Builds levels 4, 16 ... times smaller from strips of 256 rows, holding four strips each."""
+
+    def __init__(self, rows: int, columns: int, quality: int) -> None:
+        self._shape = (rows, columns)
+        self._quality = quality
+        self._across = max(-(-columns // TILE), 1)
+        self._strip = np.full((TILE, self._across * TILE, 3), 255, dtype=np.uint8)
+        self._filled = 0
+        self._tiles: list[bytes] = []
+        big = rows // _STEP >= TILE and columns // _STEP >= TILE
+        self._next = _Reducer(rows // _STEP, columns // _STEP, quality) if big else None
+
+    def add(self, strip: NDArray[np.uint8]) -> None:
+        """Take 256 rows of the level above."""
+        height, width = strip.shape[0] // _STEP, strip.shape[1] // _STEP
+        total = np.full((height, width, 3), _STEP**2 // 2, dtype=np.uint16)
+        for i in range(_STEP):
+            rows = strip[i::_STEP]
+            for j in range(_STEP):
+                total += rows[:height, j : width * _STEP : _STEP]
+        small = total // _STEP**2
+        keep = min(width, self._strip.shape[1])
+        self._strip[self._filled : self._filled + height, :keep] = small[:, :keep]
+        self._filled += height
+        if self._filled == TILE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._filled == 0 or len(self._tiles) >= self._across * -(-self._shape[0] // TILE):
+            return
+        for column in range(self._across):
+            part = self._strip[:, column * TILE : (column + 1) * TILE]
+            self._tiles.append(jpeg_tile(np.ascontiguousarray(part), self._quality))
+        if self._next is not None:
+            self._next.add(self._strip)
+        self._strip[:] = 255
+        self._filled = 0
+
+    def finish(self) -> list[tuple[list[bytes], tuple[int, int]]]:
+        """Return this level and the smaller ones."""
+        self._flush()
+        own = [(self._tiles, self._shape)] if min(self._shape) > 0 else []
+        return own + (self._next.finish() if self._next is not None else [])
