@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiofib.report.blocks import Block, Note, Paragraph, Section
 from radiofib.report.context import Context, Metric
-from radiofib.report.format import estimate, pluralise, shorten, signed, target_levels
+from radiofib.report.format import estimate, pluralise, shorten, side_label, signed, target_levels
 
 __all__ = ["summary_section", "summary_sentences"]
 
@@ -26,8 +26,7 @@ def _who(metric: Metric, context: Context) -> str:
     n = pluralise(metric.n, noun)
     if sides is None or metric.n_pos != metric.n_pos:
         return n
-    first, last = (context.labels.get(level, level) for level in (sides[0][0], sides[0][-1]))
-    return f"{n}, {metric.n_pos:.0f} with {first if first == last else f'{first}–{last}'}"
+    return f"{n}, {metric.n_pos:.0f} with {side_label(sides[0], context.labels)}"
 
 
 def _known(context: Context, model: str, setting: str) -> Metric | None:

@@ -370,10 +370,11 @@ def test_several_runs_become_chapters(tmp_path: Path) -> None:
         "part1",
         "part2",
         "part3",
+        "methods",
     ]
     assert "Part 1: Cohort a" in page.text
     assert "c/ is not shown: no such run folder." in page.text
-    assert len(page.all("section")) == 1 + 2 * 11 + 1
+    assert len(page.all("section")) == 1 + 2 * 10 + 1 + 1
     check_structure(page)
 
 
