@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -320,28 +320,48 @@ def _opening(root: Path) -> list[Block]:
     return blocks
 
 
-def glossary_section(context: Context) -> Section:
-    """Build the glossary: what each measure means and how it was computed here."""
-    terms = list(methods(context))
-    extra = (
-        ("Known scanners", ("Cross-validation grouped by patient; all scanners are in training.",)),
-        ("Unseen scanners", ("Leave-one-scanner-out: the tested scanner is not in training.",)),
-        (
-            "Negative control",
-            (
-                "A model given facts of the acquisition instead of the image: matrix size, or the "
-                "name of the scanner.",
-            ),
-        ),
-        (
-            "95 % CI",
-            (
-                "Confidence interval. Over many studies like this one, 95 % of such intervals hold "
-                "the true value; it says nothing about patients unlike these.",
-            ),
-        ),
-    )
+def glossary_section(contexts: Sequence[Context]) -> Section:
+    """Build the glossary: what each measure means and how it was computed here.
+
+    Parameters
+    ----------
+    contexts : sequence of Context
+        The runs on the page; methods of all of them are listed together.
+    """
+    merged: dict[str, dict[str, None]] = {}
+    for context in contexts:
+        for term, said in methods(context):
+            merged.setdefault(term, {}).update(dict.fromkeys(said))
+    terms = tuple((term, tuple(said)) for term, said in merged.items())
+    blocks: list[Block] = [Definitions((*terms, *_GENERAL_TERMS))]
     if not terms:
-        sentence = f"{context.folder.why_not('metrics')} No method is listed."
-        return Section("glossary", "Glossary and methods", (Note(sentence), Definitions(extra)))
-    return Section("glossary", "Glossary and methods", (Definitions((*terms, *extra)),))
+        absent = next((s for c in contexts if (s := c.folder.why_not("metrics"))), "")
+        blocks.insert(0, Note(f"{absent} No method is listed.".strip()))
+    return Section("glossary", "Glossary and methods", tuple(blocks))
+
+
+_GENERAL_TERMS = (
+    (
+        "By patient, by row",
+        (
+            "A patient's score is the mean probability of the patient's rows. By row, every row "
+            "counts, and intervals are made by drawing patients, not rows.",
+        ),
+    ),
+    ("Known scanners", ("Cross-validation grouped by patient; all scanners are in training.",)),
+    ("Unseen scanners", ("Leave-one-scanner-out: the tested scanner is not in training.",)),
+    (
+        "Negative control",
+        (
+            "A model given facts of the acquisition instead of the image: matrix size, or the "
+            "name of the scanner.",
+        ),
+    ),
+    (
+        "95 % CI",
+        (
+            "Confidence interval. Over many studies like this one, 95 % of such intervals hold "
+            "the true value; it says nothing about patients unlike these.",
+        ),
+    ),
+)

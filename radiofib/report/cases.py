@@ -163,13 +163,15 @@ def flow_section(context: Context) -> Section:
     """Build the section on the flow of cases."""
     steps = flow_steps(context)
     blocks: list[Block] = []
-    absent = [context.folder.why_not(n) for n in ("cohort", "failures", "features", "predictions")]
+    names = ("cohort", "failures", "features", "predictions")
+    absent = [sentence for n in names if (sentence := context.folder.why_not(n))]
     if len(steps) > 1:
         caption = "Flow of cases, each box counted in its own file of the run folder."
         blocks.append(
             Figure(caption, (flow_panel(f"{context.prefix}flow-drawing", steps),), wide=True)
         )
-    blocks += [Note(f"{sentence} The flow leaves it out.") for sentence in absent if sentence]
+    if absent:
+        blocks.append(Note(f"{' '.join(absent)} The flow is drawn without."))
     return Section("flow", "Flow of cases", tuple(blocks))
 
 

@@ -238,7 +238,7 @@ def calibration_panel(ident: str, title: str, curves: Sequence[BinnedCurve]) -> 
     """
     x, y, frame = _unit_axes("Predicted probability", "Observed frequency")
     parts = [frame, svg.line(x(0), y(0), x(1), y(1), "reference")]
-    most = max((float(np.nanmax(c.n)) for c in curves if len(c.n)), default=0.0)
+    most = max((float(n) for c in curves for n in c.n if math.isfinite(n)), default=0.0)
     bars = {"cv": -3.0, "loso": 1.0}
     for curve in curves:
         tone = "loso" if curve.setting == "loso" else "cv"

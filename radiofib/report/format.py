@@ -17,6 +17,8 @@ __all__ = [
     "pluralise",
     "setting_label",
     "shorten",
+    "side_label",
+    "signed",
     "size",
     "target_label",
     "target_levels",
@@ -92,6 +94,17 @@ def estimate(value: float | None, digits: int = 3) -> str:
         return f">{1 - step:.{digits}f}"
     if 0 < value < step / 2:
         return f"<{step:.{digits}f}"
+    return signed(value, digits)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Show a number with a true minus sign and no negative zero.
+
+    Examples
+    --------
+    >>> signed(-0.5, 2), signed(-0.0001)
+    ('−0.50', '0.000')
+    """
     text = f"{abs(value):.{digits}f}"
     return text if value >= 0 or float(text) == 0 else f"{MINUS}{text}"
 
@@ -101,13 +114,13 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> interval(0.731, 0.879), interval(-0.1, 0.2, 2)
-    ('0.731–0.879', '−0.10 to 0.20')
+    >>> interval(0.731, 0.99999), interval(-0.1, 0.2, 2)
+    ('0.731–1.000', '−0.10 to 0.20')
     """
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     between = DASH if low >= 0 else " to "
-    return f"{estimate(low, digits)}{between}{estimate(high, digits)}"
+    return f"{signed(low, digits)}{between}{signed(high, digits)}"
 
 
 def estimate_with_interval(
@@ -245,6 +258,8 @@ def target_label(target: str, levels: list[str], labels: Mapping[str, str]) -> s
     --------
     >>> target_label("s4_vs_s1-3", ["s1", "s2", "s3", "s4"], {"s1": "S1", "s3": "S3", "s4": "S4"})
     'S4 vs S1–S3'
+    >>> target_label("l4_vs_l1-l3", ["l1", "l2", "l3", "l4"], {"l1": "Ludwig 1", "l3": "Ludwig 3"})
+    'l4 vs Ludwig 1–3'
     >>> target_label("b_vs_rest", ["a", "b", "c"], {"b": "B"}), target_label("stages", [], {})
     ('B vs the rest', 'all stages')
     """
@@ -253,10 +268,21 @@ def target_label(target: str, levels: list[str], labels: Mapping[str, str]) -> s
     sides = target_levels(target, levels)
     if sides is None:
         return target
-    positive, negative = (_side_label(side, labels) for side in sides)
+    positive, negative = (side_label(side, labels) for side in sides)
     return f"{positive} vs {'the rest' if target.endswith('_vs_rest') else negative}"
 
 
-def _side_label(side: list[str], labels: Mapping[str, str]) -> str:
+def side_label(side: list[str], labels: Mapping[str, str]) -> str:
+    """Show the levels of one side of a comparison, which follow one another.
+
+    Examples
+    --------
+    >>> side_label(["f2", "f3", "f4"], {"f2": "F2", "f4": "F4"})
+    'F2–F4'
+    """
     first, last = labels.get(side[0], side[0]), labels.get(side[-1], side[-1])
-    return first if len(side) == 1 else f"{first}{DASH}{last}"
+    if len(side) == 1:
+        return first
+    word, _, end = last.rpartition(" ")
+    same_word = bool(word) and first.startswith(f"{word} ") and end.isdecimal()
+    return f"{first}{DASH}{end if same_word else last}"

@@ -41,9 +41,11 @@ _SLIDE_COLUMNS = (
 )
 
 
-def examples_section(context: Context) -> Section:
-    """Build the section of example images."""
+def examples_section(context: Context) -> Section | None:
+    """Build the section of example images; None when the run has slides instead."""
     files = sorted((context.folder.root / "examples").glob("*.png"))
+    if not files and (context.folder.root / "slides").is_dir():
+        return None
     if not files:
         return Section(
             "examples",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from radiofib.report.context import Context
 from radiofib.report.format import shorten
 
-__all__ = ["METRIC_NAMES", "methods", "metric_name"]
+__all__ = ["METRIC_NAMES", "methods", "metric_name", "metric_rank"]
+
+#: What the evaluation writes before the method of a number by patient; said once instead.
+PER_PATIENT = "mean probability per patient; "
+MOST_WAYS = 4
 
 #: Display name and one-line meaning of the evaluation's metrics; others show their own name.
 METRIC_NAMES: dict[str, tuple[str, str]] = {
@@ -56,23 +62,43 @@ def metric_name(name: str) -> str:
     return METRIC_NAMES[name][0] if name in METRIC_NAMES else name.replace("_", " ")
 
 
+def metric_rank(name: str) -> int:
+    """Return a metric's place in a table; unknown ones come last.
+
+    Examples
+    --------
+    >>> metric_rank("auc") < metric_rank("brier") < metric_rank("own_measure")
+    True
+    """
+    order = list(METRIC_NAMES)
+    return order.index(name) if name in order else len(order)
+
+
 def methods(context: Context) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return, for every metric of the run, its meaning and the methods recorded with it."""
     frame = context.folder.table("metrics")
     if frame is None:
         return ()
     found = {str(name): part for name, part in frame.groupby("metric", sort=False)}
-    order = {name: i for i, name in enumerate(METRIC_NAMES)}
     terms = []
-    for name in sorted(found, key=lambda n: order.get(n, len(order)))[:60]:
+    for name in sorted(found, key=metric_rank)[:60]:
         said = []
         if name in METRIC_NAMES:
             meaning = METRIC_NAMES[name][1]
             said.append(f"{meaning[0].upper()}{meaning[1:]}.")
-        if "method" in found[name]:
-            used = [m for m in dict.fromkeys(found[name]["method"]) if m and m != "none"]
-            said += [f"Computed as: {shorten(m, 300)}." for m in used[:6]]
-            if len(used) > 6:
-                said.append(f"{len(used) - 6} more ways: column 'method' of metrics.csv.")
+        ways = _ways(context, found[name])
+        said += [f"Computed as: {shorten(way, 300)}." for way in ways[:MOST_WAYS]]
+        if len(ways) > MOST_WAYS:
+            said.append(f"{len(ways) - MOST_WAYS} more ways: column 'method' of metrics.csv.")
         terms.append((shorten(metric_name(name), 80), tuple(said)))
     return tuple(terms)
+
+
+def _ways(context: Context, rows: pd.DataFrame) -> list[str]:
+    """Return the different methods of a metric, those of the stager first."""
+    if "method" not in rows:
+        return []
+    own = rows["model"] == context.main_model
+    methods = [*rows.loc[own, "method"], *rows.loc[~own, "method"]]
+    ways = dict.fromkeys(m.removeprefix(PER_PATIENT) for m in methods)
+    return [way for way in ways if way not in ("", "none")]

@@ -50,7 +50,7 @@ class Chapter:
 
 
 def sections(context: Context) -> tuple[Section, ...]:
-    """Return the sections of one run in reading order."""
+    """Return the sections of one run in reading order; the glossary is the page's."""
     built = [
         summary_section(context),
         flow_section(context),
@@ -63,7 +63,6 @@ def sections(context: Context) -> tuple[Section, ...]:
         features_section(context),
         configuration_section(context),
         files_section(context),
-        glossary_section(context),
     ]
     return tuple(
         replace(section, ident=context.prefix + section.ident)
@@ -80,7 +79,8 @@ def chapters(folder: RunFolder) -> tuple[Chapter, ...]:
     """
     names = [n for n in folder.strings("parts") if _PART.match(n)]
     if not names:
-        return (Chapter("", "", sections(Context(folder))),)
+        only = Context(folder)
+        return (Chapter("", "", (*sections(only), glossary_section([only]))),)
     parts: list[tuple[str, Context]] = []
     built: list[Chapter] = []
     for i, name in enumerate(names):
@@ -97,7 +97,8 @@ def chapters(folder: RunFolder) -> tuple[Chapter, ...]:
         title = shorten(part.text("title") or name, 200)
         built.append(Chapter(f"part{i + 1}", f"Part {i + 1}: {title}", sections(context)))
     overview = overview_section(folder, parts)
-    return (Chapter("overview", "Overview", (overview,)), *built)
+    last = Chapter("methods", "Methods", (glossary_section([c for _, c in parts]),))
+    return (Chapter("overview", "Overview", (overview,)), *built, last)
 
 
 def _numbers(built: tuple[Chapter, ...]) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 
@@ -28,7 +29,7 @@ from radiofib.report.format import (
     pluralise,
     shorten,
 )
-from radiofib.report.measures import metric_name
+from radiofib.report.measures import metric_name, metric_rank
 from radiofib.report.scanners import scanner_table
 
 __all__ = ["comparison_table", "main_table", "performance_section"]
@@ -45,6 +46,8 @@ def _units(context: Context) -> list[str]:
     return context.units[:1] if context.units_agree else context.units[:2]
 
 
+#: The first whole number of a note is what differs between notes of one kind.
+_NUMBER = re.compile(r"(?<![\w.-])[1-9]\d*(?![\w.%-])")
 MOST_TARGETS = 12
 MOST_NOTES = 12
 _UNIT_TITLES = {"patient": "By patient", "row": "By row"}
@@ -203,7 +206,7 @@ def main_table(context: Context) -> Table:
     groups = []
     for target in targets[:MOST_TARGETS]:
         rows = []
-        for metric in [m for t, m in names if t == target][:40]:
+        for metric in sorted((m for t, m in names if t == target), key=metric_rank)[:40]:
             found = [
                 context.metric(context.main_model, s, unit, target, metric)
                 for s in context.settings[:4]
@@ -231,13 +234,19 @@ def _notes(context: Context) -> list[Block]:
     if frame is None or "note" not in frame:
         return []
     noted = frame[frame["note"] != ""]
-    noted = noted.assign(note=noted["note"].str.split("; ")).explode("note")
+    noted = noted.assign(note=noted["note"].str.split("; ")).explode("note", ignore_index=True)
+    noted = noted[~noted["note"].str.startswith("scanner ")]
     if not len(noted):
         return []
-    by_note = sorted(noted.groupby("note"), key=lambda item: -len(item[1]))
+    noted = noted.assign(note=[_NUMBER.sub("…", note, count=1) for note in noted["note"]])
+    control = {m: is_control(m) for m in context.models}
+    by_note = sorted(
+        noted.groupby("note"),
+        key=lambda item: (all(map(control.get, item[1]["model"])), -len(item[1])),
+    )
     terms = [(shorten(note, 300), (_where(context, part),)) for note, part in by_note[:MOST_NOTES]]
     blocks: list[Block] = [
-        Heading("Notes recorded with these numbers"),
+        Heading("Notes recorded with these numbers (… stands for a number)"),
         Definitions(tuple(terms)),
     ]
     if len(by_note) > MOST_NOTES:

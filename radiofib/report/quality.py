@@ -80,7 +80,7 @@ def _failures(context: Context) -> list[Block]:
         return [Note(f"{context.folder.why_not('failures')} Failures are not listed.")]
     if not len(frame):
         return [Paragraph("Nothing failed.")]
-    names = frozenset(frame["case"])
+    names = frozenset(frame["case"]) - {""}
     frame = frame.assign(
         general=[general_reason(r, names) for r in frame["reason"]],
         error=frame.get("error", ""),
@@ -93,8 +93,8 @@ def _failures(context: Context) -> list[Block]:
             text(shorten(keys[0], 30)),
             text(shorten(keys[1], 40)),
             number(count(len(part)), float(len(part))),
-            number(count(part["case"].nunique()), float(part["case"].nunique())),
-            text(shorten(", ".join(list(dict.fromkeys(part["case"]))[:3]), 80)),
+            number(count(len(set(part["case"]) - {""})), float(len(set(part["case"]) - {""}))),
+            text(shorten(", ".join([c for c in dict.fromkeys(part["case"]) if c][:3]), 80)),
         )
         for keys, part in groups[:MOST_GROUPS]
     )
@@ -107,11 +107,11 @@ def _failures(context: Context) -> list[Block]:
         Column("For example"),
     )
     notes = [_more(len(groups), MOST_GROUPS, "reason"), "All are in failures.csv."]
-    n_cases = frame["case"].nunique()
-    said = (
-        f"{pluralise(len(frame), 'failure')} in {pluralise(n_cases, 'case')}, of "
-        f"{pluralise(len(groups), 'kind')}. The other cases went on."
-    )
+    n_cases = len(names)
+    where = f" in {pluralise(n_cases, 'case')}" if n_cases else " of the run as a whole"
+    said = f"{pluralise(len(frame), 'failure')}{where}, of {pluralise(len(groups), 'kind')}."
+    if n_cases:
+        said += " The other cases went on."
     blocks: list[Block] = [
         Paragraph(said),
         Table("Failures by reason.", columns, (Group("", rows),), tuple(n for n in notes if n)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiofib.report.blocks import Block, Note, Paragraph, Section
 from radiofib.report.context import Context, Metric
-from radiofib.report.format import estimate, pluralise, shorten, target_levels
+from radiofib.report.format import estimate, pluralise, shorten, side_label, signed, target_levels
 
 __all__ = ["summary_section", "summary_sentences"]
 
@@ -17,7 +17,7 @@ def _with_interval(metric: Metric) -> str:
     shown = estimate(metric.value, 2)
     if not metric.has_interval:
         return f"{shown} (no interval)"
-    return f"{shown} (95 % CI {estimate(metric.low, 2)} to {estimate(metric.high, 2)})"
+    return f"{shown} (95 % CI {signed(metric.low, 2)} to {signed(metric.high, 2)})"
 
 
 def _who(metric: Metric, context: Context) -> str:
@@ -26,8 +26,7 @@ def _who(metric: Metric, context: Context) -> str:
     n = pluralise(metric.n, noun)
     if sides is None or metric.n_pos != metric.n_pos:
         return n
-    first, last = (context.labels.get(level, level) for level in (sides[0][0], sides[0][-1]))
-    return f"{n}, {metric.n_pos:.0f} with {first if first == last else f'{first}–{last}'}"
+    return f"{n}, {metric.n_pos:.0f} with {side_label(sides[0], context.labels)}"
 
 
 def _known(context: Context, model: str, setting: str) -> Metric | None:
@@ -50,7 +49,9 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
     """
     known, unseen = (_known(context, context.main_model, s) for s in ("cv", "loso"))
     if known is None and unseen is None:
-        return ["No performance was computed in this run, so nothing is claimed here."], []
+        return ["No performance was computed in this run, so nothing is claimed here."], [
+            f"What failed: {reason}" for reason in _failed_steps(context)
+        ]
     name = context.model_name(context.main_model)
     if name[1:2].islower():
         name = name[0].lower() + name[1:]
@@ -69,6 +70,15 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
         said.append(f"{start} {_with_interval(unseen)}{'' if same else f' [{who}]'}.")
     said += _control_sentences(context)
     return said, _cautions(context, known, unseen)
+
+
+def _failed_steps(context: Context) -> list[str]:
+    """Return why training or evaluation failed, if failures.csv says."""
+    failures = context.folder.table("failures")
+    if failures is None:
+        return []
+    reasons = failures.loc[failures["step"].isin(("train", "evaluate")), "reason"]
+    return [shorten(reason, 400) for reason in dict.fromkeys(reasons)][:3]
 
 
 def _control_sentences(context: Context) -> list[str]:
