@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
@@ -45,7 +46,10 @@ def _single_threaded(function: Callable[[P], R], piece: P) -> R:
         return function(piece)
 
 
-def _guarded(function: Callable[[P], R], number: int, piece: P) -> tuple[int, R]:
+def _in_worker(function: Callable[[P], R], number: int, piece: P, folder: str) -> tuple[int, R]:
+    # Workers outlive a call and keep the folder they were started in; relative paths mean the
+    # caller's.
+    os.chdir(folder)
     return number, _single_threaded(function, piece)
 
 
@@ -105,4 +109,7 @@ def _run(
     pool: Any = Parallel(
         n_jobs=workers, backend="loky", batch_size=1, return_as="generator_unordered"
     )
-    yield from pool(delayed(_guarded)(function, number, piece) for number, piece in numbered)
+    here = str(Path.cwd())
+    yield from pool(
+        delayed(_in_worker)(function, number, piece, here) for number, piece in numbered
+    )
