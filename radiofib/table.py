@@ -228,7 +228,7 @@ class FeatureTable:
             _open_parquet(path).schema.metadata or {}
         ):
             return cls.from_parquet(path)
-        frame = read_frame(path)
+        frame = read_frame(path, text=(case,))
         if case in frame and case != "case":
             frame = frame.rename(columns={case: "case"})
         if "case" not in frame:

@@ -1,0 +1,130 @@
+"""Feature tables: round trips to the bit, strict columns, tables of other people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from radiofib.errors import TableError
+from radiofib.table import CODEBOOK_COLUMNS, FeatureTable, join_tables, read_frame
+
+DOUBLES = st.floats(allow_nan=True, allow_infinity=False)
+
+
+def _table(values: list[float], provenance: dict[str, object] | None = None) -> FeatureTable:
+    n = len(values)
+    stage = pd.Categorical(["f0"] * n, categories=["f0", "f1"], ordered=True)
+    obs = pd.DataFrame({"case": [f"c{i}" for i in range(n)], "stage": stage})
+    book = pd.DataFrame([dict.fromkeys(CODEBOOK_COLUMNS, "x")])
+    missing = pd.DataFrame(
+        {"case": ["c0"], "instance": [""], "column": ["us_a"], "reason": ["too <small>"]}
+    )
+    return FeatureTable(pd.DataFrame({"us_a": values}), obs, book, missing, provenance or {})
+
+
+@settings(max_examples=30)
+@given(st.lists(DOUBLES, min_size=1, max_size=20))
+def test_parquet_round_trip_keeps_every_bit(values: list[float]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.parquet"
+        table = _table(values, {"config": {"b": 1}})
+        table.to_parquet(path)
+        first = path.read_bytes()
+        back = FeatureTable.from_parquet(path)
+        back.to_parquet(path)
+        assert path.read_bytes() == first
+    kept = np.array(values, dtype=np.float64)
+    assert back.X["us_a"].to_numpy().tobytes() == kept.tobytes() or np.isnan(kept).any()
+    np.testing.assert_array_equal(back.X["us_a"].to_numpy(), kept)
+    assert back.obs["stage"].cat.ordered
+    assert list(back.obs["stage"].cat.categories) == ["f0", "f1"]
+    assert back.missing["reason"].tolist() == ["too <small>"]
+    assert back.provenance == {"config": {"b": 1}}
+
+
+def test_subset_takes_reasons_along() -> None:
+    table = _table([1.0, 2.0])
+    assert len(table.subset(np.array([True, False])).missing) == 1
+    assert len(table.subset(np.array([False, True])).missing) == 0
+
+
+@pytest.mark.parametrize(
+    ("X", "obs", "words"),
+    [
+        ({"a": [1.0]}, {"case": ["x", "y"]}, "same rows"),
+        ({"a": [1.0]}, {"patient": ["x"]}, "'case'"),
+        ({"a": ["text"]}, {"case": ["x"]}, "numeric"),
+        ({"case": [1.0]}, {"case": ["x"]}, "duplicate"),
+    ],
+)
+def test_impossible_tables_are_refused(
+    X: dict[str, list[object]], obs: dict[str, list[object]], words: str
+) -> None:
+    with pytest.raises(TableError, match=words):
+        FeatureTable(pd.DataFrame(X), pd.DataFrame(obs))
+
+
+def test_somebody_elses_table_is_divided_into_features_and_facts(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"ID": ["007", "008"], "Target": [0, 1], "f1": [0.1 + 0.2, 2.0], "sex": ["m", "f"]}
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    table = FeatureTable.read(tmp_path / "t.csv", label="Target", case="ID")
+    assert table.obs["case"].tolist() == ["007", "008"]
+    assert list(table.X) == ["f1"]
+    assert table.X["f1"].iloc[0] == 0.1 + 0.2
+    assert {"Target", "sex"} <= set(table.obs)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_of_any_separator_line_end_and_mark(tmp_path: Path, separator: str, end: str) -> None:
+    lines = [separator.join(row) for row in (["case", "f"], ["007", "1.5"], ["é", "2"])]
+    (tmp_path / "t.csv").write_bytes(("\ufeff" + end.join(lines) + end).encode())
+    frame = read_frame(tmp_path / "t.csv")
+    assert frame["case"].tolist() == ["007", "é"]
+    assert frame["f"].tolist() == [1.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("absent.csv", None, "no such file"),
+        ("t.doc", b"x", "unknown kind"),
+        ("t.parquet", b"not parquet", "not a readable Parquet"),
+        ("t.xlsx", b"not a workbook", "cannot be read"),
+        ("t.sav", b"not spss", "cannot be read"),
+        ("t.csv", b"case,f\n", "no rows"),
+    ],
+)
+def test_unreadable_tables_are_named(
+    tmp_path: Path, name: str, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=words):
+        FeatureTable.read(tmp_path / name)
+
+
+def test_parquet_without_our_metadata_is_a_plain_table(tmp_path: Path) -> None:
+    pd.DataFrame({"case": ["a"], "f": [1.0]}).to_parquet(tmp_path / "t.parquet")
+    assert FeatureTable.read(tmp_path / "t.parquet").n_features == 1
+    with pytest.raises(TableError, match="no radiofib metadata"):
+        FeatureTable.from_parquet(tmp_path / "t.parquet")
+
+
+def test_joined_tables_have_one_row_a_case() -> None:
+    us = FeatureTable(pd.DataFrame({"us_a": [1.0, 2.0]}), pd.DataFrame({"case": ["a", "b"]}))
+    wsi = FeatureTable(pd.DataFrame({"wsi_a": [3.0, 4.0]}), pd.DataFrame({"case": ["b", "c"]}))
+    joined = join_tables([us, wsi])
+    assert joined.obs["case"].tolist() == ["a", "b", "c"]
+    assert joined.X.iloc[1].tolist() == [2.0, 3.0]
+    with pytest.raises(TableError, match="us_a"):
+        join_tables([us, us])
