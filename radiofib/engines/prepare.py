@@ -10,17 +10,14 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiofib._extras import require
+from radiofib.engines.extraction import Unusable
 from radiofib.engines.settings import Settings
 from radiofib.errors import EngineError
 from radiofib.roi import Roi
 
-__all__ = ["Prepared", "Unusable", "flatten", "prepare", "to_simpleitk"]
+__all__ = ["Prepared", "prepare", "to_simpleitk"]
 
 _LABEL = 1
-
-
-class Unusable(Exception):  # noqa: N818 - it carries a reason, it is no error of the program
-    """The region cannot carry any feature; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -82,34 +79,6 @@ def to_simpleitk(roi: Roi) -> tuple[Any, Any]:
     return image, mask
 
 
-def flatten(settings: Settings, ndim: int) -> Settings:
-    """Return the settings as they read for a 2-D image.
-
-    A picture is already flat: `force2D` is implied, and of a spacing (x, y, z) the first two
-    count. Texture of a picture equals that of one slice with `force2D` and
-    `force2Ddimension` 0.
-
-    Examples
-    --------
-    >>> flatten(Settings(force_2d=True, resampled_pixel_spacing=[1, 1, 0]), 2).given()
-    {'resampledPixelSpacing': [1.0, 1.0], 'force2D': False, 'force2Ddimension': 0}
-    """
-    spacing = settings.resampled_pixel_spacing
-    if ndim == 2:
-        flat: dict[str, Any] = {"force2D": False, "force2Ddimension": 0}
-        if spacing is not None:
-            flat["resampledPixelSpacing"] = list(spacing[:2])
-        return settings.merged(Settings.model_validate(flat))
-    if spacing is not None and len(spacing) == 2:
-        raise EngineError(
-            "resampledPixelSpacing does not fit the image",
-            expected="3 numbers (x, y, z) for a 3-D image",
-            found=f"{len(spacing)} numbers",
-            hint="add a third number; 0 keeps the spacing of that axis",
-        )
-    return settings
-
-
 def prepare(roi: Roi, settings: Settings) -> Prepared:
     """Normalise, resample or crop, check and resegment, in pyradiomics' order.
 
@@ -118,7 +87,7 @@ def prepare(roi: Roi, settings: Settings) -> Prepared:
     roi : Roi
         The region.
     settings : Settings
-        Settings after :func:`flatten`.
+        Settings as they read for the region's number of axes.
 
     Raises
     ------

@@ -21,14 +21,14 @@ import SimpleITK as sitk
 
 from radiofib._extras import require
 from radiofib.engines.base import RoiFeatures
-from radiofib.engines.columns import image_tokens, is_shape, promised_columns
+from radiofib.engines.columns import promised_columns
 from radiofib.engines.config import ExtractionConfig
-from radiofib.engines.conventions import in_pixels, value_conventions
-from radiofib.engines.prepare import Prepared, Unusable, flatten, prepare
-from radiofib.engines.rules import WHOLE_PICTURE, glcm_too_large, unsupported_image
+from radiofib.engines.conventions import value_conventions
+from radiofib.engines.extraction import Extraction, Measured, Unusable, one_line
+from radiofib.engines.prepare import Prepared, prepare
+from radiofib.engines.rules import glcm_too_large
 from radiofib.engines.settings import Settings
-from radiofib.errors import EngineError
-from radiofib.registry import FeatureSpec, image_token
+from radiofib.registry import FEATURES, image_token
 from radiofib.roi import Roi
 
 __all__ = ["PyradiomicsEngine"]
@@ -83,7 +83,9 @@ class PyradiomicsEngine:
             When pyradiomics is not installed.
         """
         require("radiomics", purpose="the pyradiomics engine")
-        return _Extraction(roi, config, self.columns(config, roi.channel, roi.ndim)).run()
+        columns = self.columns(config, roi.channel, roi.ndim)
+        with _quiet() as log:
+            return _Extraction(roi, config, columns, log).run()
 
 
 class _Log(logging.Handler):
@@ -123,183 +125,84 @@ def _quiet() -> Iterator[_Log]:
         logger.setLevel(before[1])
 
 
-class _Extraction:
-    """One region under one configuration."""
+class _Extraction(Extraction[Prepared, Any]):
+    """One region, with pyradiomics' own functions."""
 
-    def __init__(self, roi: Roi, config: ExtractionConfig, columns: list[str]) -> None:
-        self.roi = roi
-        self.config = config
-        self.strict = config.region_rules == "radiofib"
-        self.features = config.features(roi.ndim)
-        self.values = dict.fromkeys(columns, float("nan"))
-        self.missing: dict[str, str] = {}
-        self.flags: dict[str, str] = {}
+    def __init__(self, roi: Roi, config: ExtractionConfig, columns: list[str], log: _Log) -> None:
+        super().__init__(roi, config, columns)
+        self.log = log
 
-    def run(self) -> RoiFeatures:
-        settings = flatten(self.config.settings, self.roi.ndim)
-        self._refuse_unknown_spacing(settings)
-        with _quiet() as log:
-            try:
-                prepared = prepare(self.roi, settings)
-            except Unusable as reason:
-                return RoiFeatures(self.values, dict.fromkeys(self.values, str(reason)))
-            self._shape(prepared, settings, log)
-            for image_type, own in self.config.ordered_image_types:
-                self._filtered(image_type, flatten(own, self.roi.ndim), prepared, log)
-        for column, value in self.values.items():
-            if np.isnan(value):
-                self.missing.setdefault(column, "pyradiomics gave no value")
-        order = {column: i for i, column in enumerate(self.values)}
-        return RoiFeatures(
-            self.values,
-            {c: self.missing[c] for c in sorted(self.missing, key=order.__getitem__)},
-            {c: self.flags[c] for c in sorted(self.flags, key=order.__getitem__)},
-        )
+    def prepared(self, settings: Settings) -> Prepared:
+        return prepare(self.roi, settings)
 
-    def _refuse_unknown_spacing(self, settings: Settings) -> None:
-        if self.strict and settings.resampled_pixel_spacing and not self.roi.spacing_known:
-            raise EngineError(
-                "the image cannot be resampled, because it does not say how large a pixel is",
-                hint="remove resampledPixelSpacing, or set region_rules to pyradiomics to take "
-                "a pixel for 1 mm",
-            )
+    def shape(
+        self, family: str, names: list[str], prepared: Prepared, settings: Settings
+    ) -> Measured:
+        image, mask = _crop(prepared.image, prepared.shape_mask, prepared.box)
+        return self._class(family, names, image, mask, settings)
 
-    # -- shape ---------------------------------------------------------------------------
+    def images(
+        self, image_type: str, settings: Settings, prepared: Prepared
+    ) -> Iterator[tuple[str, Any]]:
+        self.log.clear()
+        operations = require("radiomics", purpose="the pyradiomics engine").imageoperations
+        make = getattr(operations, f"get{image_type}Image")
+        options = {**settings.as_pyradiomics(), "label": 1}
+        for image, name, _ in make(prepared.image, prepared.mask, **options):
+            yield image_token(name), image
 
-    def _shape(self, prepared: Prepared, settings: Settings, log: _Log) -> None:
-        for family in ("shape", "shape2D"):
-            specs = [s for s in self.features if s.family == family.lower()]
-            if not specs:
-                continue
-            reason = self._no_shape(family, prepared, settings)
-            if reason is None:
-                self._measure(
-                    family,
-                    specs,
-                    "original",
-                    *_crop(prepared.image, prepared.shape_mask, prepared.box),
-                    settings,
-                    log,
-                )
-            else:
-                self._skip("original", specs, reason)
-
-    def _no_shape(self, family: str, prepared: Prepared, settings: Settings) -> str | None:
-        if self.strict and bool(self.roi.mask.all()):
-            return WHOLE_PICTURE
-        if family == "shape":
-            return "3-D shape needs a 3-D region" if self.roi.ndim == 2 else None
-        if self.roi.ndim == 2:
-            return None
-        if not settings.force_2d:
-            return "2-D shape of a 3-D image needs force2D"
-        axis = 2 - settings.force_2d_dimension
-        slices = int(prepared.box[2 * axis + 1] - prepared.box[2 * axis] + 1)
-        return (
-            f"2-D shape needs a region of one slice, this one has {slices}" if slices > 1 else None
-        )
-
-    # -- filtered images -----------------------------------------------------------------
-
-    def _filtered(self, image_type: str, settings: Settings, prepared: Prepared, log: _Log) -> None:
-        specs = [s for s in self.features if not is_shape(s)]
-        if not specs:
-            return
-        for part in _parts(image_type, settings):
-            tokens = image_tokens(image_type, part, self.roi.ndim)
-            log.clear()
-            reason = self._no_image(image_type, part, prepared)
-            done: set[str] = set()
-            if reason is None:
-                try:
-                    for token, image, options in _images(image_type, part, prepared):
-                        self._image(token, image_type, image, options, specs, prepared, log)
-                        done.add(token)
-                except Exception as error:  # pyradiomics raises anything; other filters go on
-                    reason = f"{image_type} failed in pyradiomics: {_one_line(error)}"
-            for token in tokens:
-                if token not in done:
-                    self._skip(token, specs, reason or log.last(f"{image_type} gave no image"))
-
-    def _no_image(self, image_type: str, settings: Settings, prepared: Prepared) -> str | None:
-        if image_type == "Original":
-            return None
-        if prepared.not_finite:
-            return (
-                f"{image_type} would spread NaN or infinity from outside the region "
-                f"(voxels: {prepared.not_finite})"
-            )
-        if image_type == "LBP3D" and self.roi.ndim == 2:
-            return unsupported_image(image_type, settings, prepared.size, prepared.spacing)
-        if self.strict:
-            return unsupported_image(image_type, settings, prepared.size, prepared.spacing)
-        return None
-
-    def _image(
+    def measure(
         self,
-        token: str,
-        image_type: str,
         image: Any,
+        image_type: str,
         settings: Settings,
-        specs: list[FeatureSpec],
         prepared: Prepared,
-        log: _Log,
-    ) -> None:
+        families: list[str],
+    ) -> Iterator[tuple[str, Measured | str]]:
         image, mask = _crop(image, prepared.mask, prepared.box)
         values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) == 1]
         if not np.all(np.isfinite(values)):
-            self._skip(token, specs, f"{image_type} gave values that are NaN or infinite")
-            return
-        for family in dict.fromkeys(s.family for s in specs):
-            members = [s for s in specs if s.family == family]
+            raise Unusable(f"{image_type} gave values that are NaN or infinite")
+        for family in families:
             too_large = family == "glcm" and self.strict
             reason = glcm_too_large(values, settings, self.roi.ndim) if too_large else None
             if reason is not None:
-                self._skip(token, members, reason)
+                yield family, reason
                 continue
-            self._measure(family, members, token, image, mask, settings, log, image_type)
-
-    def _measure(
-        self,
-        family: str,
-        specs: list[FeatureSpec],
-        token: str,
-        image: Any,
-        mask: Any,
-        settings: Settings,
-        log: _Log,
-        image_type: str = "Original",
-    ) -> None:
-        """Run one pyradiomics feature class and keep values, reasons and flags."""
-        log.clear()
-        names = {s.pyradiomics_name.split("_", 1)[1]: s for s in specs}
-        try:
-            calculator = _feature_class(family)(
-                image, mask, **{**settings.as_pyradiomics(), "label": 1}
-            )
-            for name in names:
-                calculator.enableFeatureByName(name)
-            found = calculator.execute()
-            remarks = value_conventions(family, calculator)
-        except Exception as error:  # pyradiomics raises anything; other classes go on
-            self._skip(token, specs, f"{family} failed in pyradiomics: {_one_line(error)}")
-            return
-        for name, spec in names.items():
-            column = spec.column(self.roi.channel, token)
-            value = float(np.real(np.squeeze(found.get(name, np.nan))))
-            if not np.isfinite(value):
-                self._skip(token, [spec], log.last(_UNDEFINED, logging.ERROR))
+            names = [s.name for s in self.features if s.family == family]
+            try:
+                found = self._class(family, names, image, mask, settings)
+            except Exception as error:  # pyradiomics raises anything; other classes go on
+                yield family, f"{family} failed in pyradiomics: {one_line(error)}"
                 continue
-            self.values[column] = value
-            remark = remarks.get(name)
-            if remark is None and not self.roi.spacing_known:
-                remark = in_pixels(spec, image_type)
-            if remark is not None:
-                self.flags[column] = remark
+            yield family, found
 
-    def _skip(self, token: str, specs: list[FeatureSpec], reason: str) -> None:
-        for spec in specs:
-            self.missing[spec.column(self.roi.channel, token)] = reason
+    def _class(
+        self, family: str, names: list[str], image: Any, mask: Any, settings: Settings
+    ) -> Measured:
+        """Run one pyradiomics feature class."""
+        self.log.clear()
+        theirs = {
+            FEATURES[f"{family.lower()}_{n}"].pyradiomics_name.split("_", 1)[1]: n for n in names
+        }
+        calculator = _feature_class(family)(
+            image, mask, **{**settings.as_pyradiomics(), "label": 1}
+        )
+        for name in theirs:
+            calculator.enableFeatureByName(name)
+        found = calculator.execute()
+        remarks = value_conventions(family, calculator)
+        values = {
+            ours: float(np.real(np.squeeze(found.get(name, np.nan))))
+            for name, ours in theirs.items()
+        }
+        return values, {theirs[n]: text for n, text in remarks.items() if n in theirs}
+
+    def why_no_image(self, image_type: str) -> str:
+        return self.log.last(f"{image_type} gave no image")
+
+    def why_no_value(self) -> str:
+        return self.log.last(_UNDEFINED, logging.ERROR)
 
 
 def _feature_class(family: str) -> Any:
@@ -316,29 +219,3 @@ def _crop(image: Any, mask: Any, box: Any) -> tuple[Any, Any]:
     operations = require("radiomics", purpose="the pyradiomics engine").imageoperations
     cropped: tuple[Any, Any] = operations.cropToTumorMask(image, mask, box)
     return cropped
-
-
-def _parts(image_type: str, settings: Settings) -> list[Settings]:
-    """Cut a filter into parts that can fail alone: one LoG width at a time."""
-    if image_type != "LoG":
-        return [settings]
-    return [
-        settings.merged(Settings.model_validate({"sigma": [sigma]}))
-        for sigma in sorted(set(settings.sigma))
-    ]
-
-
-def _images(
-    image_type: str, settings: Settings, prepared: Prepared
-) -> Iterator[tuple[str, Any, Settings]]:
-    operations = require("radiomics", purpose="the pyradiomics engine").imageoperations
-    make = getattr(operations, f"get{image_type}Image")
-    options = {**settings.as_pyradiomics(), "label": 1}
-    for image, name, _ in make(prepared.image, prepared.mask, **options):
-        yield image_token(name), image, settings
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    name = type(error).__name__
-    return f"{name}: {lines[-1]}" if lines else name
