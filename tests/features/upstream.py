@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any
 
@@ -56,6 +57,7 @@ def calculator(family: str, levels: np.ndarray, **settings: Any) -> Any:
     from radiomics import featureextractor
 
     radiomics.setVerbosity(60)
+    logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
     image = sitk.GetImageFromArray(levels.astype(np.int32))
     mask = sitk.GetImageFromArray((levels > 0).astype(np.uint8))
     spacing = settings.pop("spacing_mm", None)

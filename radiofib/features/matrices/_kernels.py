@@ -41,11 +41,11 @@ __all__ = [
     "representatives",
     "run_ends",
     "runs",
+    "zone_counts",
     "zones",
 ]
 
 Labels = NDArray[np.uint8] | NDArray[np.int32]
-Sums = NDArray[np.int32] | NDArray[np.int64]
 #: Length of the pieces in which arrays are swept, so that they stay in the processor's cache.
 CHUNK = 8192
 #: Largest side of a table over (voxel, two neighbours): 41^3 counters of 4 bytes.
@@ -56,7 +56,7 @@ PAIRED_SIDE = 41
 def positions(v: Labels, n: int) -> NDArray[np.uint32]:
     """Return the positions of the `n` labels that are not 0."""
     found = np.empty(n + 1, dtype=np.uint32)
-    m = np.uint64(0)
+    m: Any = np.uint64(0)
     for i in range(np.uint64(v.size)):
         found[m] = i
         if v[i] != 0:
@@ -92,14 +92,14 @@ def cooccurrence(
                 i = np.uint64(index[k])
                 key = (np.uint64(v[i]) * side + np.uint64(v[i + first])) * side
                 table[key + np.uint64(v[i + second])] += np.uint32(1)
-            cube = table.reshape(n_labels + 1, n_labels + 1, n_labels + 1)
-            for i in range(1, n_labels + 1):
-                for j in range(n_labels + 1):
-                    total = np.int64(0)
-                    for l in range(n_labels + 1):  # noqa: E741
-                        total += np.int64(cube[i, j, l])
-                        out[a + 1, i, l] += np.int64(cube[i, j, l])
-                    out[a, i, j] = total
+            cube: Any = table.reshape(n_labels + 1, n_labels + 1, n_labels + 1)
+            for here in range(1, n_labels + 1):
+                for one in range(n_labels + 1):
+                    total: Any = np.int64(0)
+                    for other in range(n_labels + 1):
+                        total += np.int64(cube[here, one, other])
+                        out[a + 1, here, other] += np.int64(cube[here, one, other])
+                    out[a, here, one] = total
             a += 2
     while a < n_steps:
         step = np.uint64(steps[a])
@@ -250,7 +250,7 @@ def _root(parent: NDArray[np.uint32], i: Any) -> Any:
     up = np.uint64(parent[i])
     while up != i:
         top = np.uint64(parent[up])
-        parent[i] = top
+        parent[i] = top  # halve the path
         i = top
         up = np.uint64(parent[i])
     return i
@@ -263,53 +263,60 @@ def zones(
     bits: NDArray[np.uint16],
     steps: NDArray[np.int64],
     table: NDArray[np.uint16],
-    n_labels: int,
-    width: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Count connected zones of one label: (label, size - 1) up to `width`, then the larger ones.
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return voxel counts and labels of the connected zones of one label, in raster order.
 
-    Union-find in raster order. The larger zones come as their labels and their sizes.
+    Union-find: the earlier voxel is the parent, so that a second sweep in raster order meets a
+    zone's root before its other voxels and needs no search.
     """
+    n_steps = np.uint64(steps.size)
+    with_self = np.zeros(steps.size + 1, dtype=np.int64)
+    with_self[: steps.size] = steps
     parent = np.empty(v.size, dtype=np.uint32)
-    size = np.empty(v.size, dtype=np.uint32)
+    n_zones = 0
     for k in range(index.size):
         i = np.uint64(index[k])
         word = np.uint64(table[np.uint64(bits[i])])
-        if word == 0:
-            parent[i] = i
-            size[i] = 1
-            continue
-        root = _root(parent, i - np.uint64(steps[lowest_bit(word)]))
+        n_zones += word == 0
+        first = lowest_bit(word | (np.uint64(1) << n_steps))
+        parent[i] = i
+        parent[i] = parent[i - np.uint64(with_self[first])]
         word &= word - np.uint64(1)
-        while word != 0:
-            other = _root(parent, i - np.uint64(steps[lowest_bit(word)]))
-            word &= word - np.uint64(1)
-            if other != root:
-                if size[other] > size[root]:
+        if word != 0:
+            root = _root(parent, i)
+            while word != 0:
+                other = _root(parent, i - np.uint64(steps[lowest_bit(word)]))
+                word &= word - np.uint64(1)
+                if other < root:
                     root, other = other, root
                 parent[other] = root
-                size[root] += size[other]
-        parent[i] = root
-        size[root] += np.uint32(1)
-    small = np.zeros((n_labels + 1, width), dtype=np.int64)
-    n_large = 0
+            parent[i] = root
+    sizes = np.zeros(n_zones, dtype=np.uint32)
+    labels = np.empty(n_zones, dtype=np.int64)
+    zone = np.uint64(0)
     for k in range(index.size):
         i = np.uint64(index[k])
-        if np.uint64(parent[i]) == i:
-            if size[i] <= width:
-                small[np.uint64(v[i]), np.uint64(size[i]) - np.uint64(1)] += 1
-            else:
-                n_large += 1
-    labels = np.empty(n_large, dtype=np.int64)
-    sizes = np.empty(n_large, dtype=np.int64)
-    m = 0
-    for k in range(index.size):
-        i = np.uint64(index[k])
-        if np.uint64(parent[i]) == i and size[i] > width:
-            labels[m] = np.int64(v[i])
-            sizes[m] = np.int64(size[i])
-            m += 1
-    return small, labels, sizes
+        up = np.uint64(parent[i])
+        if up == i:  # a root: from here on it holds the number of its zone
+            parent[i] = zone
+            labels[zone] = np.int64(v[i])
+            zone += np.uint64(1)
+        else:
+            parent[i] = parent[up]
+        sizes[np.uint64(parent[i])] += np.uint32(1)
+    return sizes[:zone], labels[:zone]
+
+
+@kernel
+def zone_counts(
+    sizes: NDArray[np.uint32], labels: NDArray[np.int64], n_labels: int, width: int
+) -> NDArray[np.int64]:
+    """Count zones by label and size - 1, up to size `width`."""
+    out = np.zeros((n_labels + 1, width), dtype=np.int64)
+    for z in range(sizes.size):
+        if sizes[z] <= width:
+            out[np.uint64(labels[z]), np.uint64(sizes[z]) - np.uint64(1)] += 1
+    return out
 
 
 @kernel
@@ -352,15 +359,27 @@ def dependences_within(
 
 
 @kernel
-def box_sums(
-    v: Labels, values: Labels, one: int, steps: NDArray[np.int64], sums: Sums, spare: Sums
-) -> Sums:
-    """Sum grey level + `one` over the region's voxels in a box of three along each step.
+def _sum_three(values: Any, step: int, out: Any) -> None:
+    for start in range(step, values.size - step, CHUNK):
+        n = min(CHUNK, values.size - step - start)
+        back = values[start - step : start - step + n]
+        here = values[start : start + n]
+        forth = values[start + step : start + step + n]
+        sums = out[start : start + n]
+        for x in range(n):
+            sums[x] = back[x] + here[x] + forth[x]
 
-    `one` is a power of two above every sum of grey levels, so that one number holds the sum and
-    the count. `values` are the grey levels of the labels; `sums` and `spare` are work space of
+
+@kernel
+def box_sums(
+    v: Labels, values: Any, shift: int, steps: NDArray[np.int64], sums: Any, spare: Any
+) -> Any:
+    """Sum grey level + 2^shift over the region's voxels in a box of three along each step.
+
+    2^shift is above every sum of grey levels, so that one number holds the sum and the count. `values` are the grey levels of the labels; `sums` and `spare` are work space of
     zeros, one of which is returned.
     """
+    one = np.int64(1) << shift
     for start in range(0, v.size, CHUNK):
         n = min(CHUNK, v.size - start)
         label = v[start : start + n]
@@ -369,26 +388,20 @@ def box_sums(
         for x in range(n):
             out[x] = value[x] + (one if label[x] != 0 else 0)
     for axis in range(steps.size):
-        step = steps[axis]
-        for start in range(step, v.size - step, CHUNK):
-            n = min(CHUNK, v.size - step - start)
-            back = sums[start - step : start - step + n]
-            here = sums[start : start + n]
-            forth = sums[start + step : start + step + n]
-            out = spare[start : start + n]
-            for x in range(n):
-                out[x] = back[x] + here[x] + forth[x]
-        sums, spare = spare, sums
-    return sums
+        if axis % 2 == 0:
+            _sum_three(sums, steps[axis], spare)
+        else:
+            _sum_three(spare, steps[axis], sums)
+    return sums if steps.size % 2 == 0 else spare
 
 
 @kernel
 def neighbour_differences(
     v: Labels,
     index: NDArray[np.uint32],
-    values: Labels,
-    one: int,
-    sums: Sums,
+    values: Any,
+    shift: int,
+    sums: Any,
     step: int,
     n_labels: int,
 ) -> NDArray[np.int64]:
@@ -398,13 +411,14 @@ def neighbour_differences(
     """
     out = np.zeros((n_labels + 1, 27), dtype=np.int64)
     across = np.uint64(step)
+    one = np.int64(1) << shift
     for k in range(index.size):
         i = np.uint64(index[k])
         value = np.int64(values[i])
         both = np.int64(sums[i - across]) + np.int64(sums[i]) + np.int64(sums[i + across])
         both -= value + one
-        n = both // one
-        out[np.uint64(v[i]), np.uint64(n)] += abs(value * n - (both - n * one))
+        n = both >> shift
+        out[np.uint64(v[i]), np.uint64(n)] += abs(value * n - (both & (one - 1)))
     return out
 
 

@@ -71,11 +71,12 @@ _FOLDER = _choose()
 os.environ["NUMBA_CACHE_DIR"] = str(_FOLDER)
 
 import numba  # noqa: E402
-from llvmlite import ir  # noqa: E402
+from llvmlite import ir  # type: ignore[import-untyped]  # noqa: E402
 from numba.core import types  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
-numba.config.CACHE_DIR = str(_FOLDER)
+config: Any = numba.config
+config.CACHE_DIR = str(_FOLDER)  # in case someone else has imported numba before
 
 
 def cache_folder() -> Path:
@@ -95,25 +96,32 @@ def kernel(function: F) -> F:
     Floating point keeps IEEE order (no fastmath), so results do not depend on the machine's
     vector width. Array indices are not checked: only the functions of this package call kernels.
     """
-    compiled: F = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(function)
+    compiler: Any = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+    compiled: F = compiler(function)
     return compiled
 
 
-@intrinsic
-def popcount(typing: Any, value: Any) -> Any:  # noqa: ARG001
+def _bit_operation(typing: Any, value: Any, generate: Any) -> Any:  # noqa: ARG001
+    return types.uint64(types.uint64), generate
+
+
+def _popcount(typing: Any, value: Any) -> Any:
     """Return the number of set bits of an unsigned 64-bit integer (in kernels only)."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
-    return types.uint64(types.uint64), generate
+    return _bit_operation(typing, value, generate)
 
 
-@intrinsic
-def lowest_bit(typing: Any, value: Any) -> Any:  # noqa: ARG001
+def _lowest_bit(typing: Any, value: Any) -> Any:
     """Return the position of the lowest set bit of a non-zero 64-bit integer (in kernels only)."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
-    return types.uint64(types.uint64), generate
+    return _bit_operation(typing, value, generate)
+
+
+popcount: Any = intrinsic(_popcount)
+lowest_bit: Any = intrinsic(_lowest_bit)

@@ -108,8 +108,8 @@ class Levels:
         padded[inside] = small
         return cls(
             flat=padded.reshape(-1),
-            shape=cube.shape,
-            padded_shape=padded.shape,
+            shape=(cube.shape[0], cube.shape[1], cube.shape[2]),
+            padded_shape=(padded.shape[0], padded.shape[1], padded.shape[2]),
             ndim=levels.ndim,
             force_2d_dimension=force_2d_dimension,
             value_of=value_of,
@@ -124,7 +124,7 @@ class Levels:
     @cached_property
     def index(self) -> NDArray[np.uint32]:
         """Flat positions of the voxels of the region, in C order."""
-        return k.positions(self.flat, np.count_nonzero(self.flat))
+        return k.positions(self.flat, int(np.count_nonzero(self.flat)))
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:

@@ -169,12 +169,12 @@ class Matrices:
         levels = self.levels
         offsets = levels.cube_directions(self.run_directions)
         table = _representatives(tuple(map(tuple, offsets.tolist())))
-        small, labels, sizes = k.zones(
-            levels.flat, levels.index, self._bits, self._steps, table, levels.n_labels, _SMALL_ZONE
-        )
-        large, place = np.unique(sizes, return_inverse=True)
+        sizes, labels = k.zones(levels.flat, levels.index, self._bits, self._steps, table)
+        small = k.zone_counts(sizes, labels, levels.n_labels, _SMALL_ZONE)
+        beyond = sizes > _SMALL_ZONE
+        large, place = np.unique(sizes[beyond].astype(np.int64), return_inverse=True)
         tail = np.zeros((levels.n_labels + 1, large.size), dtype=np.int64)
-        np.add.at(tail, (labels, place), 1)
+        np.add.at(tail, (labels[beyond], place), 1)
         used = np.flatnonzero(small.any(axis=0))
         counts = np.concatenate([small[:, used], tail], axis=1)
         return ZoneMatrix(counts[levels.present], np.concatenate([used + 1, large]))
@@ -227,14 +227,14 @@ class Matrices:
 
     def _differences_from_boxes(self) -> NDArray[np.int64]:
         levels = self.levels
-        bytes_ = levels.flat.dtype == np.uint8
-        values = levels.flat if bytes_ else levels.value_of[levels.flat]
-        work, one = (np.int32, 1 << 16) if bytes_ else (np.int64, 1 << 48)
-        spaces = [np.zeros(levels.flat.size, work) for _ in range(2)]
+        small = levels.flat.dtype == np.uint8
+        values = levels.flat if small else levels.value_of[levels.flat]
+        shift = 16 if small else 48
+        work = np.zeros((2, levels.flat.size), np.int32 if small else np.int64)
         steps = levels.moving_steps
-        sums = k.box_sums(levels.flat, values, one, steps[:-1], *spaces)
+        sums = k.box_sums(levels.flat, values, shift, steps[:-1], work[0], work[1])
         return k.neighbour_differences(
-            levels.flat, levels.index, values, one, sums, int(steps[-1]), levels.n_labels
+            levels.flat, levels.index, values, shift, sums, int(steps[-1]), levels.n_labels
         )
 
 
