@@ -1,0 +1,1 @@
+"""Arrays to numbers: one family of features in each file."""

@@ -1,0 +1,14 @@
+"""Texture matrices of a discretised region, compiled with numba."""
+
+from radiofib.features.matrices.angles import cooccurrence_weights, directions, run_weights
+from radiofib.features.matrices.levels import Levels
+from radiofib.features.matrices.texture import Matrices, ZoneMatrix
+
+__all__ = [
+    "Levels",
+    "Matrices",
+    "ZoneMatrix",
+    "cooccurrence_weights",
+    "directions",
+    "run_weights",
+]

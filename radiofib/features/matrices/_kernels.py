@@ -1,0 +1,440 @@
+"""Compiled loops behind the texture matrices.
+
+All kernels read a flat array ``v`` of labels with a border of zeros (see
+:class:`~radiofib.features.matrices.levels.Levels`), in which a neighbour is a fixed step away
+and none needs a check for the edge. They rest on four observations:
+
+* Whether a voxel equals its neighbour one step back in each of at most 13 directions fits into
+  a 16-bit word. These words are computed by long loops that compilers turn into vector
+  instructions, and are all that runs, zones and dependences need.
+* A run of three or more ends where "equal to the one before" holds here and one step back but
+  not one step ahead; only there a loop has something to do. The number of shorter runs follows
+  from the numbers of voxels and of equal pairs.
+* Equal neighbours of a voxel that touch one another are in one zone already, so one of them
+  stands for all: a table over the words lists the few that have to be joined.
+* Counting scattered cells costs one memory update each, so two directions are counted in one
+  table over (voxel, first neighbour, second neighbour) and separated at the end.
+
+Indices are unsigned: numba then leaves out the test for negative ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.features.matrices._numba import kernel, lowest_bit, popcount
+
+__all__ = [
+    "box_sums",
+    "cooccurrence",
+    "dependences",
+    "dependences_within",
+    "equal_pairs",
+    "equal_steps_back",
+    "label_counts",
+    "neighbour_differences",
+    "neighbour_differences_at",
+    "positions",
+    "representatives",
+    "run_ends",
+    "runs",
+    "zone_counts",
+    "zones",
+]
+
+Labels = NDArray[np.uint8] | NDArray[np.int32]
+#: Length of the pieces in which arrays are swept, so that they stay in the processor's cache.
+CHUNK = 8192
+#: Largest side of a table over (voxel, two neighbours): 41^3 counters of 4 bytes.
+PAIRED_SIDE = 41
+
+
+@kernel
+def positions(v: Labels, n: int) -> NDArray[np.uint32]:
+    """Return the positions of the `n` labels that are not 0."""
+    found = np.empty(n + 1, dtype=np.uint32)
+    m: Any = np.uint64(0)
+    for i in range(np.uint64(v.size)):
+        found[m] = i
+        if v[i] != 0:
+            m += np.uint64(1)
+    return found[:n]
+
+
+@kernel
+def label_counts(v: Labels, index: NDArray[np.uint32], n_labels: int) -> NDArray[np.int64]:
+    """Count the voxels of each label."""
+    counts = np.zeros(n_labels + 1, dtype=np.int64)
+    for k in range(index.size):
+        counts[np.uint64(v[np.uint64(index[k])])] += 1
+    return counts
+
+
+@kernel
+def cooccurrence(
+    v: Labels, index: NDArray[np.uint32], steps: NDArray[np.int64], n_labels: int
+) -> NDArray[np.int64]:
+    """Count pairs (label here, label a step ahead) for each step: (step, here, ahead)."""
+    n_steps = steps.size
+    side = np.uint64(n_labels + 1)
+    out = np.zeros((n_steps, n_labels + 1, n_labels + 1), dtype=np.int64)
+    a = 0
+    if n_labels < PAIRED_SIDE:
+        table = np.empty(side * side * side, dtype=np.uint32)
+        while a + 1 < n_steps:
+            table[:] = 0
+            first = np.uint64(steps[a])
+            second = np.uint64(steps[a + 1])
+            for k in range(index.size):
+                i = np.uint64(index[k])
+                key = (np.uint64(v[i]) * side + np.uint64(v[i + first])) * side
+                table[key + np.uint64(v[i + second])] += np.uint32(1)
+            cube: Any = table.reshape(n_labels + 1, n_labels + 1, n_labels + 1)
+            for here in range(1, n_labels + 1):
+                for one in range(n_labels + 1):
+                    total: Any = np.int64(0)
+                    for other in range(n_labels + 1):
+                        total += np.int64(cube[here, one, other])
+                        out[a + 1, here, other] += np.int64(cube[here, one, other])
+                    out[a, here, one] = total
+            a += 2
+    while a < n_steps:
+        step = np.uint64(steps[a])
+        plane = out[a].reshape(-1)
+        for k in range(index.size):
+            i = np.uint64(index[k])
+            plane[np.uint64(v[i]) * side + np.uint64(v[i + step])] += 1
+        a += 1
+    return out
+
+
+@kernel
+def equal_steps_back(v: Labels, steps: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """Return words whose bit `a` says that a voxel of the region equals that `steps[a]` back."""
+    bits = np.zeros(v.size, dtype=np.uint16)
+    margin = 0
+    for a in range(steps.size):
+        margin = max(margin, steps[a])
+    for start in range(margin, v.size - margin, CHUNK):
+        n = min(CHUNK, v.size - margin - start)
+        here = v[start : start + n]
+        out = bits[start : start + n]
+        for a in range(steps.size):
+            back = v[start - steps[a] : start - steps[a] + n]
+            bit = np.uint16(1 << a)
+            for x in range(n):
+                out[x] = out[x] | (bit if here[x] == back[x] else np.uint16(0))
+        for x in range(n):
+            out[x] = out[x] if here[x] != 0 else np.uint16(0)
+    return bits
+
+
+@kernel
+def run_ends(
+    bits: NDArray[np.uint16], steps: NDArray[np.int64]
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """Return words for "equal to the one ahead" and for "end of a run of three or more"."""
+    ahead = np.zeros_like(bits)
+    ends = np.zeros_like(bits)
+    margin = 0
+    for a in range(steps.size):
+        margin = max(margin, steps[a])
+    for start in range(margin, bits.size - margin, CHUNK):
+        n = min(CHUNK, bits.size - margin - start)
+        next_ = ahead[start : start + n]
+        last = ends[start : start + n]
+        for a in range(steps.size):
+            step = steps[a]
+            bit = np.uint16(1 << a)
+            forth = bits[start + step : start + step + n]
+            back = bits[start - step : start - step + n]
+            for x in range(n):
+                next_[x] = next_[x] | (forth[x] & bit)
+            for x in range(n):
+                last[x] = last[x] | (back[x] & bit)
+        here = bits[start : start + n]
+        for x in range(n):
+            last[x] = last[x] & here[x] & ~next_[x]
+    return ahead, ends
+
+
+@kernel
+def equal_pairs(
+    v: Labels, index: NDArray[np.uint32], bits: NDArray[np.uint16], n_steps: int, n_labels: int
+) -> NDArray[np.int64]:
+    """Count voxels equal to the one a step back: (step, label)."""
+    out = np.zeros((n_steps, n_labels + 1), dtype=np.int64)
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        label = np.uint64(v[i])
+        word = np.uint64(bits[i])
+        while word != 0:
+            out[lowest_bit(word), label] += 1
+            word &= word - np.uint64(1)
+    return out
+
+
+@kernel
+def runs(
+    v: Labels,
+    index: NDArray[np.uint32],
+    bits: NDArray[np.uint16],
+    ends: NDArray[np.uint16],
+    steps: NDArray[np.int64],
+    n_labels: int,
+    width: int,
+) -> tuple[NDArray[np.int64], int]:
+    """Count runs of three or more: (step, label, length - 1), and return the longest.
+
+    Runs longer than `width` are not counted: the caller then asks again with the longest.
+    """
+    out = np.zeros((steps.size, n_labels + 1, width), dtype=np.int64)
+    longest = 1
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        word = np.uint64(ends[i])
+        while word != 0:
+            a = lowest_bit(word)
+            word &= word - np.uint64(1)
+            bit = np.uint16(np.uint64(1) << a)
+            step = np.uint64(steps[a])
+            j = i - step - step
+            length = 3
+            while bits[j] & bit:
+                j -= step
+                length += 1
+            longest = max(longest, length)
+            if length <= width:
+                out[a, np.uint64(v[i]), np.uint64(length - 1)] += 1
+    return out, longest
+
+
+@kernel
+def representatives(offsets: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """For every set of equal neighbours, return one of each group whose members touch."""
+    n = offsets.shape[0]
+    table = np.zeros(1 << n, dtype=np.uint16)
+    touching = np.zeros(n, dtype=np.int64)
+    for a in range(n):
+        for b in range(n):
+            apart = 0
+            for axis in range(offsets.shape[1]):
+                apart = max(apart, abs(offsets[a, axis] - offsets[b, axis]))
+            if apart <= 1:
+                touching[a] |= 1 << b
+    for word in range(1 << n):
+        left = word
+        kept = 0
+        while left != 0:
+            a = n - 1
+            while not (left >> a) & 1:
+                a -= 1
+            kept |= 1 << a
+            group = 1 << a
+            grown = 0
+            while grown != group:
+                grown = group
+                for b in range(n):
+                    if (grown >> b) & 1:
+                        group |= touching[b] & word
+            left &= ~group
+        table[word] = kept
+    return table
+
+
+@kernel
+def _root(parent: NDArray[np.uint32], i: Any) -> Any:
+    up = np.uint64(parent[i])
+    while up != i:
+        top = np.uint64(parent[up])
+        parent[i] = top  # halve the path
+        i = top
+        up = np.uint64(parent[i])
+    return i
+
+
+@kernel
+def zones(
+    v: Labels,
+    index: NDArray[np.uint32],
+    bits: NDArray[np.uint16],
+    steps: NDArray[np.int64],
+    table: NDArray[np.uint16],
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return voxel counts and labels of the connected zones of one label, in raster order.
+
+    Union-find: the earlier voxel is the parent, so that a second sweep in raster order meets a
+    zone's root before its other voxels and needs no search.
+    """
+    n_steps = np.uint64(steps.size)
+    with_self = np.zeros(steps.size + 1, dtype=np.int64)
+    with_self[: steps.size] = steps
+    parent = np.empty(v.size, dtype=np.uint32)
+    n_zones = 0
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        word = np.uint64(table[np.uint64(bits[i])])
+        n_zones += word == 0
+        first = lowest_bit(word | (np.uint64(1) << n_steps))
+        parent[i] = i
+        parent[i] = parent[i - np.uint64(with_self[first])]
+        word &= word - np.uint64(1)
+        if word != 0:
+            root = _root(parent, i)
+            while word != 0:
+                other = _root(parent, i - np.uint64(steps[lowest_bit(word)]))
+                word &= word - np.uint64(1)
+                if other < root:
+                    root, other = other, root
+                parent[other] = root
+            parent[i] = root
+    sizes = np.zeros(n_zones, dtype=np.uint32)
+    labels = np.empty(n_zones, dtype=np.int64)
+    zone = np.uint64(0)
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        up = np.uint64(parent[i])
+        if up == i:  # a root: from here on it holds the number of its zone
+            parent[i] = zone
+            labels[zone] = np.int64(v[i])
+            zone += np.uint64(1)
+        else:
+            parent[i] = parent[up]
+        sizes[np.uint64(parent[i])] += np.uint32(1)
+    return sizes[:zone], labels[:zone]
+
+
+@kernel
+def zone_counts(
+    sizes: NDArray[np.uint32], labels: NDArray[np.int64], n_labels: int, width: int
+) -> NDArray[np.int64]:
+    """Count zones by label and size - 1, up to size `width`."""
+    out = np.zeros((n_labels + 1, width), dtype=np.int64)
+    for z in range(sizes.size):
+        if sizes[z] <= width:
+            out[np.uint64(labels[z]), np.uint64(sizes[z]) - np.uint64(1)] += 1
+    return out
+
+
+@kernel
+def dependences(
+    v: Labels,
+    index: NDArray[np.uint32],
+    bits: NDArray[np.uint16],
+    ahead: NDArray[np.uint16],
+    n_neighbours: int,
+    n_labels: int,
+) -> NDArray[np.int64]:
+    """Count voxels by label and number of equal neighbours."""
+    out = np.zeros((n_labels + 1, n_neighbours + 1), dtype=np.int64)
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        word = np.uint64(bits[i]) | (np.uint64(ahead[i]) << np.uint64(16))
+        out[np.uint64(v[i]), popcount(word)] += 1
+    return out
+
+
+@kernel
+def dependences_within(
+    v: Labels,
+    index: NDArray[np.uint32],
+    steps: NDArray[np.int64],
+    value_of: NDArray[np.int64],
+    alpha: int,
+) -> NDArray[np.int64]:
+    """Count voxels by label and number of neighbours within `alpha` grey levels."""
+    out = np.zeros((value_of.size, steps.size + 1), dtype=np.int64)
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        value = value_of[np.uint64(v[i])]
+        n = 0
+        for a in range(steps.size):
+            label = np.uint64(v[i + np.uint64(steps[a])])
+            n += label != 0 and abs(value_of[label] - value) <= alpha
+        out[np.uint64(v[i]), n] += 1
+    return out
+
+
+@kernel
+def _sum_three(values: Any, step: int, out: Any) -> None:
+    for start in range(step, values.size - step, CHUNK):
+        n = min(CHUNK, values.size - step - start)
+        back = values[start - step : start - step + n]
+        here = values[start : start + n]
+        forth = values[start + step : start + step + n]
+        sums = out[start : start + n]
+        for x in range(n):
+            sums[x] = back[x] + here[x] + forth[x]
+
+
+@kernel
+def box_sums(
+    v: Labels, values: Any, shift: int, steps: NDArray[np.int64], sums: Any, spare: Any
+) -> Any:
+    """Sum grey level + 2^shift over the region's voxels in a box of three along each step.
+
+    2^shift is above every sum of grey levels, so that one number holds the sum and the count. `values` are the grey levels of the labels; `sums` and `spare` are work space of
+    zeros, one of which is returned.
+    """
+    one = np.int64(1) << shift
+    for start in range(0, v.size, CHUNK):
+        n = min(CHUNK, v.size - start)
+        label = v[start : start + n]
+        value = values[start : start + n]
+        out = sums[start : start + n]
+        for x in range(n):
+            out[x] = value[x] + (one if label[x] != 0 else 0)
+    for axis in range(steps.size):
+        if axis % 2 == 0:
+            _sum_three(sums, steps[axis], spare)
+        else:
+            _sum_three(spare, steps[axis], sums)
+    return sums if steps.size % 2 == 0 else spare
+
+
+@kernel
+def neighbour_differences(
+    v: Labels,
+    index: NDArray[np.uint32],
+    values: Any,
+    shift: int,
+    sums: Any,
+    step: int,
+    n_labels: int,
+) -> NDArray[np.int64]:
+    """Sum |n x grey level - sum of its n neighbours| by label and n, from box sums.
+
+    The box sums lack the axis of `step`, which is summed here.
+    """
+    out = np.zeros((n_labels + 1, 27), dtype=np.int64)
+    across = np.uint64(step)
+    one = np.int64(1) << shift
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        value = np.int64(values[i])
+        both = np.int64(sums[i - across]) + np.int64(sums[i]) + np.int64(sums[i + across])
+        both -= value + one
+        n = both >> shift
+        out[np.uint64(v[i]), np.uint64(n)] += abs(value * n - (both & (one - 1)))
+    return out
+
+
+@kernel
+def neighbour_differences_at(
+    v: Labels, index: NDArray[np.uint32], steps: NDArray[np.int64], value_of: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Sum |n x grey level - sum of its n neighbours| by label and n."""
+    out = np.zeros((value_of.size, steps.size + 1), dtype=np.int64)
+    for k in range(index.size):
+        i = np.uint64(index[k])
+        n = 0
+        total = np.int64(0)
+        for a in range(steps.size):
+            label = np.uint64(v[i + np.uint64(steps[a])])
+            n += label != 0
+            total += value_of[label]
+        out[np.uint64(v[i]), n] += abs(value_of[np.uint64(v[i])] * n - total)
+    return out

@@ -1,0 +1,184 @@
+"""Discretised region in the form the kernels read: flat, small integers, a border of zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.errors import EngineError
+from radiofib.features.matrices import _kernels as k
+from radiofib.features.matrices.angles import directions
+
+__all__ = ["Levels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """A discretised region, laid out for one set of distances.
+
+    Make it with :meth:`of`. Levels up to 255 are kept as bytes; others are replaced by their
+    rank among the levels that occur, so that memory follows the levels present and not the
+    largest one.
+
+    Parameters
+    ----------
+    flat : ndarray of uint8 or int32
+        Labels in C order with a border of zeros as wide as the largest offset; 0 is outside.
+    shape, padded_shape : tuple of int
+        Size (z, y, x) without and with the border.
+    ndim : int
+        Axes of the original array, 2 or 3.
+    force_2d_dimension : int or None
+        Axis of the original array along which voxels are no neighbours.
+    value_of : ndarray of int64
+        Grey level of each label; ``value_of[0]`` is 0.
+    distances : tuple of int
+        Distances of neighbours for GLCM, GLDM and NGTDM.
+
+    Examples
+    --------
+    >>> levels = Levels.of(np.array([[1, 1, 4], [0, 4, 4]]))
+    >>> levels.grey_levels.tolist(), levels.flat.dtype.name, levels.padded_shape
+    ([1, 4], 'uint8', (1, 4, 5))
+    >>> Levels.of(np.array([[1, 1, 70_000]])).flat.tolist()
+    [0, 1, 1, 2, 0]
+    """
+
+    flat: NDArray[np.uint8] | NDArray[np.int32]
+    shape: tuple[int, int, int]
+    padded_shape: tuple[int, int, int]
+    ndim: int
+    force_2d_dimension: int | None
+    value_of: NDArray[np.int64]
+    distances: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        levels: NDArray[np.integer],
+        *,
+        distances: Sequence[int] = (1,),
+        force_2d_dimension: int | None = None,
+    ) -> Levels:
+        """Lay out an array of grey levels, 0 outside the region and 1, 2, ... inside.
+
+        Parameters
+        ----------
+        levels : ndarray of integers, 2-D or 3-D
+            Discretised image, cropped to the region (a larger crop is right but slower).
+        distances : sequence of int
+            Distances of neighbours for GLCM, GLDM and NGTDM, in voxels.
+        force_2d_dimension : int, optional
+            Axis along which voxels are no neighbours (pyradiomics' force2D).
+
+        Raises
+        ------
+        EngineError
+            When the array is not 2-D or 3-D, holds no integers, negative levels or no region.
+        """
+        if levels.ndim not in (2, 3) or not np.issubdtype(levels.dtype, np.integer):
+            raise EngineError(
+                "grey levels must be a 2-D or 3-D array of integers",
+                found=f"{levels.ndim}-D {levels.dtype}",
+            )
+        highest = int(levels.max(initial=0))
+        if highest < 1 or (levels.dtype.kind == "i" and int(levels.min()) < 0):
+            raise EngineError(
+                "grey levels must be 0 outside the region and 1 or more inside",
+                found=f"levels up to {highest}" if highest < 1 else "negative levels",
+            )
+        cube = levels.reshape((1,) * (3 - levels.ndim) + levels.shape)
+        forced = None if force_2d_dimension is None else force_2d_dimension + 3 - levels.ndim
+        reach = max(distances) if len(distances) else 1
+        border = [
+            0 if axis == forced else min(reach, size - 1) for axis, size in enumerate(cube.shape)
+        ]
+        if highest <= 255:
+            value_of = np.arange(highest + 1, dtype=np.int64)
+            small: NDArray[np.integer] = cube.astype(np.uint8, copy=False)
+        else:
+            value_of = np.concatenate([[0], np.unique(cube[cube != 0])]).astype(np.int64)
+            small = np.searchsorted(value_of, cube).astype(np.int32)
+        padded = np.zeros([n + 2 * b for n, b in zip(cube.shape, border, strict=True)], small.dtype)
+        inside = tuple(slice(b, b + n) for n, b in zip(cube.shape, border, strict=True))
+        padded[inside] = small
+        return cls(
+            flat=padded.reshape(-1),
+            shape=(cube.shape[0], cube.shape[1], cube.shape[2]),
+            padded_shape=(padded.shape[0], padded.shape[1], padded.shape[2]),
+            ndim=levels.ndim,
+            force_2d_dimension=force_2d_dimension,
+            value_of=value_of,
+            distances=tuple(distances),
+        )
+
+    @property
+    def n_labels(self) -> int:
+        """Largest label."""
+        return len(self.value_of) - 1
+
+    @cached_property
+    def index(self) -> NDArray[np.uint32]:
+        """Flat positions of the voxels of the region, in C order."""
+        return k.positions(self.flat, int(np.count_nonzero(self.flat)))
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of voxels of each label, 0 for label 0."""
+        return k.label_counts(self.flat, self.index, self.n_labels)
+
+    @cached_property
+    def present(self) -> NDArray[np.int64]:
+        """Labels that occur, ascending."""
+        return np.flatnonzero(self.counts)
+
+    @property
+    def grey_levels(self) -> NDArray[np.int64]:
+        """Grey levels that occur, ascending."""
+        return np.asarray(self.value_of[self.present])
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """Size of the original array."""
+        return self.shape[3 - self.ndim :]
+
+    def directions(
+        self, distances: Sequence[int] | None = None, *, both_ways: bool = False
+    ) -> NDArray[np.int64]:
+        """Return the offsets at the distances (default: those it is laid out for).
+
+        See :func:`radiofib.features.matrices.angles.directions`.
+        """
+        return directions(
+            self.array_shape,
+            self.distances if distances is None else distances,
+            force_2d_dimension=self.force_2d_dimension,
+            both_ways=both_ways,
+        )
+
+    def cube_directions(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return offsets as (z, y, x), whatever the number of axes."""
+        return np.pad(offsets, ((0, 0), (3 - self.ndim, 0)))
+
+    def steps(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return offsets as distances in the flat array."""
+        _, ny, nx = self.padded_shape
+        strides = np.array([ny * nx, nx, 1], dtype=np.int64)
+        return np.asarray(self.cube_directions(offsets) @ strides)
+
+    @property
+    def moving_steps(self) -> NDArray[np.int64]:
+        """Flat distances along the axes in which voxels have neighbours, x first."""
+        _, ny, nx = self.padded_shape
+        forced = self.force_2d_dimension
+        cube_axis = None if forced is None else forced + 3 - self.ndim
+        steps = [
+            step
+            for axis, step in ((2, 1), (1, nx), (0, ny * nx))
+            if axis != cube_axis and self.shape[axis] > 1
+        ]
+        return np.array(steps, dtype=np.int64)
