@@ -1,1 +1,1 @@
-"""Arrays to numbers: one family of features in each file."""
+"""From arrays to numbers: one family of features per module, each with one `compute`."""

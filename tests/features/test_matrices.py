@@ -17,7 +17,7 @@ from radiofib.features.matrices import (
     directions,
     run_weights,
 )
-from tests.features.upstream import cropped, regions
+from tests.features.upstream_matrices import cropped, regions
 
 c = pytest.importorskip("radiomics._cmatrices")
 

@@ -14,7 +14,7 @@ from radiofib.features.matrices import Levels, Matrices, cooccurrence_weights, r
 from radiofib.registry import FEATURES
 from tests.features import upstream
 from tests.features.test_matrices import CASES, smooth
-from tests.features.upstream import cropped, regions
+from tests.features.upstream_matrices import cropped, regions
 
 pytest.importorskip("radiomics")
 
