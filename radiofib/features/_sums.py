@@ -19,7 +19,7 @@ def plog(p: Floats) -> Floats:
 
     Examples
     --------
-    >>> plog(np.array([0.0, 0.5])).round(6).tolist()
+    >>> plog(np.array([1.0, 0.5])).round(6).tolist()
     [0.0, -0.5]
     """
     return np.asarray(p * np.log2(p + EPS))

@@ -376,8 +376,9 @@ def box_sums(
 ) -> Any:
     """Sum grey level + 2^shift over the region's voxels in a box of three along each step.
 
-    2^shift is above every sum of grey levels, so that one number holds the sum and the count. `values` are the grey levels of the labels; `sums` and `spare` are work space of
-    zeros, one of which is returned.
+    2^shift is above every sum of grey levels, so that one number holds the sum and the count.
+    `values` are the grey levels of the labels; `sums` and `spare` are work space of zeros, one
+    of which is returned.
     """
     one = np.int64(1) << shift
     for start in range(0, v.size, CHUNK):
