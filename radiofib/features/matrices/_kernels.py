@@ -285,8 +285,11 @@ def zones(
         if word != 0:
             root = _root(parent, i)
             while word != 0:
-                other = _root(parent, i - np.uint64(steps[lowest_bit(word)]))
+                j = i - np.uint64(steps[lowest_bit(word)])
                 word &= word - np.uint64(1)
+                if parent[j] == root:
+                    continue
+                other = _root(parent, j)
                 if other < root:
                     root, other = other, root
                 parent[other] = root
