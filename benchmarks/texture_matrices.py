@@ -50,11 +50,8 @@ def blob(shape: tuple[int, ...], n: int, levels: int, smooth: float, seed: int =
     edges = np.linspace(values.min(), values.max(), levels + 1)[1:-1]
     discretised = np.zeros(shape, dtype=np.uint8)
     discretised[inside] = np.digitize(values, edges) + 1
-    box = tuple(
-        slice(*np.flatnonzero(inside.any(axis=tuple(b for b in range(len(shape)) if b != a)))[[0, -1]]
-              + [0, 1])
-        for a in range(len(shape))
-    )  # fmt: skip
+    axes_inside = np.nonzero(inside)
+    box = tuple(slice(int(a.min()), int(a.max()) + 1) for a in axes_inside)
     return np.ascontiguousarray(discretised[box])
 
 

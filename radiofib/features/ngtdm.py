@@ -13,6 +13,9 @@ from radiofib.features._sums import Floats
 
 __all__ = ["compute"]
 
+#: Pairs of levels looked at together; more levels than its root are taken in parts.
+_PAIRS_AT_ONCE = 1 << 22
+
 
 def compute(matrix: Floats) -> dict[str, float]:
     """Return all NGTDM features.
@@ -40,14 +43,22 @@ def compute(matrix: Floats) -> dict[str, float]:
     p = n / n_voxels
     ps, ip = p * s, i * p
     roughness, total = float(np.sum(ps)), float(np.sum(s))
-    square = (i[:, None] - i) ** 2
-    both = p[:, None] + p
-    spread = float(np.sum(np.abs(ip[:, None] - ip)))
-    apart = float(np.sum(p[:, None] * p * square)) * total / n_voxels
+    spread = apart = strength = complexity = 0.0
+    rows = max(1, _PAIRS_AT_ONCE // levels)
+    for start in range(0, levels, rows):
+        part = slice(start, start + rows)
+        distance = np.abs(i[part, None] - i)
+        square = distance * distance
+        both = p[part, None] + p
+        spread += float(np.sum(np.abs(ip[part, None] - ip)))
+        apart += float(np.sum(p[part, None] * p * square))
+        strength += float(np.sum(both * square))
+        complexity += float(np.sum(distance * (ps[part, None] + ps) / both))
+    apart *= total / n_voxels
     return {
         "busyness": roughness / spread if spread != 0 else 0.0,
         "coarseness": 1 / roughness if roughness != 0 else 1e6,
-        "complexity": float(np.sum(np.abs(i[:, None] - i) * (ps[:, None] + ps) / both)) / n_voxels,
+        "complexity": complexity / n_voxels,
         "contrast": apart / (levels * (levels - 1)) if levels > 1 else 0.0,
-        "strength": float(np.sum(both * square)) / total if total != 0 else 0.0,
+        "strength": strength / total if total != 0 else 0.0,
     }

@@ -140,6 +140,14 @@ def test_more_than_65535_levels() -> None:
     )
 
 
+def test_levels_of_any_size_are_ranked_alike() -> None:
+    levels = smooth((4, 9, 8), 9)
+    levels[0, :2] = 0
+    few, many = Levels.of(levels * 100), Levels.of(levels * 10_000_000)
+    np.testing.assert_array_equal(few.flat, many.flat)
+    assert (few.value_of * 100_000).tolist() == many.value_of.tolist()
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint64])
 def test_the_type_of_the_levels_does_not_matter(dtype: Any) -> None:
     levels = smooth((4, 9, 8), 9)

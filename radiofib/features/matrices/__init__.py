@@ -3,6 +3,7 @@
 from radiofib.features.matrices.angles import cooccurrence_weights, directions, run_weights
 from radiofib.features.matrices.levels import Levels
 from radiofib.features.matrices.texture import Matrices, ZoneMatrix
+from radiofib.features.matrices.warm import needs_compilation, warm_up
 
 __all__ = [
     "Levels",
@@ -10,5 +11,7 @@ __all__ = [
     "ZoneMatrix",
     "cooccurrence_weights",
     "directions",
+    "needs_compilation",
     "run_weights",
+    "warm_up",
 ]

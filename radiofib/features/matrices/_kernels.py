@@ -285,8 +285,11 @@ def zones(
         if word != 0:
             root = _root(parent, i)
             while word != 0:
-                other = _root(parent, i - np.uint64(steps[lowest_bit(word)]))
+                j = i - np.uint64(steps[lowest_bit(word)])
                 word &= word - np.uint64(1)
+                if parent[j] == root:
+                    continue
+                other = _root(parent, j)
                 if other < root:
                     root, other = other, root
                 parent[other] = root
@@ -376,8 +379,9 @@ def box_sums(
 ) -> Any:
     """Sum grey level + 2^shift over the region's voxels in a box of three along each step.
 
-    2^shift is above every sum of grey levels, so that one number holds the sum and the count. `values` are the grey levels of the labels; `sums` and `spare` are work space of
-    zeros, one of which is returned.
+    2^shift is above every sum of grey levels, so that one number holds the sum and the count.
+    `values` are the grey levels of the labels; `sums` and `spare` are work space of zeros, one
+    of which is returned.
     """
     one = np.int64(1) << shift
     for start in range(0, v.size, CHUNK):

@@ -15,6 +15,9 @@ from radiofib.features.matrices.angles import directions
 
 __all__ = ["Levels"]
 
+#: Largest level for which levels are ranked by a table and not by sorting.
+_LARGEST_TABLE = 1 << 24
+
 
 @dataclass(frozen=True, eq=False)
 class Levels:
@@ -101,8 +104,7 @@ class Levels:
             value_of = np.arange(highest + 1, dtype=np.int64)
             small: NDArray[np.integer] = cube.astype(np.uint8, copy=False)
         else:
-            value_of = np.concatenate([[0], np.unique(cube[cube != 0])]).astype(np.int64)
-            small = np.searchsorted(value_of, cube).astype(np.int32)
+            value_of, small = _ranks(cube, highest)
         padded = np.zeros([n + 2 * b for n, b in zip(cube.shape, border, strict=True)], small.dtype)
         inside = tuple(slice(b, b + n) for n, b in zip(cube.shape, border, strict=True))
         padded[inside] = small
@@ -182,3 +184,17 @@ class Levels:
             if axis != cube_axis and self.shape[axis] > 1
         ]
         return np.array(steps, dtype=np.int64)
+
+
+def _ranks(
+    levels: NDArray[np.integer], highest: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the levels that occur, 0 first, and the rank of each voxel's level among them."""
+    if highest > _LARGEST_TABLE:
+        value_of = np.unique(np.append(levels.reshape(-1), 0)).astype(np.int64)
+        return value_of, np.searchsorted(value_of, levels).astype(np.int32)
+    occurs = np.zeros(highest + 1, dtype=np.bool_)
+    occurs[levels] = True
+    occurs[0] = True
+    rank = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(occurs), rank[levels]
