@@ -69,7 +69,13 @@ def _pyradiomics() -> Engine:
     return PyradiomicsEngine()
 
 
-_ENGINES: dict[str, Callable[[], Engine]] = {"pyradiomics": _pyradiomics}
+def _native() -> Engine:
+    from radiofib.engines.native import NativeEngine
+
+    return NativeEngine()
+
+
+_ENGINES: dict[str, Callable[[], Engine]] = {"native": _native, "pyradiomics": _pyradiomics}
 
 
 def get_engine(name: str) -> Engine:
@@ -86,7 +92,7 @@ def get_engine(name: str) -> Engine:
     --------
     >>> get_engine("pyradiomic")
     Traceback (most recent call last):
-    radiofib.errors.ConfigError: unknown engine 'pyradiomic' (expected pyradiomics). Next: did you
-    mean 'pyradiomics'?.
+    radiofib.errors.ConfigError: unknown engine 'pyradiomic' (expected native, pyradiomics). Next:
+    did you mean 'pyradiomics'?.
     """
     return _ENGINES[check_known(name, _ENGINES, what="engine", error=ConfigError)]()

@@ -42,12 +42,7 @@ def _firstorder(calculator: Any) -> dict[str, str]:
 
 
 def _glcm(calculator: Any) -> dict[str, str]:
-    matrix = calculator.P_glcm[0]
-    directions = matrix.shape[-1]
-    levels = np.count_nonzero(np.nansum(matrix, axis=1), axis=0)
-    flat = int(np.count_nonzero(levels == 1))
-    if directions == 0 or flat == 0:
-        return {}
+    # Without any pair the other features are not defined, but MCC is still 1 by convention.
     if len(calculator.coefficients["grayLevels"]) == 1:
         why = "by convention: one grey level"
         return {
@@ -56,6 +51,12 @@ def _glcm(calculator: Any) -> dict[str, str]:
             "Imc2": f"0 {why}",
             "MCC": f"1 {why}",
         }
+    matrix = calculator.P_glcm[0]
+    directions = matrix.shape[-1]
+    levels = np.count_nonzero(np.nansum(matrix, axis=1), axis=0)
+    flat = int(np.count_nonzero(levels == 1))
+    if directions == 0 or flat == 0:
+        return {}
     share = f"in {flat} of {directions} directions, where all pairs have one grey level"
     return {"Correlation": f"1 by convention {share}", "Imc1": f"0 by convention {share}"}
 

@@ -23,7 +23,7 @@ from radiofib.errors import EngineError
 from radiofib.registry import FeatureSpec
 from radiofib.roi import Roi
 
-__all__ = ["Extraction", "Measured", "PreparedRegion", "Unusable", "flatten", "one_line"]
+__all__ = ["Extraction", "Measured", "PreparedRegion", "Unusable", "check_finite", "flatten", "one_line"]
 
 #: Feature (name in the registry) to value, and to remark where the value is a convention.
 Measured = tuple[dict[str, float], dict[str, str]]
@@ -273,6 +273,38 @@ def flatten(settings: Settings, ndim: int) -> Settings:
             hint="add a third number; 0 keeps the spacing of that axis",
         )
     return settings
+
+
+def check_finite(roi: Roi, settings: Settings) -> int:
+    """Return how many voxels outside the region are NaN or infinite.
+
+    Raises
+    ------
+    EngineError
+        When such a voxel lies in the region, or would be spread over it by normalising or
+        resampling.
+    """
+    if not np.issubdtype(roi.pixels.dtype, np.floating):
+        return 0
+    finite = np.isfinite(roi.pixels)
+    inside = int(np.count_nonzero(~finite & roi.mask))
+    if inside:
+        raise EngineError(
+            "the region holds intensities that are NaN or infinite",
+            expected="numbers in every voxel of the mask",
+            found=f"{inside} of {roi.n_voxels} voxels",
+            hint="correct the image, or leave these voxels out of the mask",
+        )
+    outside = int(np.count_nonzero(~finite))
+    resampled = settings.interpolator and settings.resampled_pixel_spacing
+    if outside and (settings.normalize or resampled):
+        raise EngineError(
+            "the image holds values that are NaN or infinite, which normalising or resampling "
+            "would spread",
+            found=f"{outside} of {roi.pixels.size} voxels outside the region",
+            hint="replace them, for example by 0",
+        )
+    return outside
 
 
 def _parts(image_type: str, settings: Settings) -> list[Settings]:

@@ -10,9 +10,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiofib._extras import require
-from radiofib.engines.extraction import Unusable
+from radiofib.engines.extraction import Unusable, check_finite
 from radiofib.engines.settings import Settings
-from radiofib.errors import EngineError
 from radiofib.roi import Roi
 
 __all__ = ["Prepared", "prepare", "to_simpleitk"]
@@ -99,7 +98,7 @@ def prepare(roi: Roi, settings: Settings) -> Prepared:
         after resegmentation.
     """
     operations = require("radiomics", purpose="the pyradiomics engine").imageoperations
-    not_finite = _check_finite(roi, settings)
+    not_finite = check_finite(roi, settings)
     image, mask = to_simpleitk(roi)
     options = {**settings.as_pyradiomics(), "label": _LABEL}
     try:
@@ -125,27 +124,3 @@ def _plain(error: Exception) -> str:
     """Return an error of pyradiomics or SimpleITK as one line without its source position."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].rstrip(".!") if lines else type(error).__name__
-
-
-def _check_finite(roi: Roi, settings: Settings) -> int:
-    if not np.issubdtype(roi.pixels.dtype, np.floating):
-        return 0
-    finite = np.isfinite(roi.pixels)
-    inside = int(np.count_nonzero(~finite & roi.mask))
-    if inside:
-        raise EngineError(
-            "the region holds intensities that are NaN or infinite",
-            expected="numbers in every voxel of the mask",
-            found=f"{inside} of {roi.n_voxels} voxels",
-            hint="correct the image, or leave these voxels out of the mask",
-        )
-    outside = int(np.count_nonzero(~finite))
-    resampled = settings.interpolator and settings.resampled_pixel_spacing
-    if outside and (settings.normalize or resampled):
-        raise EngineError(
-            "the image holds values that are NaN or infinite, which normalising or resampling "
-            "would spread",
-            found=f"{outside} of {roi.pixels.size} voxels outside the region",
-            hint="replace them, for example by 0",
-        )
-    return outside

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from radiofib.preprocess._numba import kernel  # before numba: it chooses the cache folder
+from radiofib.preprocess._numba import cache_folder, kernel  # before numba: it chooses the cache folder
 
 from llvmlite import ir  # type: ignore[import-untyped]  # isort: skip
 from numba.core import types  # isort: skip
 from numba.extending import intrinsic  # isort: skip
 
-__all__ = ["kernel", "lowest_bit", "popcount"]
+__all__ = ["cache_folder", "kernel", "lowest_bit", "popcount"]
 
 
 def _bit_operation(typing: Any, value: Any, generate: Any) -> Any:  # noqa: ARG001

@@ -1,0 +1,127 @@
+"""A region ready for filtering: normalised, resampled, checked and resegmented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.engines.extraction import Unusable, check_finite
+from radiofib.engines.settings import Settings
+from radiofib.errors import MaskError
+from radiofib.preprocess import (
+    Grid,
+    bounding_box,
+    grown,
+    normalise,
+    resample,
+    resegment,
+    why_unusable,
+)
+from radiofib.roi import Roi
+
+__all__ = ["NativeRegion", "prepare_region"]
+
+
+@dataclass(frozen=True, eq=False)
+class NativeRegion:
+    """Image, masks and where the region is.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        The whole image, after normalisation and resampling.
+    mask, shape_mask : ndarray of bool
+        Voxels whose intensities count, and voxels that make the shape.
+    spacing_mm : tuple of float
+        Spacing along the axes of `pixels`.
+    slices : tuple of slice
+        Bounding box of `mask`.
+    not_finite : int
+        Voxels outside the region that are NaN or infinite.
+    """
+
+    pixels: NDArray[np.generic]
+    mask: NDArray[np.bool_]
+    shape_mask: NDArray[np.bool_]
+    spacing_mm: tuple[float, ...]
+    slices: tuple[slice, ...]
+    not_finite: int
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Pixels along x, y (and z)."""
+        return tuple(reversed(self.pixels.shape))
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Distance of pixels along x, y (and z), in mm."""
+        return tuple(reversed(self.spacing_mm))
+
+    @property
+    def box(self) -> NDArray[np.int64]:
+        """Bounding box of the region (x low, x high, y low, ...)."""
+        ends = [(s.start, s.stop - 1) for s in reversed(self.slices)]
+        return np.array(ends, dtype=np.int64).reshape(-1)
+
+
+def prepare_region(roi: Roi, settings: Settings) -> NativeRegion:
+    """Normalise, resample, check and resegment, in pyradiomics' order.
+
+    Raises
+    ------
+    EngineError
+        When the region, or an image that has to be normalised or resampled, holds NaN or
+        infinite values.
+    Unusable
+        When the region cannot carry features.
+    """
+    not_finite = check_finite(roi, settings)
+    pixels, mask = roi.pixels, roi.mask
+    if pixels.dtype in (np.bool_, np.float16):
+        pixels = pixels.astype(np.uint8 if pixels.dtype == np.bool_ else np.float32)
+    grid = Grid(roi.spacing_mm, roi.origin_mm, roi.direction)
+    if settings.normalize:
+        pixels = normalise(
+            pixels, scale=settings.normalize_scale, outliers=settings.remove_outliers
+        )
+    if settings.interpolator is not None and settings.resampled_pixel_spacing is not None:
+        _check(mask, settings)
+        pixels, mask, grid = resample(
+            pixels,
+            mask,
+            grid,
+            settings.resampled_pixel_spacing,
+            interpolator=settings.interpolator,
+            pad=settings.pad_distance,
+        )
+    elif settings.pre_crop:
+        cut = grown(bounding_box(mask), settings.pad_distance, mask.shape)
+        pixels, mask = pixels[cut], mask[cut]
+    _check(mask, settings)
+    shape_mask = mask
+    if settings.resegment_range is not None:
+        try:
+            mask = resegment(
+                pixels, mask, settings.resegment_range, mode=settings.resegment_mode
+            )
+        except MaskError as error:
+            raise Unusable(error.problem) from error
+        _check(mask, settings)
+        shape_mask = mask if settings.resegment_shape else shape_mask
+    return NativeRegion(
+        pixels, mask, shape_mask, grid.spacing_mm, bounding_box(mask), not_finite
+    )
+
+
+def _check(mask: NDArray[np.bool_], settings: Settings) -> None:
+    if not mask.any():
+        raise Unusable("nothing is left of the region")
+    reason = why_unusable(
+        mask,
+        least_dimensions=settings.minimum_roi_dimensions,
+        least_size=settings.minimum_roi_size,
+    )
+    if reason is not None:
+        raise Unusable(reason)
