@@ -57,7 +57,7 @@ class Pair(NamedTuple):
 
 
 def liver(small: bool) -> tuple[Any, Any, tuple[float, ...]]:
-    """A noisy image with a lobed region: 400,000 of 320 x 260 x 72 voxels, or a hundredth."""
+    """Make a noisy image with a lobed region: 400,000 of 320 x 260 x 72 voxels, or a hundredth."""
     size, number = ((16, 56, 70), 4_000) if small else ((72, 260, 320), 400_000)
     rng = np.random.default_rng(7)
     wide = gaussian_filter(rng.normal(size=size).astype(np.float32), (3, 8, 8))
