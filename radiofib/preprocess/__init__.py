@@ -1,5 +1,22 @@
 """From image to image, before features: cut, resample, normalise, resegment, discretise."""
 
+from radiofib.preprocess.crop import Box, bounding_box, grown
 from radiofib.preprocess.discretise import Discretised, bin_edges, discretise
+from radiofib.preprocess.normalise import normalise
+from radiofib.preprocess.region import resegment, why_unusable
+from radiofib.preprocess.resample import Grid, resample, resampled_size
 
-__all__ = ["Discretised", "bin_edges", "discretise"]
+__all__ = [
+    "Box",
+    "Discretised",
+    "Grid",
+    "bin_edges",
+    "bounding_box",
+    "discretise",
+    "grown",
+    "normalise",
+    "resample",
+    "resampled_size",
+    "resegment",
+    "why_unusable",
+]
