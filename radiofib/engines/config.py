@@ -63,7 +63,7 @@ class ExtractionConfig(StrictModel):
     Parameters
     ----------
     engine : str
-        Who computes: ``pyradiomics``.
+        Who computes: ``native`` (default), or ``pyradiomics``, its reference.
     image_types : dict
         Image type to settings of its own (``{"LoG": {"sigma": [1, 3]}}``). In a pyradiomics
         parameter file: ``imageType``.
@@ -91,7 +91,7 @@ class ExtractionConfig(StrictModel):
     Original, LoG, ...); did you mean 'Original'? ...
     """
 
-    engine: str = "pyradiomics"
+    engine: str = "native"
     image_types: dict[str, Settings] = Field(
         default_factory=lambda: {"Original": Settings()}, alias="imageType"
     )

@@ -23,7 +23,15 @@ from radiofib.errors import EngineError
 from radiofib.registry import FeatureSpec
 from radiofib.roi import Roi
 
-__all__ = ["Extraction", "Measured", "PreparedRegion", "Unusable", "check_finite", "flatten", "one_line"]
+__all__ = [
+    "Extraction",
+    "Measured",
+    "PreparedRegion",
+    "Unusable",
+    "check_finite",
+    "flatten",
+    "one_line",
+]
 
 #: Feature (name in the registry) to value, and to remark where the value is a convention.
 Measured = tuple[dict[str, float], dict[str, str]]

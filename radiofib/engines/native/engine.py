@@ -20,7 +20,6 @@ from radiofib.engines.native.texture import measure_texture
 from radiofib.engines.settings import Settings
 from radiofib.features import shape, shape2d
 from radiofib.filters import filtered
-from radiofib.preprocess import bounding_box
 from radiofib.registry import image_token
 from radiofib.roi import Roi
 
@@ -79,7 +78,11 @@ class _Extraction(Extraction[NativeRegion, NDArray[np.generic]]):
         return prepare_region(self.roi, settings)
 
     def shape(
-        self, family: str, names: list[str], prepared: NativeRegion, settings: Settings
+        self,
+        family: str,
+        names: list[str],  # noqa: ARG002 - a whole family costs no more than one of it
+        prepared: NativeRegion,
+        settings: Settings,
     ) -> Measured:
         mask = prepared.shape_mask[prepared.slices]
         spacing = prepared.spacing_mm

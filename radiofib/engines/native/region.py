@@ -103,16 +103,12 @@ def prepare_region(roi: Roi, settings: Settings) -> NativeRegion:
     shape_mask = mask
     if settings.resegment_range is not None:
         try:
-            mask = resegment(
-                pixels, mask, settings.resegment_range, mode=settings.resegment_mode
-            )
+            mask = resegment(pixels, mask, settings.resegment_range, mode=settings.resegment_mode)
         except MaskError as error:
             raise Unusable(error.problem) from error
         _check(mask, settings)
         shape_mask = mask if settings.resegment_shape else shape_mask
-    return NativeRegion(
-        pixels, mask, shape_mask, grid.spacing_mm, bounding_box(mask), not_finite
-    )
+    return NativeRegion(pixels, mask, shape_mask, grid.spacing_mm, bounding_box(mask), not_finite)
 
 
 def _check(mask: NDArray[np.bool_], settings: Settings) -> None:

@@ -46,9 +46,7 @@ def measure_texture(
     too_large = None
     if guard_memory and "glcm" in families:
         too_large = glcm_too_large(values, settings, pixels.ndim)
-    grey = discretise(
-        pixels, mask, bin_width=settings.bin_width, bin_count=settings.bin_count
-    )
+    grey = discretise(pixels, mask, bin_width=settings.bin_width, bin_count=settings.bin_count)
     forced = settings.force_2d_dimension if settings.force_2d and pixels.ndim == 3 else None
     texture = _Texture(values, grey, spacing_mm, settings, forced)
     for family in families:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from radiofib.preprocess._numba import cache_folder, kernel  # before numba: it chooses the cache folder
+from radiofib.preprocess._numba import (
+    cache_folder,
+    kernel,
+)  # before numba: it chooses the cache folder
 
 from llvmlite import ir  # type: ignore[import-untyped]  # isort: skip
 from numba.core import types  # isort: skip

@@ -186,9 +186,7 @@ def test_more_levels_than_sixteen_bits_hold() -> None:
         ("us/byra_rois/rois/ROI_23_5.jpg", None, None),
     ],
 )  # fmt: skip
-def test_real_regions(
-    external_data: Path, image: str, mask: str | None, label: int | None
-) -> None:
+def test_real_regions(external_data: Path, image: str, mask: str | None, label: int | None) -> None:
     roi = load_roi(
         external_data / image,
         None if mask is None else external_data / mask,
