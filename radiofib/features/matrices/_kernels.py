@@ -82,7 +82,7 @@ def cooccurrence(
     side = np.uint64(n_labels + 1)
     out = np.zeros((n_steps, n_labels + 1, n_labels + 1), dtype=np.int64)
     a = 0
-    if n_labels < PAIRED_SIDE:
+    if n_labels < PAIRED_SIDE and (n_labels + 1) ** 3 < 2 * index.size:
         table = np.empty(side * side * side, dtype=np.uint32)
         while a + 1 < n_steps:
             table[:] = 0
@@ -263,8 +263,11 @@ def zones(
     bits: NDArray[np.uint16],
     steps: NDArray[np.int64],
     table: NDArray[np.uint16],
+    parent: NDArray[np.uint32],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Return voxel counts and labels of the connected zones of one label, in raster order.
+
+    `parent` is work space as large as `v`.
 
     Union-find: the earlier voxel is the parent, so that a second sweep in raster order meets a
     zone's root before its other voxels and needs no search.
@@ -272,7 +275,6 @@ def zones(
     n_steps = np.uint64(steps.size)
     with_self = np.zeros(steps.size + 1, dtype=np.int64)
     with_self[: steps.size] = steps
-    parent = np.empty(v.size, dtype=np.uint32)
     n_zones = 0
     for k in range(index.size):
         i = np.uint64(index[k])
@@ -380,8 +382,8 @@ def box_sums(
     """Sum grey level + 2^shift over the region's voxels in a box of three along each step.
 
     2^shift is above every sum of grey levels, so that one number holds the sum and the count.
-    `values` are the grey levels of the labels; `sums` and `spare` are work space of zeros, one
-    of which is returned.
+    `values` are the grey levels of the labels; `sums` and `spare` are work space, one of
+    which is returned.
     """
     one = np.int64(1) << shift
     for start in range(0, v.size, CHUNK):
