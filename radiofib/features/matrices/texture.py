@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.features.matrices import _kernels as k
+from radiofib.features.matrices import _neighbours as near
 from radiofib.features.matrices.levels import Levels
 
 __all__ = ["Matrices", "ZoneMatrix"]
@@ -198,10 +199,14 @@ class Matrices:
         if alpha == 0 and levels.distances == (1,):
             ahead, _ = self._ends
             n = 2 * len(self._steps)
-            counts = k.dependences(levels.flat, levels.index, self._bits, ahead, n, levels.n_labels)
+            counts = near.dependences(
+                levels.flat, levels.index, self._bits, ahead, n, levels.n_labels
+            )
         else:
             steps = levels.steps(levels.directions(both_ways=True))
-            counts = k.dependences_within(levels.flat, levels.index, steps, levels.value_of, alpha)
+            counts = near.dependences_within(
+                levels.flat, levels.index, steps, levels.value_of, alpha
+            )
         return np.asarray(counts[levels.present])
 
     def ngtdm(self) -> NDArray[np.float64]:
@@ -220,7 +225,7 @@ class Matrices:
             sums = self._differences_from_boxes()
         else:
             steps = levels.steps(levels.directions(both_ways=True))
-            sums = k.neighbour_differences_at(levels.flat, levels.index, steps, levels.value_of)
+            sums = near.neighbour_differences_at(levels.flat, levels.index, steps, levels.value_of)
         present = levels.present
         neighbours = np.arange(1, sums.shape[1])
         out = np.empty((len(present), 3))
@@ -237,8 +242,8 @@ class Matrices:
         n = levels.flat.size
         work = (_scratch(2 * n) if small else np.empty(2 * n, np.int64)).reshape(2, n)
         steps = levels.moving_steps
-        sums = k.box_sums(levels.flat, values, shift, steps[:-1], work[0], work[1])
-        return k.neighbour_differences(
+        sums = near.box_sums(levels.flat, values, shift, steps[:-1], work[0], work[1])
+        return near.neighbour_differences(
             levels.flat, levels.index, values, shift, sums, int(steps[-1]), levels.n_labels
         )
 
