@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,7 @@ CASES: dict[str, np.ndarray] = {
     "smooth, seven levels, with holes": smooth((12, 20, 31), 7)
     * (np.random.default_rng(1).random((12, 20, 31)) < 0.9),
     "stripes": np.broadcast_to(np.arange(24) % 3 + 1, (6, 30, 24)).copy(),
+    "few levels in many voxels": smooth((12, 40, 41), 17),
     "longer than a chunk": smooth((3, 70, 90), 6),
 }
 
@@ -138,6 +140,18 @@ def test_more_than_65535_levels() -> None:
     np.testing.assert_array_equal(
         ours.glszm().counts, zones[ours.levels.grey_levels - 1][:, ours.glszm().sizes - 1]
     )
+
+
+def test_threads_do_not_disturb_one_another() -> None:
+    regions = [smooth((6, 20, 21 + n), 9) for n in range(12)]
+
+    def counts(levels: np.ndarray) -> tuple[list[Any], list[Any]]:
+        matrices = Matrices(Levels.of(levels))
+        return matrices.ngtdm().tolist(), matrices.glszm().counts.tolist()
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(counts, regions * 4))
+    assert together == [counts(levels) for levels in regions] * 4
 
 
 def test_levels_of_any_size_are_ranked_alike() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from radiofib.features.matrices import _kernels as k
+from radiofib.features.matrices import _neighbours as near
 from radiofib.features.matrices import _numba, warm_up
 
 CODE = """
@@ -61,6 +62,7 @@ def test_the_users_cache_folder_is_used(tmp_path: Path) -> None:
 
 def test_no_kernel_is_compiled_for_more_than_two_types() -> None:
     warm_up()
-    for name in k.__all__:
-        signatures = getattr(k, name).signatures
+    kernels = {n: getattr(m, n) for m in (k, near) for n in m.__all__}
+    for name, compiled in kernels.items():
+        signatures = compiled.signatures
         assert 1 <= len(signatures) <= 2, (name, signatures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.features.matrices import _kernels as k
+from radiofib.features.matrices import _neighbours as near
 from radiofib.features.matrices.levels import Levels
 
 __all__ = ["Matrices", "ZoneMatrix"]
@@ -17,6 +19,8 @@ __all__ = ["Matrices", "ZoneMatrix"]
 _SMALL_ZONE = 128
 #: Runs up to this length are counted at the first attempt.
 _SHORT_RUN = 24
+#: Words of work space that a thread keeps at most: 64 MiB.
+_LARGEST_KEPT = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +173,8 @@ class Matrices:
         levels = self.levels
         offsets = levels.cube_directions(self.run_directions)
         table = _representatives(tuple(map(tuple, offsets.tolist())))
-        sizes, labels = k.zones(levels.flat, levels.index, self._bits, self._steps, table)
+        parent = _scratch(levels.flat.size).view(np.uint32)
+        sizes, labels = k.zones(levels.flat, levels.index, self._bits, self._steps, table, parent)
         small = k.zone_counts(sizes, labels, levels.n_labels, _SMALL_ZONE)
         beyond = sizes > _SMALL_ZONE
         large, place = np.unique(sizes[beyond].astype(np.int64), return_inverse=True)
@@ -194,10 +199,14 @@ class Matrices:
         if alpha == 0 and levels.distances == (1,):
             ahead, _ = self._ends
             n = 2 * len(self._steps)
-            counts = k.dependences(levels.flat, levels.index, self._bits, ahead, n, levels.n_labels)
+            counts = near.dependences(
+                levels.flat, levels.index, self._bits, ahead, n, levels.n_labels
+            )
         else:
             steps = levels.steps(levels.directions(both_ways=True))
-            counts = k.dependences_within(levels.flat, levels.index, steps, levels.value_of, alpha)
+            counts = near.dependences_within(
+                levels.flat, levels.index, steps, levels.value_of, alpha
+            )
         return np.asarray(counts[levels.present])
 
     def ngtdm(self) -> NDArray[np.float64]:
@@ -216,7 +225,7 @@ class Matrices:
             sums = self._differences_from_boxes()
         else:
             steps = levels.steps(levels.directions(both_ways=True))
-            sums = k.neighbour_differences_at(levels.flat, levels.index, steps, levels.value_of)
+            sums = near.neighbour_differences_at(levels.flat, levels.index, steps, levels.value_of)
         present = levels.present
         neighbours = np.arange(1, sums.shape[1])
         out = np.empty((len(present), 3))
@@ -230,12 +239,32 @@ class Matrices:
         small = levels.flat.dtype == np.uint8
         values = levels.flat if small else levels.value_of[levels.flat]
         shift = 16 if small else 48
-        work = np.zeros((2, levels.flat.size), np.int32 if small else np.int64)
+        n = levels.flat.size
+        work = (_scratch(2 * n) if small else np.empty(2 * n, np.int64)).reshape(2, n)
         steps = levels.moving_steps
-        sums = k.box_sums(levels.flat, values, shift, steps[:-1], work[0], work[1])
-        return k.neighbour_differences(
+        sums = near.box_sums(levels.flat, values, shift, steps[:-1], work[0], work[1])
+        return near.neighbour_differences(
             levels.flat, levels.index, values, shift, sums, int(steps[-1]), levels.n_labels
         )
+
+
+class _Kept(threading.local):
+    words: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+
+
+_KEPT = _Kept()
+
+
+def _scratch(n: int) -> NDArray[np.int32]:
+    """Return `n` words of work space, not cleared, for use within one call.
+
+    It is kept for the next call of the thread: fresh memory costs more than the work in it.
+    """
+    if n > _LARGEST_KEPT:
+        return np.empty(n, dtype=np.int32)
+    if _KEPT.words.size < n:
+        _KEPT.words = np.empty(n, dtype=np.int32)
+    return _KEPT.words[:n]
 
 
 @lru_cache(maxsize=16)
