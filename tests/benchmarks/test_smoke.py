@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-SMALL = {"extraction_overhead.py": ["--regions", "2"]}
+SMALL = {
+    "extraction_overhead.py": ["--regions", "2"],
+    "native_engine.py": ["--small", "--runs", "1"],
+    "shape_and_filters.py": ["--small", "--repeats", "1"],
+    "texture_matrices.py": ["--small", "--rounds", "1"],
+}
 
 
 def test_every_benchmark_is_run_here(repository: Path) -> None:

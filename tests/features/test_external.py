@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from radiofib.features.matrices import Levels, Matrices
 from tests.features.test_matrices import check
 from tests.features.test_texture_features import compare
-from tests.features.upstream import cropped
+from tests.features.upstream_matrices import cropped
 
 pytestmark = pytest.mark.external
 imageoperations = pytest.importorskip("radiomics.imageoperations")
