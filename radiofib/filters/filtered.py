@@ -13,8 +13,6 @@ from radiofib._checks import check_known
 from radiofib.errors import EngineError
 from radiofib.filters.gaussian import laplacian_of_gaussian
 from radiofib.filters.gradient import gradient_magnitude
-from radiofib.filters.lbp2d import binary_pattern_2d
-from radiofib.filters.lbp3d import binary_pattern_3d
 from radiofib.filters.pointwise import pointwise
 from radiofib.filters.wavelet import wavelet_bands
 from radiofib.preprocess.crop import Box, bounding_box
@@ -117,6 +115,8 @@ def _gradient(given: _Source) -> Images:
 
 
 def _lbp2d(given: _Source) -> Images:
+    from radiofib.filters.lbp2d import binary_pattern_2d  # scikit-image takes long to import
+
     found = binary_pattern_2d(
         given.pixels,
         given.box,
@@ -129,6 +129,8 @@ def _lbp2d(given: _Source) -> Images:
 
 
 def _lbp3d(given: _Source) -> Images:
+    from radiofib.filters.lbp3d import binary_pattern_3d  # and so do parts of SciPy
+
     if given.pixels.ndim == 3:
         yield from binary_pattern_3d(
             given.pixels,

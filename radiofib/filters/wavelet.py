@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pywt
 from numpy.typing import NDArray
 
+from radiofib.preprocess._numba import kernel
 from radiofib.preprocess.crop import Box
 
 __all__ = ["wavelet_bands"]
+
+Images = Iterator[tuple[str, NDArray[np.floating]]]
 
 
 def wavelet_bands(
@@ -59,8 +63,13 @@ def wavelet_bands(
     [('wavelet-LH', 0.0), ('wavelet-HL', 0.0), ('wavelet-HH', 0.0), ('wavelet-LL', 2.0)]
     """
     filters = pywt.Wavelet(wavelet)
-    reach = (filters.dec_len - 1) * (start_level + level)
     axes = tuple(a for a in reversed(range(pixels.ndim)) if a != flat_axis)
+    long = min(pixels.shape[a] for a in axes) >= filters.dec_len
+    # PyWavelets has filters of its own for single precision.
+    if level == 1 and start_level == 0 and long and pixels.dtype != np.float32:
+        yield from _one_level(pixels, box, filters, axes)
+        return
+    reach = (filters.dec_len - 1) * (start_level + level)
     data, inner = np.asarray(pixels), []
     for axis, part in enumerate(box):
         size = pixels.shape[axis]
@@ -100,3 +109,82 @@ def _reached(part: slice, size: int, reach: int) -> tuple[NDArray[np.intp], int]
     index = np.arange(first, last)
     index[index == size] = 0
     return index, part.start - first
+
+
+@kernel
+def _split(data: Any, low: Any, high: Any, filters: Any, order: Any) -> None:
+    """Filter along the middle axis; `order` gives the order of the terms of every sum."""
+    outer, kept, inner = low.shape
+    taps = filters.shape[1]
+    for a in range(outer):
+        for o in range(kept):
+            low_row = low[a, o]
+            high_row = high[a, o]
+            for term in range(taps):
+                j = order[o, term]
+                f, g = filters[0, j], filters[1, j]
+                row = data[a, o + taps - 1 - j]
+                if term == 0:
+                    for b in range(inner):
+                        low_row[b] = f * row[b]
+                        high_row[b] = g * row[b]
+                else:
+                    for b in range(inner):
+                        low_row[b] += f * row[b]
+                        high_row[b] += g * row[b]
+
+
+def _one_level(
+    pixels: NDArray[np.generic], box: Box, wavelet: pywt.Wavelet, axes: tuple[int, ...]
+) -> Images:
+    """Yield the bands of one level: sums of PyWavelets in its order, of the box alone."""
+    filters = np.array([wavelet.dec_lo, wavelet.dec_hi])
+    taps = filters.shape[1]
+    data: NDArray[np.generic] = pixels
+    orders = {}
+    for axis, part in enumerate(box):
+        index = np.arange(part.start, part.stop)
+        if axis in axes:
+            size = pixels.shape[axis]
+            period = size + size % 2
+            orders[axis] = _order(index + taps // 2 - period, taps)
+            index = np.arange(part.start + taps // 2 - taps + 1, part.stop + taps // 2) % period
+            index[index == size] = 0
+        data = np.take(data, index, axis=axis)
+    bands: dict[str, NDArray[np.floating]] = {"": data.astype(np.float64)}
+    for axis in axes:
+        bands = {
+            letters + letter: part
+            for letters, values in bands.items()
+            for letter, part in zip("LH", _axis(values, axis, filters, orders[axis]), strict=True)
+        }
+    names = sorted(bands, key=lambda letters: letters.replace("L", "a").replace("H", "d"))
+    for letters in (*names[1:], names[0]):
+        yield _name(1, letters), bands[letters]
+
+
+def _order(beyond: NDArray[np.intp], taps: int) -> NDArray[np.intp]:
+    """Return the order of terms: backwards where a sum wraps around the end of the image."""
+    order = np.tile(np.arange(taps), (len(beyond), 1))
+    for line, wrapped in enumerate(beyond):
+        if wrapped >= 0:
+            order[line, : wrapped + 1] = order[line, : wrapped + 1][::-1].copy()
+    return order
+
+
+def _axis(
+    values: NDArray[np.floating], axis: int, filters: NDArray[np.floating], order: NDArray[np.intp]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    shape = values.shape
+    outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
+    turned = inner == 1  # lines along the last axis: filter many of them together
+    block = values.reshape(outer, shape[axis], inner)
+    if turned:
+        block = np.ascontiguousarray(block.transpose(2, 1, 0))
+    low = np.empty((block.shape[0], len(order), block.shape[2]), values.dtype)
+    high = np.empty_like(low)
+    _split(block, low, high, filters, order)
+    after = (*shape[:axis], len(order), *shape[axis + 1 :])
+    if turned:
+        low, high = (np.ascontiguousarray(part.transpose(2, 1, 0)) for part in (low, high))
+    return low.reshape(after), high.reshape(after)

@@ -105,6 +105,14 @@ def test_equals_pyradiomics(image_type: str, case: Any, options: dict[str, Any])
     check(pixels, mask, spacing, image_type, options)
 
 
+@pytest.mark.parametrize("wavelet", ["haar", "coif1", "db3", "bior2.2", "sym8", "coif3"])
+@settings(max_examples=15)
+@given(case=cases())
+def test_one_level_of_any_wavelet(wavelet: str, case: Any) -> None:
+    pixels, mask, spacing = case
+    check(pixels, mask, spacing, "Wavelet", {"wavelet": wavelet})
+
+
 def test_log_far_from_the_border() -> None:
     rng = np.random.default_rng(1)
     pixels = rng.normal(100, 30, (30, 120, 130)).astype(np.int16)
