@@ -30,7 +30,6 @@ def _only(blocks: list[tuple[str, str]], language: str) -> str:
 @pytest.fixture(scope="module")
 def readme_run(blocks: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run README's own study file on pictures; folder with cohort, study and run."""
-    pytest.importorskip("radiomics", reason="needs the extra 'pyradiomics'")
     root = tmp_path_factory.mktemp("readme")
     header = _only(blocks, "csv").splitlines()[0].split(",")
     frame = write_pictures(root, n_patients=25, images=1)

@@ -98,7 +98,7 @@ def config_for(cohort: Cohort) -> ExtractionConfig:
     --------
     >>> from radiofib.cohort import Acquisition
     >>> config_for(Cohort((Acquisition("a", "a", "us", Path("a.png")),))).engine
-    'pyradiomics'
+    'native'
     """
     channels = set(cohort.channels) - {"wsi"}
     if channels <= {"us"}:

@@ -13,7 +13,7 @@ import pytest
 
 import radiofib.extract as module
 from radiofib.cohort import Acquisition, Cohort
-from radiofib.engines.pyradiomics import PyradiomicsEngine
+from radiofib.engines.native import NativeEngine
 from radiofib.errors import CohortError, ConfigError, Failure
 from radiofib.extract import extract_features
 from radiofib.table import FeatureTable
@@ -265,7 +265,7 @@ def test_another_engine_version_reuses_nothing(
     data = cohort(ultrasound(tmp_path, 2), tmp_path)
     run(data, tmp_path)
     counter.take()
-    monkeypatch.setattr(PyradiomicsEngine, "version", "another")
+    monkeypatch.setattr(NativeEngine, "version", "another")
     run(data, tmp_path)
     assert len(counter.take()) == 2
     monkeypatch.setattr(module, "radiofib_version", lambda: "next")
@@ -328,7 +328,7 @@ def test_bad_cases_never_stop_the_others(tmp_path: Path, counter: Counter) -> No
         ("c2", "us", "read"),
         ("c3", "us", "extract"),
     ]
-    assert "only contains 1 segmented voxel" in failures[2].reason
+    assert "single voxel" in failures[2].reason
     assert all(str(tmp_path) not in f.reason for f in failures)
     counter.take()
     again, failures_again = run(data, tmp_path)
@@ -377,7 +377,7 @@ def test_a_volume_without_mask_and_a_label_that_is_absent(tmp_path: Path) -> Non
 def test_defects_are_listed_with_their_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = PyradiomicsEngine.extract
+    original = NativeEngine.extract
 
     def sometimes(self: Any, roi: Any, cfg: Any) -> Any:
         if roi.pixels[0, 0] == first:
@@ -386,7 +386,7 @@ def test_defects_are_listed_with_their_class(
 
     data = cohort(ultrasound(tmp_path, 2), tmp_path)
     first = module.load_roi(data.acquisitions[0].image, channel="us").pixels[0, 0]
-    monkeypatch.setattr(PyradiomicsEngine, "extract", sometimes)
+    monkeypatch.setattr(NativeEngine, "extract", sometimes)
     table, failures = run(data, tmp_path)
     assert list(table.obs["case"]) == ["c1"]
     assert (failures[0].error, failures[0].reason) == (
@@ -508,7 +508,7 @@ def test_label_of_a_parameter_file_counts_when_the_cohort_has_none(tmp_path: Pat
 def test_provenance_tells_how_without_times_or_paths(tmp_path: Path) -> None:
     table, _ = run(cohort(ultrasound(tmp_path, 2), tmp_path), tmp_path, setting={"binCount": 8})
     facts = table.provenance
-    assert facts["engine"] == "pyradiomics"
+    assert facts["engine"] == "native"
     assert facts["config"]["setting"]["binCount"] == 8
     assert facts["notes"] == {"us: no mask: the whole picture is the region": 2}
     assert str(tmp_path) not in json.dumps(dict(facts))

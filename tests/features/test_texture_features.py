@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from radiofib.features import glcm, gldm, glrlm, glszm, ngtdm
 from radiofib.features.matrices import Levels, Matrices, cooccurrence_weights, run_weights
 from radiofib.registry import FEATURES
-from tests.features import upstream
+from tests.features import upstream_matrices as upstream
 from tests.features.test_matrices import CASES, smooth
 from tests.features.upstream_matrices import cropped, regions
 

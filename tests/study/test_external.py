@@ -14,7 +14,6 @@ from radiofib.cli.app import main
 from radiofib.table import FeatureTable
 
 pytestmark = pytest.mark.external
-pytest.importorskip("radiomics", reason="needs the extra 'pyradiomics'")
 
 
 def _run(*arguments: str | Path) -> int:

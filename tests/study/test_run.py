@@ -17,8 +17,6 @@ from radiofib.study import StudyConfig, run_study, verify_run
 from radiofib.table import FeatureTable
 from tests.study.builders import STUDY, write_pictures, write_study
 
-pytest.importorskip("radiomics", reason="needs the extra 'pyradiomics'")
-
 
 def _exit_status(*arguments: str) -> int:
     with pytest.raises(SystemExit) as stop:
