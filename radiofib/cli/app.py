@@ -41,3 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        text = f"radiofib: {error.filename}: {error.strerror}. Next: check path and permission."
+        typer.secho(text, err=True, fg=typer.colors.RED)
+        sys.exit(2)

@@ -55,7 +55,7 @@ def extract(
             workers=workers,
             progress=tell,
         )
-    listing = write_failures(RunFolder(out.parent), failures)
+    listing = write_failures(RunFolder(out.parent), failures, f"{out.stem}.failures.csv")
     typer.echo(f"{table.n_rows} rows, {table.n_features} features: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
 

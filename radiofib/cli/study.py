@@ -68,8 +68,16 @@ def report(
 
     Example: radiofib report run
     """
+    from radiofib.errors import UsageError
     from radiofib.report import write_report
 
+    if not (run_dir / "run.json").is_file():
+        raise UsageError(
+            "this is not the folder of a run",
+            where=str(run_dir),
+            expected="a folder with run.json",
+            hint="name the output folder of 'radiofib run'",
+        )
     typer.echo(f"report: {write_report(run_dir, out)}")
 
 

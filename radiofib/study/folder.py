@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,8 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file in one step: under a temporary name, then renamed."""
         path = self.path(name)
-        temporary = path.with_name(f".{path.name}.part")
+        # The process number keeps two runs into one folder out of each other's way.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         temporary.write_text(text, encoding="utf-8", newline="\n")
         temporary.replace(path)
         return path
@@ -102,12 +105,26 @@ class RunFolder:
         done = steps.get(name, {})
         if done.get("key") == wanted and done.get("files") == self._hashes(outputs):
             return False
-        work()
+        try:
+            work()
+        except BaseException:
+            # What an earlier run left here would be taken for the result of this one.
+            self.discard(*outputs)
+            raise
         # Read again: the work may have recorded steps of its own.
         steps = self._read_json(_STEPS)
         steps[name] = {"key": wanted, "files": self._hashes(outputs)}
         self.write_json(_STEPS, steps)
         return True
+
+    def discard(self, *names: str) -> None:
+        """Remove files or folders that an earlier run left and this one does not make."""
+        for name in names:
+            path = self.root / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def write_manifest(self) -> Path:
         """List every result file with its SHA-256."""

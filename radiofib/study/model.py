@@ -49,6 +49,7 @@ def train_step(
     """Fit the stager on all labelled rows and write ``model.skops``."""
     rows = labelled(table)
     if scheme is None or rows.n_rows == 0:
+        folder.discard("model.skops")
         return []
     key = {"features": features_hash, "stager": study.stager.model_dump(), "seed": study.seed}
 
@@ -85,6 +86,7 @@ def evaluate_step(
     """Test stager and negative controls; write ``predictions.csv`` and ``evaluation/``."""
     rows = labelled(table)
     if scheme is None or rows.n_rows == 0:
+        folder.discard("predictions.csv", "evaluation")
         return []
     key = {
         "features": features_hash,
@@ -114,6 +116,7 @@ def evaluate_step(
     try:
         folder.step("evaluate", key, outputs, work)
     except RadiofibError as error:
+        folder.discard("evaluation")
         return [Failure.from_error(error, case="", step="evaluate")]
     text = (folder.root / "evaluation/failures.json").read_text(encoding="utf-8")
     return [Failure(**row) for row in json.loads(text)]

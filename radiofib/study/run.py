@@ -105,6 +105,7 @@ def run_study(
     failures = [*cohort.failures, *failures]
     write_failures(folder, failures)
     if table.n_rows == 0:
+        folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
         raise RadiofibError(
             "no case could be used",
             where=cohort.source,
@@ -186,11 +187,13 @@ def only(cohort: Cohort, wanted: Callable[[Acquisition], bool]) -> Cohort:
     return replace(cohort, acquisitions=tuple(filter(wanted, cohort.acquisitions)))
 
 
-def write_failures(folder: RunFolder, failures: Sequence[Failure]) -> Path:
-    """Write ``failures.csv`` (its header alone when nothing failed)."""
+def write_failures(
+    folder: RunFolder, failures: Sequence[Failure], name: str = "failures.csv"
+) -> Path:
+    """Write what failed as CSV (its header alone when nothing did)."""
     columns = list(Failure("", "", "").as_row())
     rows = [f.as_row() for f in failures]
-    return folder.write_frame("failures.csv", pd.DataFrame(rows, columns=columns))
+    return folder.write_frame(name, pd.DataFrame(rows, columns=columns))
 
 
 def _export(

@@ -12,7 +12,7 @@ from radiofib._checks import check_known
 from radiofib.cohort import Cohort
 from radiofib.datacard import StageScheme, derive_scheme, list_cards, make_scheme
 from radiofib.engines import ExtractionConfig, default_config
-from radiofib.errors import ConfigError, Failure, TableError
+from radiofib.errors import ConfigError, Failure, TableError, UsageError
 from radiofib.evaluation import Evaluation, predict_table
 from radiofib.extract import extract_features
 from radiofib.staging import load_stager, make_stager, save_stager, stager_frame
@@ -68,6 +68,13 @@ def extract_cohort(
     CohortError, ConfigError
         When cohort or configuration cannot be used at all.
     """
+    if out.suffix.lower() != ".parquet":
+        raise UsageError(
+            "a feature table is written as Parquet",
+            where=str(out),
+            expected="a name that ends in .parquet",
+            hint="extract to .parquet, then 'radiofib export' makes CSV, SAV and others of it",
+        )
     cases = _open_cohort(cohort, root, scheme)
     settings = ExtractionConfig.read(config) if config is not None else config_for(cases)
     if engine is not None:
@@ -83,6 +90,9 @@ def extract_cohort(
     )
     if table.n_rows:
         table.to_parquet(out)
+    else:
+        # A table of an earlier call must not pass for the result of this one.
+        out.unlink(missing_ok=True)
     return table, [*cases.failures, *failures]
 
 

@@ -212,6 +212,45 @@ def test_nothing_usable_exits_1_and_lists_every_case(tmp_path: Path) -> None:
     assert len(pd.read_csv(out / "failures.csv")) == len(frame)
 
 
+def test_results_of_an_earlier_run_never_pass_for_this_one(tmp_path: Path) -> None:
+    frame = write_pictures(tmp_path)
+    study = write_study(tmp_path, frame)
+    out = tmp_path / "run"
+    call = ("run", str(study), "--root", str(tmp_path), "--out", str(out))
+    assert _exit_status(*call) == 0
+    assert (out / "model.skops").is_file()
+    write_study(tmp_path, frame.assign(stage="F0"))
+    assert _exit_status(*call) == 3
+    for name in ("model.skops", "predictions.csv", "evaluation/metrics.csv"):
+        assert not (out / name).exists(), name
+    assert "AUC is 1" not in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_failed_extraction_leaves_no_older_table(tmp_path: Path) -> None:
+    frame = write_pictures(tmp_path, n_patients=2)
+    frame.to_csv(tmp_path / "c.csv", index=False)
+    call = ("extract", str(tmp_path / "c.csv"), "--out", str(tmp_path / "f.parquet"))
+    assert _exit_status(*call) == 0
+    for name in frame["image"]:
+        (tmp_path / name).write_bytes(b"")
+    assert _exit_status(*call) == 1
+    assert not (tmp_path / "f.parquet").exists()
+    assert len(pd.read_csv(tmp_path / "f.failures.csv")) == len(frame)
+
+
+def test_outputs_that_cannot_be_are_usage_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(tmp_path, n_patients=2).to_csv(tmp_path / "c.csv", index=False)
+    cohort = str(tmp_path / "c.csv")
+    assert _exit_status("extract", cohort, "--out", str(tmp_path / "f.csv")) == 2
+    assert "Parquet" in capsys.readouterr().err
+    assert _exit_status("extract", cohort, "--out", "/proc/radiofib/f.parquet") == 2
+    assert "/proc/radiofib" in capsys.readouterr().err
+    assert _exit_status("report", str(tmp_path)) == 2
+    assert "run.json" in capsys.readouterr().err
+
+
 def test_wrong_root_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame = write_pictures(tmp_path, n_patients=2)
     frame["image"] = "elsewhere/" + frame["image"]
