@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -319,20 +321,43 @@ def _read_parquet(path: Path, _text: dict[str, type], _keep: bool) -> pd.DataFra
 
 
 def _read_csv(path: Path, text_columns: dict[str, type], keep: bool) -> pd.DataFrame:
-    text = path.read_text(encoding="utf-8-sig")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        text = stream.read()
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        frame: pd.DataFrame = pd.read_csv(
-            stream,
-            sep=separator,
-            **_EXACT,
-            dtype=text_columns,
-            skip_blank_lines=not keep,
-            keep_default_na=False,
-            na_values=_NA,
-        )
+    frame: pd.DataFrame = pd.read_csv(
+        io.StringIO(_without_surplus(text, separator, path.name), newline=""),
+        sep=separator,
+        **_EXACT,
+        dtype=text_columns,
+        index_col=False,
+        skip_blank_lines=not keep,
+        keep_default_na=False,
+        na_values=_NA,
+    )
     return frame
+
+
+def _without_surplus(text: str, separator: str, name: str) -> str:
+    """Return a CSV text whose rows are no longer than its header; refuse cells that say more.
+
+    pandas would take the first cells of a longer row for an index and shift the others.
+    """
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    width = len(next((r for r in rows if any(r)), []))
+    if all(len(r) <= width for r in rows):
+        return text
+    for number, row in enumerate(rows, start=1):
+        if any(cell.strip() for cell in row[width:]):
+            raise TableError(
+                f"row {number} has {len(row)} cells, header has {width}",
+                where=name,
+                hint="name every column, put cells that hold a separator in quotes, and write "
+                "decimals with a point",
+            )
+    short = io.StringIO(newline="")
+    csv.writer(short, delimiter=separator).writerows(r[:width] for r in rows)
+    return short.getvalue()
 
 
 def _read_xlsx(path: Path, text_columns: dict[str, type], _keep: bool) -> pd.DataFrame:

@@ -128,3 +128,31 @@ def test_joined_tables_have_one_row_a_case() -> None:
     assert joined.X.iloc[1].tolist() == [2.0, 3.0]
     with pytest.raises(TableError, match="us_a"):
         join_tables([us, us])
+
+
+@pytest.mark.parametrize("row", ["a,img.png,mask.png,left", ',"x,y",mask.png,left'])
+def test_a_row_longer_than_the_header_is_refused(tmp_path: Path, row: str) -> None:
+    (tmp_path / "t.csv").write_text(f"case,image,mask\n{row}\n")
+    with pytest.raises(TableError, match="row 2 has 4 cells, header has 3") as caught:
+        read_frame(tmp_path / "t.csv")
+    assert "t.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_empty_cells_beyond_the_header_shift_nothing(tmp_path: Path, keep: bool, end: str) -> None:
+    lines = ["case,image,mask", "a,img.png,mask.png,", 'b,"x, ""y"".png",, ,', "", "c,z.png,m.png"]
+    (tmp_path / "t.csv").write_bytes(end.join([*lines, ""]).encode())
+    frame = read_frame(tmp_path / "t.csv", keep_blank_rows=keep)
+    assert len(frame) == 3 + keep
+    frame = frame.dropna(how="all")
+    assert list(frame) == ["case", "image", "mask"]
+    assert frame["case"].tolist() == ["a", "b", "c"]
+    assert frame["image"].tolist() == ["img.png", 'x, "y".png', "z.png"]
+    assert frame["mask"].fillna("").tolist() == ["mask.png", "", "m.png"]
+
+
+def test_the_place_of_a_long_row_is_that_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("case;f\na;1\n\nb;2;3\n")
+    with pytest.raises(TableError, match="row 4 has 3 cells, header has 2"):
+        read_frame(tmp_path / "t.csv")
