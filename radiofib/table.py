@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import numbers
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -212,39 +217,152 @@ class FeatureTable:
         path : path
             The table.
         label : str
-            Column with the stage or any other label; it and the columns of
-            :data:`OBS_COLUMNS` describe rows, other text columns become covariates, and the
-            remaining numeric columns are features.
+            Column with the stage or any other label; it, the columns of :data:`OBS_COLUMNS`,
+            facts of image files (``geom_*``), identifiers (``ID``, ``patient_id``) and row
+            numbers describe rows, text columns and columns without any number become
+            covariates, and the remaining numeric columns are features.
         case : str
             Column that names the case. Row numbers stand in when there is none.
 
         Raises
         ------
         TableError
-            When the file cannot be read or holds no numeric column.
+            When the file cannot be read, a column mixes numbers and text, or no feature has a
+            value.
         """
         path = Path(path)
         if path.suffix.lower() == ".parquet" and _METADATA_KEY in (
             _open_parquet(path).schema.metadata or {}
         ):
             return cls.from_parquet(path)
-        frame = read_frame(path, text=(case,))
+        frame = read_frame(path, text=(case,)).rename(columns=str)
         if case in frame and case != "case":
             frame = frame.rename(columns={case: "case"})
         if "case" not in frame:
             frame.insert(0, "case", [f"row{i + 1}" for i in range(len(frame))])
         frame["case"] = frame["case"].astype(str)
-        described = [c for c in frame if c in OBS_COLUMNS or c == label or _is_text(frame[c])]
-        X = frame.drop(columns=described)
-        if X.shape[1] == 0:
+        frame = frame.drop(
+            columns=[c for c in frame if _nameless(str(c)) and frame[c].isna().all()]
+        )
+        check_no_duplicates(list(frame.columns), what="column", where=path.name, error=TableError)
+        kinds = {str(c): _kind(frame[c], label) for c in frame}
+        for name in [c for c, kind in kinds.items() if kind == "text"]:
+            number = _numbers(frame[name], path)
+            if number is not None:
+                frame[name], kinds[name] = number, "feature"
+        features = [c for c, kind in kinds.items() if kind == "feature"]
+        if not features:
             raise TableError(
-                "no numeric feature column", where=path.name, found=list_some(frame.columns)
+                "no numeric feature column with a value",
+                where=path.name,
+                found="; ".join(
+                    f"{kind}: {list_some(c for c in kinds if kinds[c] == kind)}"
+                    for kind in dict.fromkeys(kinds.values())
+                ),
             )
-        return cls(X.astype(np.float64), frame[described])
+        return cls(frame[features].astype(np.float64), frame.drop(columns=features))
 
 
-def _is_text(column: pd.Series) -> bool:
-    return not pd.api.types.is_numeric_dtype(column)
+_IDENTIFIER = re.compile(
+    r"id|pid|uid|(case|patient|subject|sample|image|row|record|study|series|exam)id|case|patient"
+)
+_INDEX = re.compile(
+    r"|#|n|i|index|idx|no|nr|num|number|sn|row|rows|rownames?|record|obs|level0"
+    r"|(row|case|patient|subject|sample|image|record|serial)(no|nr|num|number|index|idx)"
+)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?", re.I)
+_CODE = re.compile(r"0[0-9]+")
+#: Decimal commas, and groups of thousands.
+_COMMA = re.compile(
+    r"[+-]?([0-9]*,[0-9]+(e[+-]?[0-9]+)?|[0-9]{1,3}([., '][0-9]{3})+([.,][0-9]+)?)", re.I
+)
+#: What programs write for a missing number (but "NA" and "NaN", which reading knows).
+_ABSENT = re.compile(r"#.*|n\.?/?a\.?|nan|<na>|null|none|nil|missing|unknown|-+|\.+|\?+|", re.I)
+
+
+def _nameless(column: str) -> bool:
+    return not column.strip() or re.fullmatch(r"Unnamed: [0-9]+", column) is not None
+
+
+def _kind(column: pd.Series, label: str) -> str:
+    """Return what a column of somebody else's table is: text, or a feature, or why neither."""
+    name = str(column.name)
+    if name in OBS_COLUMNS or name == label:
+        return "description"
+    if name.startswith("geom_"):
+        return "fact of the image file"
+    plain = re.sub(r"[\W_]+", "", name.casefold().replace("#", "no"))
+    if _nameless(name) or _IDENTIFIER.fullmatch(plain):
+        return "identifier"
+    if not column.notna().any():
+        return "without a number"
+    if not pd.api.types.is_numeric_dtype(column):
+        return "text"
+    return "row number" if _INDEX.fullmatch(plain) and _counts(column) else "feature"
+
+
+def _counts(column: pd.Series) -> bool:
+    """Tell whether a column is 0, 1, 2 ... or 1, 2, 3 ..."""
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    steps = np.arange(len(values))
+    return bool(np.array_equal(values, steps) or np.array_equal(values, steps + 1))
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series | None:
+    """Return a text column as numbers when each cell is one, or None when it is a covariate.
+
+    Raises
+    ------
+    TableError
+        When at least half of the cells are numbers and others are not, so that a feature would
+        be lost. Cells such as ``#DIV/0!`` and ``n/a`` do not count in that, and a column
+        of codes such as ``007`` is text.
+    """
+    if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
+        return None
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return None
+    cells = column[column.notna()]
+    plain = np.array([_is_number(v) for v in cells], dtype=bool)
+    texts = [v.strip() if isinstance(v, str) else "" for v in cells]
+    comma = np.array([_COMMA.fullmatch(t) is not None for t in texts], dtype=bool)
+    absent = np.array(
+        [isinstance(v, str) and _ABSENT.fullmatch(v.strip()) is not None for v in cells], dtype=bool
+    )
+    if plain.all():
+        return column.map(float, na_action="ignore").astype(np.float64)
+    numeric = int((plain | comma).sum())
+    codes = all(p or _CODE.fullmatch(t) for p, t in zip(plain, texts, strict=True))
+    if numeric == 0 or codes or 2 * numeric < int((~absent).sum()):
+        return None
+    first = int(np.flatnonzero(~plain)[0])
+    position = int(np.flatnonzero(column.notna())[first])
+    raise TableError(
+        "column mixes numbers and text",
+        where=f"{path.name}, {_place(column, position, path)}, column {column.name!r}",
+        expected="a number with a decimal point, or nothing",
+        found=f"{str(cells.iloc[first])[:60]!r} ({int((~plain).sum())} such cell(s) in all)",
+        hint="correct the cells, or empty those without a value; a covariate needs words instead "
+        "of numbers",
+    )
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        text = value.strip()
+        return _NUMBER.fullmatch(text) is not None and _CODE.fullmatch(text) is None
+    return isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
+
+
+def _place(column: pd.Series, position: int, path: Path) -> str:
+    """Return the row of a cell as a person sees it in the file, whose blank lines count."""
+    if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+        whole = read_frame(path, text=(str(column.name),), keep_blank_rows=True)
+        cells = whole[str(column.name)].fillna("").str.strip()
+        position = int(np.flatnonzero(cells == str(column.iloc[position]).strip())[0])
+    elif path.suffix.lower() != ".xlsx":
+        return f"row {position + 1}"
+    return f"row {position + 2}"
 
 
 def _open_parquet(path: Path) -> pa.Table:
@@ -319,20 +437,43 @@ def _read_parquet(path: Path, _text: dict[str, type], _keep: bool) -> pd.DataFra
 
 
 def _read_csv(path: Path, text_columns: dict[str, type], keep: bool) -> pd.DataFrame:
-    text = path.read_text(encoding="utf-8-sig")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        text = stream.read()
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        frame: pd.DataFrame = pd.read_csv(
-            stream,
-            sep=separator,
-            **_EXACT,
-            dtype=text_columns,
-            skip_blank_lines=not keep,
-            keep_default_na=False,
-            na_values=_NA,
-        )
+    frame: pd.DataFrame = pd.read_csv(
+        io.StringIO(_without_surplus(text, separator, path.name), newline=""),
+        sep=separator,
+        **_EXACT,
+        dtype=text_columns,
+        index_col=False,
+        skip_blank_lines=not keep,
+        keep_default_na=False,
+        na_values=_NA,
+    )
     return frame
+
+
+def _without_surplus(text: str, separator: str, name: str) -> str:
+    """Return a CSV text whose rows are no longer than its header; refuse cells that say more.
+
+    pandas would take the first cells of a longer row for an index and shift the others.
+    """
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    width = len(next((r for r in rows if any(r)), []))
+    if all(len(r) <= width for r in rows):
+        return text
+    for number, row in enumerate(rows, start=1):
+        if any(cell.strip() for cell in row[width:]):
+            raise TableError(
+                f"row {number} has {len(row)} cells, header has {width}",
+                where=name,
+                hint="name every column, put cells that hold a separator in quotes, and write "
+                "decimals with a point",
+            )
+    short = io.StringIO(newline="")
+    csv.writer(short, delimiter=separator).writerows(r[:width] for r in rows)
+    return short.getvalue()
 
 
 def _read_xlsx(path: Path, text_columns: dict[str, type], _keep: bool) -> pd.DataFrame:

@@ -141,7 +141,8 @@ def name_columns(columns: Sequence[str], *, label: str, where: str) -> tuple[dic
     Raises
     ------
     CohortError
-        When a column is misspelt, repeated, reserved, or a required one is absent.
+        When a column is misspelt, ambiguous (``label``), repeated, reserved, or a required one is
+        absent.
 
     Examples
     --------
@@ -185,6 +186,14 @@ def _name(column: str, columns: Sequence[str], *, label: str, batch: bool, where
         return column
     if batch and column in BATCH_COLUMNS and BATCH_COLUMNS[column] not in columns:
         return BATCH_COLUMNS[column]
+    if not batch and _plain(column) == "label":
+        raise CohortError(
+            "may be the label of the mask or that of the case",
+            where=f"{where}, column {column!r}",
+            expected="'mask_label'",
+            hint="rename it to 'mask_label' when it says which label of the mask is meant; when it "
+            f"is the stage, say so (label={column!r}); else give it another name",
+        )
     close = near_miss(column, [*columns, *(["stage"] if label in columns else [])])
     if batch and close and close not in columns and _plain(column) == _plain(close):
         return close

@@ -141,7 +141,8 @@ def train_table(
     """Train a stager on the labelled rows of a table and store it.
 
     Labels that are not categories of a known scheme become levels as
-    :func:`radiofib.datacard.derive_scheme` makes them; the model file keeps both.
+    :func:`radiofib.datacard.derive_scheme` makes them; the model file keeps both, and how many
+    features have a value (``columns``). Texts without a natural order stay unordered.
 
     Returns
     -------
@@ -151,15 +152,24 @@ def train_table(
     Raises
     ------
     TableError
-        When the label or scanner column is absent or no row is labelled.
+        When the label or scanner column is absent, no row is labelled, or no feature has a
+        value in the labelled rows.
     """
     for column in filter(None, (label, scanner)):
         check_known(column, map(str, table.obs.columns), what="column", error=TableError)
     rows = table.subset(table.obs[label].notna().to_numpy())
     if rows.n_rows == 0:
         raise TableError(f"no row has a value in {label!r}", hint="name another --label")
+    columns = int(rows.X.notna().any().sum())
+    if columns == 0:
+        raise TableError(
+            "no feature has a value",
+            expected=f"numbers in the rows with a value in {label!r}",
+            found=f"{rows.n_features} feature column(s), {rows.n_rows} labelled row(s)",
+        )
     y = rows.obs[label]
-    order = list(y.cat.categories) if isinstance(y.dtype, pd.CategoricalDtype) else None
+    ordered = isinstance(y.dtype, pd.CategoricalDtype) and y.dtype.ordered
+    order = list(y.cat.categories) if ordered else None
     scheme = derive_scheme(y, name=label, order=order)
     model = make_stager(stager, scanner_column=scanner, random_state=seed)
     model.fit(stager_frame(rows, scanner), np.array([scheme.parse(v) for v in y]))
@@ -167,6 +177,7 @@ def train_table(
         "levels": list(scheme.levels),
         "labels": dict(scheme.labels),
         "ordered": scheme.ordered,
+        "columns": columns,
         "label": label,
         "stager": stager,
         "seed": seed,

@@ -106,3 +106,14 @@ def test_batch_names():
         "Stage": "stage",
         "age": "age",
     }
+
+
+@pytest.mark.parametrize("column", ["label", "Label", "LABEL "])
+def test_a_label_must_say_whose_it_is(column):
+    columns = ["case", "image", "mask", column]
+    with pytest.raises(CohortError, match="'mask_label'") as caught:
+        name_columns(columns, label="stage", where="c.csv")
+    assert f"c.csv, column {column!r}" in str(caught.value)
+    assert name_columns(columns, label=column, where="c.csv")[0][column] == "stage"
+    ours, _ = name_columns([*columns[:3], "mask_label"], label="stage", where="c.csv")
+    assert ours["mask_label"] == "mask_label"
