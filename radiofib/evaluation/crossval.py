@@ -211,8 +211,8 @@ def control_tables(
     dict
         ``geometry``: the numeric columns ``geom_*`` of ``obs`` (matrix, spacing), but not
         ``geom_*_bytes``: the size of a compressed file (JPEG, PNG) follows from what the image
-        shows, so a control that knows it has seen the liver. ``scanner``: scanner flags; ``missingness``: which features are missing, one column for
-        each different pattern.
+        shows, so a control that knows it has seen the liver. ``scanner``: scanner flags;
+        ``missingness``: which features are missing, one column for each different pattern.
 
     Examples
     --------

@@ -92,11 +92,15 @@ def read_predictions(path: str | Path, *, levels: Sequence[str] | None = None) -
     path = Path(path)
     frame = read_frame(path)
     if "p" in frame and not prediction_levels(frame):
+        _check_needed(frame, path.name)
         pair = check_levels([str(n).lower() for n in (levels or ("0", "1"))])
         if len(pair) != 2:
             raise TableError(
                 "a single column 'p' fits two levels only", where=path.name, found=list_some(pair)
             )
+        if levels is None:
+            option = "name the negative and the positive level: --levels NEGATIVE,POSITIVE"
+            _true_levels(frame, pair, path.name, hint=option)
         place = list(frame.columns).index("p")
         chance = _numbers(frame, "p", path.name)
         frame = frame.drop(columns="p")
@@ -124,15 +128,7 @@ def check_predictions(
     """
     frame = _lower_levels(frame)
     found = prediction_levels(frame)
-    for needed in ("case", "y_true"):
-        if needed not in frame:
-            close = nearest(needed, map(str, frame.columns))
-            raise TableError(
-                f"column {needed!r} is missing",
-                where=where,
-                found=list_some(frame.columns),
-                hint=f"rename {close!r}" if close else None,
-            )
+    _check_needed(frame, where)
     names = check_levels([str(n).lower() for n in (found if levels is None else levels)])
     _check_probability_columns(names, found, frame, where)
     if len(frame) == 0:
@@ -164,6 +160,18 @@ def check_predictions(
         result[name] = _optional(frame, name, default)
     _check_repeats(result, where)
     return result
+
+
+def _check_needed(frame: pd.DataFrame, where: str) -> None:
+    for needed in ("case", "y_true"):
+        if needed not in frame:
+            close = nearest(needed, map(str, frame.columns))
+            raise TableError(
+                f"column {needed!r} is missing",
+                where=where,
+                found=list_some(frame.columns),
+                hint=f"rename {close!r}" if close else None,
+            )
 
 
 def _lower_levels(frame: pd.DataFrame) -> pd.DataFrame:
@@ -232,21 +240,20 @@ def _optional(frame: pd.DataFrame, name: str, default: str | None) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
-def _true_levels(frame: pd.DataFrame, names: Sequence[str], where: str) -> pd.Series:
+def _true_levels(
+    frame: pd.DataFrame, names: Sequence[str], where: str, hint: str | None = None
+) -> pd.Series:
     texts, _ = labels_as_text(frame["y_true"])
     wrong = [i for i, v in enumerate(texts) if v is not None and v not in names]
     if wrong:
         value = texts.iloc[wrong[0]]
         close = nearest(value, names)
-        hint = f"write {close!r}" if close else None
-        if tuple(names) == ("0", "1"):
-            hint = "name the negative and the positive level: --levels NEGATIVE,POSITIVE"
         raise TableError(
             "unknown stage",
             where=f"{where}, row {wrong[0] + 2}, column 'y_true'",
             expected=list_some(names),
             found=f"{value!r} ({len(wrong)} rows)",
-            hint=hint,
+            hint=hint or (f"write {close!r}" if close else None),
         )
     return texts.reset_index(drop=True)
 

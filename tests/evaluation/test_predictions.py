@@ -82,7 +82,7 @@ def test_rounded_probabilities_are_scaled(frame):
         ({"p_s1": [0.7, 0.2, 4]}, r"row 4, column 'p_s1'.*from 0 to 1"),
         ({"p_s2": [0.3, 0.5, 0.6]}, r"row 3: probabilities do not sum to one .*found 0\.7"),
         ({"y_true": ["s1", "s2x", "s2"]}, r"row 3, column 'y_true': unknown stage.*write 's2'"),
-        ({"case": ["007", "008", "007"]}, r"rows 1, 3: a case is predicted more than once"),
+        ({"case": ["007", "008", "007"]}, r"rows 2, 4: a case is predicted more than once"),
         ({"case": ["007", None, "009"]}, r"row 3, column 'case'"),
         ({"patient": ["a", "b", None]}, r"row 4, column 'patient'"),
     ],
@@ -144,3 +144,9 @@ def test_a_table_is_aligned_by_name_and_empty_rows_have_no_stage(table):
     found = predict_table(model, replace(table, X=holes), levels=LEVELS)
     empty = found[[f"p_{n}" for n in LEVELS]].isna().all(axis=1)
     assert empty.to_numpy().nonzero()[0].tolist() == [2]
+
+
+def test_binary_file_without_case_names_its_own_columns(tmp_path):
+    file = _file(pd.DataFrame({"id": [1, 2], "y_true": [0, 1], "p": [0.2, 0.8]}), tmp_path)
+    with pytest.raises(TableError, match=r"'case' is missing.*found id, y_true, p\)"):
+        read_predictions(file)
