@@ -60,6 +60,9 @@ def predict(
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Predictions of any model (.csv).")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
+    levels: Annotated[
+        str | None, typer.Option(help="Stages in order, with commas; else as the columns stand.")
+    ] = None,
     n_boot: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
@@ -71,8 +74,11 @@ def evaluate(
     from radiofib.evaluation import prediction_levels, read_predictions
     from radiofib.study import RunFolder, write_evaluation
 
-    frame = read_predictions(predictions)
-    levels = prediction_levels(frame)
-    result = measure(frame, levels=levels, n_boot=n_boot, random_state=seed)
+    given = None if levels is None else [level.strip() for level in levels.split(",")]
+    frame = read_predictions(predictions, levels=given)
+    names = prediction_levels(frame)
+    if given is None:
+        typer.echo(f"stages in order: {' < '.join(names)}")
+    result = measure(frame, levels=names, n_boot=n_boot, random_state=seed)
     write_evaluation(result, RunFolder(out))
     typer.echo(f"{len(result.metrics)} metrics: {out / 'metrics.csv'}")

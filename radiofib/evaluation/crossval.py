@@ -209,9 +209,10 @@ def control_tables(
     Returns
     -------
     dict
-        ``geometry``: the numeric columns ``geom_*`` of ``obs`` (matrix, spacing, file size);
-        ``scanner``: scanner flags; ``missingness``: which features are missing, one column for
-        each different pattern.
+        ``geometry``: the numeric columns ``geom_*`` of ``obs`` (matrix, spacing), but not
+        ``geom_*_bytes``: the size of a compressed file (JPEG, PNG) follows from what the image
+        shows, so a control that knows it has seen the liver. ``scanner``: scanner flags;
+        ``missingness``: which features are missing, one column for each different pattern.
 
     Examples
     --------
@@ -225,7 +226,7 @@ def control_tables(
     geometry = [
         c for c in obs if str(c).startswith("geom_") and pd.api.types.is_numeric_dtype(obs[c])
     ]
-    varying = [c for c in geometry if len(obs[c].unique()) > 1]
+    varying = [c for c in geometry if not str(c).endswith("_bytes") and len(obs[c].unique()) > 1]
     if varying:
         numbers = obs[varying].astype(np.float64)
         controls["geometry"] = FeatureTable(numbers, obs.drop(columns=geometry))

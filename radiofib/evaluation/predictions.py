@@ -87,16 +87,20 @@ def read_predictions(path: str | Path, *, levels: Sequence[str] | None = None) -
     ------
     TableError
         When a column is missing, a stage is unknown, a probability is missing or impossible, or
-        a case is given twice: naming file and row.
+        a case is given twice: naming file and row (the header is row 1).
     """
     path = Path(path)
     frame = read_frame(path)
     if "p" in frame and not prediction_levels(frame):
-        pair = check_levels(levels if levels is not None else ("0", "1"))
+        _check_needed(frame, path.name)
+        pair = check_levels([str(n).lower() for n in (levels or ("0", "1"))])
         if len(pair) != 2:
             raise TableError(
                 "a single column 'p' fits two levels only", where=path.name, found=list_some(pair)
             )
+        if levels is None:
+            option = "name the negative and the positive level: --levels NEGATIVE,POSITIVE"
+            _true_levels(frame, pair, path.name, hint=option)
         place = list(frame.columns).index("p")
         chance = _numbers(frame, "p", path.name)
         frame = frame.drop(columns="p")
@@ -122,17 +126,10 @@ def check_predictions(
     TableError
         As :func:`read_predictions`.
     """
+    frame = _lower_levels(frame)
     found = prediction_levels(frame)
-    for needed in ("case", "y_true"):
-        if needed not in frame:
-            close = nearest(needed, map(str, frame.columns))
-            raise TableError(
-                f"column {needed!r} is missing",
-                where=where,
-                found=list_some(frame.columns),
-                hint=f"rename {close!r}" if close else None,
-            )
-    names = check_levels(levels if levels is not None else found)
+    _check_needed(frame, where)
+    names = check_levels([str(n).lower() for n in (found if levels is None else levels)])
     _check_probability_columns(names, found, frame, where)
     if len(frame) == 0:
         raise TableError("table has no rows", where=where)
@@ -143,7 +140,7 @@ def check_predictions(
     if off.size:
         raise TableError(
             "probabilities do not sum to one",
-            where=f"{where}, row {off[0] + 1}",
+            where=f"{where}, row {off[0] + 2}",
             expected="1",
             found=f"{total[off[0]]:.6g} ({off.size} rows)",
         )
@@ -163,6 +160,28 @@ def check_predictions(
         result[name] = _optional(frame, name, default)
     _check_repeats(result, where)
     return result
+
+
+def _check_needed(frame: pd.DataFrame, where: str) -> None:
+    for needed in ("case", "y_true"):
+        if needed not in frame:
+            close = nearest(needed, map(str, frame.columns))
+            raise TableError(
+                f"column {needed!r} is missing",
+                where=where,
+                found=list_some(frame.columns),
+                hint=f"rename {close!r}" if close else None,
+            )
+
+
+def _lower_levels(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write the levels in lower case, in the columns and in ``y_true`` (``p_F1`` is ``p_f1``)."""
+    names = [f"p_{c[2:].lower()}" if str(c).startswith("p_") else c for c in frame.columns]
+    frame = frame.set_axis(names, axis=1)
+    if "y_true" in frame:
+        texts, _ = labels_as_text(frame["y_true"])
+        frame["y_true"] = texts.map(lambda v: None if v is None else v.lower()).astype(object)
+    return frame
 
 
 def _check_probability_columns(
@@ -185,11 +204,16 @@ def _numbers(frame: pd.DataFrame, column: str, where: str) -> np.ndarray:
     if wrong.size:
         raise TableError(
             "not a probability",
-            where=f"{where}, row {wrong[0] + 1}, column {column!r}",
+            where=f"{where}, row {wrong[0] + 2}, column {column!r}",
             expected="a number from 0 to 1",
-            found=f"{frame[column].iloc[wrong[0]]!r} ({wrong.size} rows)",
+            found=f"{_plain(frame[column].iloc[wrong[0]])} ({wrong.size} rows)",
         )
     return values
+
+
+def _plain(value: Any) -> str:
+    """Return a value for a message: text in quotes, numbers as they are."""
+    return repr(str(value)) if isinstance(value, str) else str(value)
 
 
 def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -203,7 +227,7 @@ def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
         empty = [i for i, v in enumerate(values) if not v]
         if empty and name != "instance":
             raise TableError(
-                f"{name} is missing", where=f"{where}, row {empty[0] + 1}, column {name!r}"
+                f"{name} is missing", where=f"{where}, row {empty[0] + 2}, column {name!r}"
             )
         result[name] = pd.Series(values, dtype=object)
     return result
@@ -216,7 +240,9 @@ def _optional(frame: pd.DataFrame, name: str, default: str | None) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
-def _true_levels(frame: pd.DataFrame, names: Sequence[str], where: str) -> pd.Series:
+def _true_levels(
+    frame: pd.DataFrame, names: Sequence[str], where: str, hint: str | None = None
+) -> pd.Series:
     texts, _ = labels_as_text(frame["y_true"])
     wrong = [i for i, v in enumerate(texts) if v is not None and v not in names]
     if wrong:
@@ -224,10 +250,10 @@ def _true_levels(frame: pd.DataFrame, names: Sequence[str], where: str) -> pd.Se
         close = nearest(value, names)
         raise TableError(
             "unknown stage",
-            where=f"{where}, row {wrong[0] + 1}, column 'y_true'",
+            where=f"{where}, row {wrong[0] + 2}, column 'y_true'",
             expected=list_some(names),
             found=f"{value!r} ({len(wrong)} rows)",
-            hint=f"write {close!r}" if close else None,
+            hint=hint or (f"write {close!r}" if close else None),
         )
     return texts.reset_index(drop=True)
 
@@ -241,7 +267,7 @@ def _check_repeats(result: pd.DataFrame, where: str) -> None:
         same = np.flatnonzero(group == first)
         raise TableError(
             "a case is predicted more than once",
-            where=f"{where}, rows {list_some(same + 1)}",
+            where=f"{where}, rows {list_some(same + 2)}",
             found=f"case {result['case'].iloc[same[0]]!r}",
             hint="add a column 'instance' when a case has several images, or 'model' or "
             "'setting' when there are several sets of predictions",
@@ -263,7 +289,7 @@ def predict_table(
     ----------
     model : BaseStager
     table : FeatureTable
-        With the model's columns, in any order.
+        With the model's columns, in any order; other columns are ignored.
     levels : sequence of str
         Stages in order; a stage the model never saw has probability 0.
     model_name, setting : str
@@ -276,12 +302,22 @@ def predict_table(
     DataFrame
         Columns ``case, patient, [instance], y_true, p_<level>..., scanner, domain, setting,
         fold, model``; `y_true` is missing where the stage is not known. ``domain`` is known
-        only for models that have scanner flags.
+        only for models that have scanner flags. A row without any feature has missing
+        probabilities: there is nothing to predict from, and the caller reports it.
+
+    Raises
+    ------
+    TableError
+        When a column of the model is missing, naming it.
     """
     names = check_levels(levels)
-    X = stager_frame(table, model.scanner_column)
+    X = _model_columns(model, table)
     frame = describe_rows(table, label=label)
-    proba = level_probabilities(model, X, names)
+    features = X.drop(columns=model.scanner_column) if model.scanner_column else X
+    usable = features.notna().any(axis=1).to_numpy()
+    proba = np.full((len(X), len(names)), np.nan)
+    if usable.any():
+        proba[usable] = level_probabilities(model, X[usable], names)
     for place, name in enumerate(names):
         frame[f"p_{name}"] = proba[:, place]
     frame["scanner"] = scanner_names(table, model.scanner_column or "scanner")
@@ -291,6 +327,29 @@ def predict_table(
     frame["domain"] = domains(frame["scanner"], known)
     frame["setting"], frame["fold"], frame["model"] = setting, "", model_name
     return frame
+
+
+def _model_columns(model: BaseStager, table: FeatureTable) -> pd.DataFrame:
+    """Return the columns the model was trained on, found by name, and its scanner column."""
+    X = stager_frame(table, model.scanner_column)
+    known = getattr(model, "feature_names_in_", None)
+    if known is None:
+        return X
+    wanted = [str(c) for c in known]
+    missing = [c for c in wanted if c not in table.X]
+    if missing:
+        close = nearest(missing[0], map(str, table.X.columns))
+        raise TableError(
+            f"{len(missing)} of the model's {len(wanted)} columns are missing",
+            expected=list_some(missing),
+            found=list_some(table.X.columns) or "no feature columns",
+            hint=f"is {close!r} the column {missing[0]!r}? Else extract with the settings of "
+            "the training table"
+            if close
+            else "extract with the settings of the training table",
+        )
+    scanner = [] if model.scanner_column is None else [model.scanner_column]
+    return X[[*wanted, *scanner]]
 
 
 def describe_rows(table: FeatureTable, *, label: str) -> pd.DataFrame:

@@ -245,6 +245,13 @@ class TestControls:
         flat = _obs(table, scanner="A", geom_us_width=5.0)
         assert control_tables(flat) == {}
 
+    def test_file_size_is_no_geometry(self, table):
+        sizes = np.arange(table.n_rows) * 1.0
+        flat = _obs(table, scanner="A", geom_us_width=5.0, geom_us_bytes=sizes)
+        assert control_tables(flat) == {}
+        wide = _obs(table, scanner="A", geom_us_width=sizes, geom_us_bytes=sizes)
+        assert control_tables(wide)["geometry"].X.columns.tolist() == ["geom_us_width"]
+
     def test_geometry_shortcut_is_seen(self, table):
         codes = table.obs["stage"].cat.codes.to_numpy()
         shortcut = _obs(table, geom_us_width=codes * 10.0)
