@@ -199,13 +199,24 @@ def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
     levels, label = metadata["levels"], str(metadata.get("label", "stage"))
     table = FeatureTable.read(features, label=label)
     if label in table.obs:
-        scheme = make_scheme(label, levels, metadata.get("labels"))
+        ordered = bool(metadata.get("ordered", True))
+        scheme = make_scheme(label, levels, metadata.get("labels"), ordered)
         obs = table.obs.copy()
         obs[label] = [None if pd.isna(v) else scheme.parse(v) for v in obs[label]]
         table = replace(table, obs=obs)
+    table = _with_empty_features(table, metadata.get("feature_columns") or [])
     return predict_table(
         model, table, levels=levels, model_name=str(metadata.get("stager", "model")), label=label
     )
+
+
+def _with_empty_features(table: FeatureTable, wanted: list[str]) -> FeatureTable:
+    """Take features of the model that this table has only empty back from its descriptions."""
+    empty = [c for c in wanted if c in table.obs and table.obs[c].isna().all()]
+    if not empty:
+        return table
+    X = table.X.assign(**dict.fromkeys(empty, np.nan))
+    return replace(table, X=X, obs=table.obs.drop(columns=empty))
 
 
 def write_evaluation(result: Evaluation, folder: RunFolder, prefix: str = "") -> None:

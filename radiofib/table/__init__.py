@@ -1,0 +1,14 @@
+"""The feature table, and tables of other people read as one."""
+
+from radiofib.table.columns import OBS_COLUMNS
+from radiofib.table.model import CODEBOOK_COLUMNS, MISSING_COLUMNS, FeatureTable, join_tables
+from radiofib.table.reading import read_frame
+
+__all__ = [
+    "CODEBOOK_COLUMNS",
+    "MISSING_COLUMNS",
+    "OBS_COLUMNS",
+    "FeatureTable",
+    "join_tables",
+    "read_frame",
+]
