@@ -33,7 +33,7 @@ from radiofib.filters import filtered
 from radiofib.preprocess import bounding_box, discretise, why_unusable
 from radiofib.registry import snake_case
 
-RESULTS = Path(__file__).parent / "results" / "shape_and_filters.md"
+RESULTS = Path(__file__).parent / "results"
 VERSIONS = ("pyradiomics-cuda", "numpy", "scipy", "numba", "SimpleITK", "PyWavelets")
 FILTERS: dict[str, dict[str, Any]] = {
     "LoG": {"sigma": [1.0, 2.0, 3.0]},
@@ -214,10 +214,11 @@ def main() -> None:
             "",
         ]
     )
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = given.out.with_suffix(".partial")
+    given.out.mkdir(parents=True, exist_ok=True)
+    table = given.out / "shape_and_filters.md"
+    partial = table.with_suffix(".partial")
     partial.write_text(text)
-    partial.replace(given.out)
+    partial.replace(table)
 
 
 if __name__ == "__main__":
