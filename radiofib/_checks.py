@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiofib.errors import RadiofibError, UsageError
 
 __all__ = [
+    "alike_names",
     "check_1d",
     "check_known",
     "check_no_duplicates",
@@ -48,6 +49,20 @@ def list_some(items: Iterable[Any], most: int = 8) -> str:
     if len(texts) <= most:
         return ", ".join(texts)
     return f"{', '.join(texts[:most])} and {len(texts) - most} more"
+
+
+def alike_names(names: Iterable[str | None]) -> list[list[str]]:
+    """Return the groups of different names that are equal but for case and space.
+
+    Examples
+    --------
+    >>> alike_names(["GE", "Philips", "ge", None, "Philips ", "GE"])
+    [['GE', 'ge'], ['Philips', 'Philips ']]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(n for n in names if n):
+        groups.setdefault("".join(name.casefold().split()), []).append(name)
+    return [g for g in groups.values() if len(g) > 1]
 
 
 def check_known(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -135,21 +136,26 @@ def _explain(model: type[BaseModel], error: ValidationError, where: str) -> Conf
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Return the keys allowed at a place inside nested models (best effort, for messages)."""
     current: Any = model
+    choices: list[type[BaseModel]] = []
     for part in path:
         fields = getattr(current, "model_fields", {})
         by_alias = {(f.alias or n): f for n, f in fields.items()} | dict(fields)
-        if part not in by_alias:
-            continue
-        current = _inner_model(by_alias[part].annotation)
+        if part in by_alias:
+            choices = list(_inner_models(by_alias[part].annotation))
+            current = choices[0] if choices else None
+        else:  # a position in a list, or the tag that tells models of a union apart
+            current = next((m for m in choices if part in _tags(m)), current)
     fields = getattr(current, "model_fields", {})
     return [f.alias or n for n, f in fields.items()]
 
 
-def _inner_model(annotation: Any) -> Any:
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("type")
+    return get_args(field.annotation) if field else ()
+
+
+def _inner_models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        inner = _inner_model(argument)
-        if inner is not None:
-            return inner
-    return None
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _inner_models(argument)

@@ -1,19 +1,27 @@
-"""Processes outside, one thread inside: the same bytes for any number of workers."""
+"""Processes outside, threads inside where pieces are few: the same bytes for any number."""
 
 from __future__ import annotations
 
 import os
+import signal
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from contextvars import copy_context
 from pathlib import Path
+from threading import Lock
+from types import TracebackType
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from radiofib.errors import UsageError
 
-__all__ = ["effective_workers", "map_pieces"]
+__all__ = ["Crew", "effective_workers", "map_pieces", "one_thread"]
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -38,12 +46,114 @@ def effective_workers(workers: int | None) -> int:
     return workers
 
 
+_found: tuple[int, ThreadpoolController] | None = None
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Return a context in which linear algebra and OpenMP run on one thread.
+
+    Looking for their libraries takes milliseconds, so it is done again only when modules were
+    imported since.
+
+    Examples
+    --------
+    >>> with one_thread():
+    ...     pass
+    """
+    global _found
+    found = _found
+    if found is None or found[0] != len(sys.modules):
+        _found = found = (len(sys.modules), ThreadpoolController())
+    limits: AbstractContextManager[Any] = found[1].limit(limits=1)
+    return limits
+
+
+class Crew:
+    """Threads that share the jobs of one piece of work.
+
+    Jobs must not depend on one another's order, so that the result is the same for any number
+    of threads. With one thread every job is done at once, where it is added or offered.
+
+    Parameters
+    ----------
+    threads : int
+        Number of threads.
+
+    Examples
+    --------
+    >>> found = {}
+    >>> with Crew(2) as crew:
+    ...     for x in range(3):
+    ...         crew.add(lambda x=x: found.update({x: x * x}))
+    >>> sorted(found.items())
+    [(0, 0), (1, 1), (2, 4)]
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = effective_workers(threads)
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._lock = Lock()
+        self._under_way = 0
+        self._jobs: list[Future[None]] = []
+
+    def add(self, job: Callable[[], None]) -> None:
+        """Do a job as soon as a thread is free."""
+        if self._pool is None:
+            job()
+            return
+        with self._lock:
+            self._under_way += 1
+            self._jobs.append(self._pool.submit(copy_context().run, self._do, job))
+
+    def offer(self, job: Callable[[], None]) -> None:
+        """Hand a job over to an idle thread, or do it here when there is none.
+
+        For jobs that make others: no more of them wait, and hold memory, than are worked on.
+        """
+        if self._under_way < self._threads:
+            self.add(job)
+        else:
+            job()
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for all jobs; raise the error of the first that failed."""
+        if self._pool is None:
+            return
+        try:
+            done = 0
+            while error is None and done < len(self._jobs):  # jobs may add jobs
+                self._jobs[done].result()
+                done += 1
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+
 def _single_threaded(function: Callable[[P], R], piece: P) -> R:
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    with threadpool_limits(limits=1):
+    with one_thread():
         return function(piece)
+
+
+def _leave_interrupts() -> None:
+    # A terminal sends Ctrl-C to all processes: the first one answers and ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _in_worker(function: Callable[[P], R], number: int, piece: P, folder: str) -> tuple[int, R]:
@@ -107,9 +217,20 @@ def _run(
 ) -> Iterator[tuple[int, R]]:
     # batch_size=1: work is cut the same way whatever the number of workers.
     pool: Any = Parallel(
-        n_jobs=workers, backend="loky", batch_size=1, return_as="generator_unordered"
+        n_jobs=workers,
+        backend="loky",
+        batch_size=1,
+        return_as="generator_unordered",
+        initializer=_leave_interrupts,
     )
     here = str(Path.cwd())
-    yield from pool(
-        delayed(_in_worker)(function, number, piece, here) for number, piece in numbered
-    )
+    results = pool(delayed(_in_worker)(function, number, piece, here) for number, piece in numbered)
+    try:
+        # Not 'yield from', which would close the results before the warning is turned off.
+        for result in results:  # noqa: UP028
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            # On Ctrl-C joblib advises to adjust the input; the reader has just stopped the work.
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()

@@ -67,7 +67,9 @@ class Roi:
             )
         if self.mask.dtype != np.bool_:
             raise MaskError("mask must be boolean", found=str(self.mask.dtype))
-        if len(self.spacing_mm) != self.pixels.ndim or not all(s > 0 for s in self.spacing_mm):
+        if len(self.spacing_mm) != self.pixels.ndim or not all(
+            0 < s < float("inf") for s in self.spacing_mm
+        ):
             raise MaskError(
                 "spacing must be one positive number for each axis", found=str(self.spacing_mm)
             )

@@ -30,6 +30,7 @@ def test_counts_and_values_follow_the_mask() -> None:
         (PIXELS, MASK, (1.0, 0.0, 1.0), "spacing"),
         (PIXELS, MASK, (1.0, -1.0, 1.0), "spacing"),
         (PIXELS, MASK, (1.0, float("nan"), 1.0), "spacing"),
+        (PIXELS, MASK, (1.0, float("inf"), 1.0), "spacing"),
         (PIXELS, ~MASK, (1.0, 1.0, 1.0), "empty"),
     ],
 )

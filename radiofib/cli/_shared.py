@@ -17,11 +17,26 @@ Workers = Annotated[int | None, typer.Option(help="Processes; default one per co
 
 DONE_WITH_FAILURES = 3
 NOTHING_USEFUL = 1
+INTERRUPTED = 130
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one bar per step with time left; lines instead of bars where there is no terminal."""
+    """Show one bar per step with time left; lines instead of bars where there is no terminal.
+
+    Ctrl-C inside ends the command with one line and exit status 130.
+    """
+    try:
+        with _progress_bar() as tell:
+            yield tell
+    except KeyboardInterrupt:
+        text = "Stopped. What is finished is kept; the same command goes on from there."
+        typer.secho(text, err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -28,6 +28,8 @@ for module in (study, data, evaluate, cards, setup):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 3 done with failures, 1 nothing useful, 2 usage.
 
+    Ctrl-C exits with 130.
+
     Examples
     --------
     >>> main(["--version"])

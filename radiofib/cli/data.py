@@ -36,6 +36,11 @@ def extract(
     engine: Annotated[str | None, typer.Option(help="Engine, over the configuration's.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder the paths are relative to.")] = None,
     scheme: Annotated[str | None, typer.Option(help="Stage scheme, such as metavir.")] = None,
+    maps: Annotated[bool, typer.Option("--maps", help="Also write maps to maps/.")] = False,
+    maps_format: Annotated[str, typer.Option(help="nii.gz or nrrd.")] = "nii.gz",
+    map_features: Annotated[
+        str | None, typer.Option(help="Features to map, such as glcm_contrast,ngtdm_*.")
+    ] = None,
     workers: Workers = None,
 ) -> None:
     """Extract features of every image of a cohort.
@@ -52,11 +57,15 @@ def extract(
             engine=engine,
             root=root,
             scheme=scheme,
+            maps=maps_format if maps else None,
+            map_features=None if map_features is None else map_features.split(","),
             workers=workers,
             progress=tell,
         )
     listing = write_failures(RunFolder(out.parent), failures, f"{out.stem}.failures.csv")
     typer.echo(f"{table.n_rows} rows, {table.n_features} features: {out}")
+    if maps:
+        typer.echo(f"maps: {out.parent / 'maps' / 'maps.csv'}")
     finish(failures, useful=table.n_rows > 0, where=listing)
 
 
@@ -90,7 +99,10 @@ def slides_run(
 def export(
     features: Annotated[Path, typer.Argument(help="Our Parquet, or any CSV, XLSX or SAV.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    to: Annotated[str, typer.Option(help="Formats, with commas between.")] = "csv,rds,sav,parquet",
+    to: Annotated[
+        str,
+        typer.Option(help="csv, parquet, sav, rds, dta, xpt; xlsx is the codebook as a workbook."),
+    ] = "csv,rds,sav,parquet",
     label: Annotated[str, typer.Option(help="Column with the stage.")] = "stage",
 ) -> None:
     """Write a feature table for R, SPSS and others, with its codebook.

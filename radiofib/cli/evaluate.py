@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["register"]
 
@@ -31,11 +36,13 @@ def train(
 
     Example: radiofib train features.parquet --label stage --scanner scanner --out model.skops
     """
-    from radiofib.study import train_table
+    from radiofib.study import scanner_notes, train_table
     from radiofib.table import FeatureTable
 
     table = FeatureTable.read(features, label=label)
     scheme = train_table(table, out, label=label, scanner=scanner, stager=stager, seed=seed)
+    for note in scanner_notes(table, scanner) if scanner else []:
+        typer.secho(f"note: {note}", err=True, fg=typer.colors.YELLOW)
     typer.echo(f"{stager} for {', '.join(scheme.labels.values())}: {out}")
 
 
@@ -55,6 +62,24 @@ def predict(
     predictions.to_csv(temporary, index=False, lineterminator="\n")
     temporary.replace(out)
     typer.echo(f"{len(predictions)} rows: {out}")
+    _tell_empty(predictions)
+
+
+def _tell_empty(predictions: pd.DataFrame) -> None:
+    """Say which rows have no probabilities, and leave with the exit status of DESIGN: 3 or 1."""
+    from radiofib._checks import list_some
+
+    columns = [c for c in predictions if str(c).startswith("p_")]
+    empty = predictions[predictions[columns].isna().all(axis=1)]
+    if empty.empty:
+        return
+    typer.secho(
+        f"{len(empty)} of {len(predictions)} rows have none of the model's features, so their "
+        f"probabilities are empty: {list_some(dict.fromkeys(empty['case']), 5)}",
+        err=True,
+        fg=typer.colors.YELLOW,
+    )
+    raise typer.Exit(DONE_WITH_FAILURES if len(empty) < len(predictions) else NOTHING_USEFUL)
 
 
 def evaluate(
@@ -62,6 +87,13 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     levels: Annotated[
         str | None, typer.Option(help="Stages in order, with commas; else as the columns stand.")
+    ] = None,
+    ordered: Annotated[
+        bool | None,
+        typer.Option(
+            "--ordered/--unordered",
+            help="Whether the order means anything; else as the file says, or yes.",
+        ),
     ] = None,
     n_boot: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
@@ -77,8 +109,13 @@ def evaluate(
     given = None if levels is None else [level.strip() for level in levels.split(",")]
     frame = read_predictions(predictions, levels=given)
     names = prediction_levels(frame)
-    if given is None:
+    if ordered is None:
+        said = bool(frame["ordered"].iloc[0]) if "ordered" in frame else True
+        ordered = said or given is not None
+    if not ordered:
+        typer.echo(f"stages without an order: {', '.join(names)}")
+    elif given is None:
         typer.echo(f"stages in order: {' < '.join(names)}")
-    result = measure(frame, levels=names, n_boot=n_boot, random_state=seed)
+    result = measure(frame, levels=names, ordered=ordered, n_boot=n_boot, random_state=seed)
     write_evaluation(result, RunFolder(out))
     typer.echo(f"{len(result.metrics)} metrics: {out / 'metrics.csv'}")

@@ -39,8 +39,10 @@ def is_empty(value: Any) -> bool:
     >>> is_empty(None), is_empty(float("nan")), is_empty("  "), is_empty(0)
     (True, True, True, False)
     """
+    if value is None:
+        return True
     if isinstance(value, str):
-        return not value.strip()
+        return not value or value.isspace()
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 

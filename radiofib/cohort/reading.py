@@ -18,12 +18,12 @@ from radiofib.cohort.columns import (
     NUMBER_COLUMNS,
     name_columns,
 )
+from radiofib.cohort.files import find_files
 from radiofib.cohort.model import Acquisition, Cohort
 from radiofib.cohort.rows import (
     Draft,
     Reading,
     agree,
-    find_files,
     no_repeats,
     note_scanners_and_splits,
     note_varying,
@@ -148,8 +148,9 @@ def _build(
         frame[name] = pd.Series(cells.covariate(frame[name]), dtype=object)
     if batch and "case" not in frame:
         frame["case"] = _names_of_images(frame["image"])
+    columns = list(frame.columns)
     drafts = [
-        Draft(i, places[i], cells=dict(zip(frame.columns, row, strict=True)))
+        Draft(i, places[i], cells=dict(zip(columns, row, strict=True)))
         for i, row in zip(positions, frame.itertuples(index=False, name=None), strict=True)
     ]
     reading = Reading(source, drafts, failures)

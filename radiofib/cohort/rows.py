@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from radiofib._checks import list_some
+from radiofib._checks import alike_names, list_some
 from radiofib.cohort import cells
 from radiofib.cohort.columns import CASE_COLUMNS, FACT_COLUMNS, NUMBER_COLUMNS
 from radiofib.datacard.schemes import StageScheme, derive_scheme, get_scheme, schemes_that_fit
@@ -20,7 +20,6 @@ __all__ = [
     "Draft",
     "Reading",
     "agree",
-    "find_files",
     "no_repeats",
     "note_scanners_and_splits",
     "note_varying",
@@ -31,7 +30,7 @@ __all__ = [
 _UNITS = {"field_t": "T"}
 
 
-@dataclass
+@dataclass(slots=True)
 class Draft:
     """A row on its way to an acquisition."""
 
@@ -56,8 +55,13 @@ class Reading:
 
     def __init__(self, source: str, drafts: list[Draft], failures: Sequence[Failure]) -> None:
         self.source = source
-        self.good = drafts
         self.notes: list[str] = []
+        self.trimmed: dict[str, None] = {}
+        self._drafts = drafts
+        # What fails is marked and taken out at the next look, not one by one: a table whose
+        # folder is wrong fails in every row.
+        self._out: set[int] = set()
+        self._out_cases: set[str] = set()
         self._failures: list[tuple[int, Failure]] = [(-1, f) for f in failures]
 
     def where(self, rows: Sequence[Draft], column: str = "") -> str:
@@ -93,12 +97,21 @@ class Reading:
             instance="" if whole_case else first.instance,
         )
         self._failures.append((first.position, failure))
-        out = {d.position for d in rows}
-        self.good = [
-            d
-            for d in self.good
-            if d.position not in out and not (whole_case and d.case == first.case)
-        ]
+        self._out.update(d.position for d in rows)
+        if whole_case:
+            self._out_cases.add(first.case)
+
+    @property
+    def good(self) -> list[Draft]:
+        """Rows still good, in the order of the source."""
+        if self._out or self._out_cases:
+            self._drafts = [
+                d
+                for d in self._drafts
+                if d.position not in self._out and d.case not in self._out_cases
+            ]
+            self._out, self._out_cases = set(), set()
+        return self._drafts
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -154,8 +167,12 @@ def parse_rows(
             column = "mask"
             if not cells.is_empty(row.get("mask")):
                 draft.mask = cells.parse_path(row["mask"], root)
+            given = row.get("scanner")
+            if isinstance(given, str) and given.strip() not in ("", given):
+                reading.trimmed[given] = None
             for column in ("patient", *FACT_COLUMNS):
-                row[column] = _fact(column, row.get(column), root)
+                value = row.get(column)
+                row[column] = None if value is None else _fact(column, value, root)
         except (CohortError, ConfigError) as error:
             reading.fail([draft], error, shown.get(column, column), "correct the cell")
 
@@ -203,9 +220,12 @@ def parse_stages(
         except CohortError as error:
             error.where = f"{source}, column {column!r}"
             raise
-    fits = [n for n in schemes_that_fit(values) if n != scheme.name]
+    # Each spelling once; True and 1 are equal but not the same label.
+    spellings = {(type(v), v): v for v in values}
+    fits = [n for n in schemes_that_fit(spellings.values()) if n != scheme.name]
     other = f"all stages of this table fit {list_some(fits)}; if that is the scale, name it"
-    found = [scheme.find(v) for v in values]
+    known = {key: scheme.find(v) for key, v in spellings.items()}
+    found = [known[type(v), v] for v in values]
     if all(f is None for f in found):
         raise CohortError(
             f"no stage is one of the scheme {scheme.name!r}",
@@ -286,45 +306,6 @@ def no_repeats(reading: Reading, batch: bool) -> None:
             reading.fail(different, error, "", hint)
 
 
-def find_files(reading: Reading, shown: dict[str, str], root: Path | None) -> None:
-    """Fail rows whose image or mask does not exist.
-
-    Raises
-    ------
-    CohortError
-        When none of the images exists: the folder is wrong, not the rows.
-    """
-    rows = list(reading.good)
-    lost = [d for d in rows if d.image is not None and not _exists(d.image)]
-    hint = "check the path; relative paths start from the table's folder, or from root if given"
-    if rows and len(lost) == len(rows):
-        raise CohortError(
-            f"none of the {len(rows)} image files exists",
-            where=f"{reading.source}, column {shown.get('image', 'image')!r}",
-            found=list_some((cells.display(d.cells["image"]) for d in lost), 3),
-            hint=_slashes(hint, lost[0].cells["image"]),
-        )
-    for draft in rows:
-        paths = (("image", draft.image), ("mask", draft.mask))
-        for column, path in (*paths, ("lesion_mask", draft.cells.get("lesion_mask"))):
-            if path is not None and not _exists(path):
-                name = path.relative_to(root) if root and path.is_relative_to(root) else path.name
-                error = CohortError("no such file", found=cells.display(str(name)))
-                reading.fail([draft], error, shown.get(column, column), _slashes(hint, str(name)))
-                break
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name longer than the file system allows
-        return False
-
-
-def _slashes(hint: str, text: object) -> str:
-    return f"write / instead of \\; {hint}" if "\\" in str(text) else hint
-
-
 def note_scanners_and_splits(reading: Reading) -> None:
     """Note cases without a scanner, names that are nearly equal, and patients in several splits."""
     scanners = {d.case: d.cells.get("scanner") for d in reading.good}
@@ -333,6 +314,11 @@ def note_scanners_and_splits(reading: Reading) -> None:
         reading.notes.append(
             f"{len(lacking)} case(s) without a scanner: {list_some(map(cells.display, lacking))}"
         )
+    if reading.trimmed:
+        reading.notes.append(
+            "scanner names taken without the space around them: "
+            f"{list_some(map(cells.display, reading.trimmed))}"
+        )
     named: dict[str, list[str | None]] = {
         "case": [d.case for d in reading.good],
         "patient": [d.cells.get("patient") for d in reading.good],
@@ -340,8 +326,9 @@ def note_scanners_and_splits(reading: Reading) -> None:
     }
     for what, names in named.items():
         reading.notes += [
-            f"{what} names that differ only in case or space: {list_some(map(cells.display, g))}"
-            for g in _alike(names)
+            f"{what} names that differ only in case or space, taken as different: "
+            f"{list_some(map(cells.display, g))}"
+            for g in alike_names(names)
         ]
     for group in reading.by(lambda d: d.cells.get("patient") or d.case):
         splits = list(dict.fromkeys(d.cells["split"] for d in group if d.cells.get("split")))
@@ -350,13 +337,6 @@ def note_scanners_and_splits(reading: Reading) -> None:
             reading.notes.append(
                 f"patient {cells.display(patient)} is in several splits: {list_some(splits)}"
             )
-
-
-def _alike(names: Sequence[str | None]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name in dict.fromkeys(n for n in names if n):
-        groups.setdefault("".join(name.casefold().split()), []).append(name)
-    return [g for g in groups.values() if len(g) > 1]
 
 
 def note_varying(reading: Reading, covariates: tuple[str, ...]) -> None:

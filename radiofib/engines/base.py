@@ -53,6 +53,9 @@ class Engine(Protocol):
     def columns(self, config: ExtractionConfig, channel: str, ndim: int) -> list[str]:
         """Return the columns :meth:`extract` fills, in table order."""
 
+    def get_ready(self, config: ExtractionConfig) -> None:
+        """Do what would else be done first in every worker process."""
+
     def extract(self, roi: Roi, config: ExtractionConfig) -> RoiFeatures:
         """Compute the features of a region.
 
@@ -63,23 +66,30 @@ class Engine(Protocol):
         """
 
 
-def _pyradiomics() -> Engine:
+def _pyradiomics(threads: int) -> Engine:  # noqa: ARG001 - its state is that of the process
     from radiofib.engines.pyradiomics import PyradiomicsEngine
 
     return PyradiomicsEngine()
 
 
-def _native() -> Engine:
+def _native(threads: int) -> Engine:
     from radiofib.engines.native import NativeEngine
 
-    return NativeEngine()
+    return NativeEngine(threads=threads)
 
 
-_ENGINES: dict[str, Callable[[], Engine]] = {"native": _native, "pyradiomics": _pyradiomics}
+_ENGINES: dict[str, Callable[[int], Engine]] = {"native": _native, "pyradiomics": _pyradiomics}
 
 
-def get_engine(name: str) -> Engine:
+def get_engine(name: str, *, threads: int = 1) -> Engine:
     """Return the engine of a name.
+
+    Parameters
+    ----------
+    name : str
+        ``native`` or ``pyradiomics``.
+    threads : int
+        Threads for one region, where the engine can use them; values do not depend on it.
 
     Raises
     ------
@@ -95,4 +105,4 @@ def get_engine(name: str) -> Engine:
     radiofib.errors.ConfigError: unknown engine 'pyradiomic' (expected native, pyradiomics). Next:
     did you mean 'pyradiomics'?.
     """
-    return _ENGINES[check_known(name, _ENGINES, what="engine", error=ConfigError)]()
+    return _ENGINES[check_known(name, _ENGINES, what="engine", error=ConfigError)](threads)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
 from radiofib.engines.config import ExtractionConfig
+from radiofib.engines.ibsi.settings import UNFILTERED
 from radiofib.engines.settings import Settings
-from radiofib.registry import FeatureSpec, check_channel, image_token
+from radiofib.registry import FeatureSpec, check_channel, column_name, image_token
 
-__all__ = ["image_tokens", "is_shape", "promised_columns"]
+__all__ = ["column_of", "ibsi_columns", "image_tokens", "is_shape", "promised_columns"]
 
 
 def is_shape(spec: FeatureSpec) -> bool:
     """Tell whether a feature describes the outline, which no filter changes."""
     return spec.family in ("shape", "shape2d")
+
+
+def column_of(spec: FeatureSpec, channel: str, image: str = "original") -> str:
+    """Return :meth:`FeatureSpec.column`, made once for all regions.
+
+    Examples
+    --------
+    >>> from radiofib.registry import FEATURES
+    >>> column_of(FEATURES["shape_flatness"], "t1")
+    't1_original_shape_flatness'
+    """
+    return _column(channel, image, spec.family, spec.name)
+
+
+_column = lru_cache(maxsize=1 << 15)(column_name)
 
 
 def image_tokens(image_type: str, settings: Settings, ndim: int) -> list[str]:
@@ -58,6 +75,24 @@ def _wavelet_names(settings: Settings, ndim: int) -> list[str]:
     return [*names, f"wavelet{settings.level if settings.level > 1 else ''}-{bands[0]}"]
 
 
+def ibsi_columns(config: ExtractionConfig, ndim: int) -> list[tuple[str, FeatureSpec]]:
+    """Return image token and feature of each column of profile ``ibsi``.
+
+    Examples
+    --------
+    >>> config = ExtractionConfig.parse({"profile": "ibsi", "ibsi": {"features": ["loc"]}},
+    ...                                 where="example")
+    >>> [(token, spec.key) for token, spec in ibsi_columns(config, 3)]
+    [('original', 'loc_peak_loc'), ('original', 'loc_peak_glob')]
+    """
+    return [
+        (token, spec)
+        for token in config.ibsi_settings.tokens
+        for spec in config.features(ndim)
+        if token == "original" or spec.family not in UNFILTERED
+    ]
+
+
 def promised_columns(config: ExtractionConfig, channel: str, ndim: int) -> list[str]:
     """Return the columns a configuration promises for one channel, in table order.
 
@@ -87,8 +122,10 @@ def promised_columns(config: ExtractionConfig, channel: str, ndim: int) -> list[
     """
     channel = check_channel(channel)
     features = config.features(ndim)
-    columns = [spec.column(channel) for spec in features if is_shape(spec)]
+    if config.profile == "ibsi":
+        return [spec.column(channel, token) for token, spec in ibsi_columns(config, ndim)]
+    columns = [column_of(spec, channel) for spec in features if is_shape(spec)]
     for image_type, settings in config.ordered_image_types:
         for token in image_tokens(image_type, settings, ndim):
-            columns += [spec.column(channel, token) for spec in features if not is_shape(spec)]
+            columns += [column_of(spec, channel, token) for spec in features if not is_shape(spec)]
     return columns

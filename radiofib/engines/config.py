@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 
 from radiofib._checks import nearest
 from radiofib.config import StrictModel, load_yaml
-from radiofib.engines.settings import Settings
+from radiofib.engines.ibsi.settings import IbsiSettings
+from radiofib.engines.settings import Settings, VoxelSettings
 from radiofib.errors import ConfigError
 from radiofib.provenance import hash_object
 from radiofib.registry import FEATURES, FeatureSpec
@@ -72,11 +73,18 @@ class ExtractionConfig(StrictModel):
         it, every feature that applies to the region (2-D or 3-D shape). ``featureClass``.
     settings : Settings
         ``setting``.
+    voxel_settings : VoxelSettings, optional
+        ``voxelSetting``: windows of feature maps, without effect on the table of features.
     region_rules : {"radiofib", "pyradiomics"}
         ``radiofib`` leaves out, with the reason, what a region cannot carry: filters whose
         support is larger than the image, the shape of a region that is the whole picture,
         co-occurrence matrices beyond 1 GiB; and it refuses to resample an image that does not
         say how large a pixel is. ``pyradiomics`` takes whatever pyradiomics returns.
+    profile : {"pyradiomics", "ibsi"}
+        Whose definitions hold. ``ibsi`` is measured by the native engine under the settings of
+        section ``ibsi`` and takes none of pyradiomics' sections.
+    ibsi : IbsiSettings, optional
+        Settings of profile ``ibsi``.
 
     Examples
     --------
@@ -97,19 +105,10 @@ class ExtractionConfig(StrictModel):
     )
     feature_classes: dict[str, list[str] | None] | None = Field(None, alias="featureClass")
     settings: Settings = Field(default_factory=Settings, alias="setting")
+    voxel_settings: VoxelSettings | None = Field(None, alias="voxelSetting")
     region_rules: Literal["radiofib", "pyradiomics"] = "radiofib"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _sections(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        if data.get("voxelSetting"):
-            raise ValueError(
-                "voxelSetting asks for feature maps, which this engine does not write yet; "
-                "remove the section to extract one value per region"
-            )
-        return {k: v for k, v in data.items() if k != "voxelSetting"}
+    profile: Literal["pyradiomics", "ibsi"] = "pyradiomics"
+    ibsi: IbsiSettings | None = None
 
     @field_validator("image_types", mode="before")
     @classmethod
@@ -149,6 +148,21 @@ class ExtractionConfig(StrictModel):
         return {} if value is None else value
 
     @model_validator(mode="after")
+    def _one_profile(self) -> ExtractionConfig:
+        if self.profile == "pyradiomics":
+            if self.ibsi is not None:
+                raise ValueError("section 'ibsi' has no effect without 'profile: ibsi'")
+            return self
+        if self.engine != "native":
+            raise ValueError(f"profile ibsi is measured by engine native, not {self.engine!r}")
+        foreign = {"image_types", "feature_classes", "settings", "voxel_settings", "region_rules"}
+        given = sorted(foreign & self.model_fields_set)
+        if given:
+            names = ", ".join(type(self).model_fields[name].alias or name for name in given)
+            raise ValueError(f"profile ibsi takes its settings from section 'ibsi', not {names}")
+        return self
+
+    @model_validator(mode="after")
     def _sigma(self) -> ExtractionConfig:
         if "LoG" in self.image_types and not self.settings_for("LoG").sigma:
             raise ValueError("LoG needs 'sigma', a list of widths in mm: LoG: {sigma: [1.0, 3.0]}")
@@ -167,6 +181,39 @@ class ExtractionConfig(StrictModel):
         if path.suffix.lower() == ".json":
             return cls.parse(_load_json(path), where=path.name)
         return cls.parse(load_yaml(path) or {}, where=path.name)
+
+    def with_engine(self, engine: str) -> ExtractionConfig:
+        """Return the configuration for another engine.
+
+        Raises
+        ------
+        ConfigError
+            When the engine does not measure the profile.
+
+        Examples
+        --------
+        >>> ExtractionConfig().with_engine("pyradiomics").engine
+        'pyradiomics'
+        """
+        if self.profile == "ibsi" and engine != "native":
+            raise ConfigError(
+                "profile ibsi is measured by engine native",
+                found=engine,
+                hint="leave out --engine, or use a configuration without 'profile: ibsi'",
+            )
+        return self.model_copy(update={"engine": engine})
+
+    @property
+    def ibsi_settings(self) -> IbsiSettings:
+        """Settings of profile ``ibsi``, the defaults where none are given."""
+        return self.ibsi or IbsiSettings()
+
+    @property
+    def image_labels(self) -> dict[str, str]:
+        """Image token to description, for filters whose token does not say all."""
+        if self.profile != "ibsi":
+            return {}
+        return {token: one.label for token, one in self.ibsi_settings.named_filters}
 
     @property
     def ordered_image_types(self) -> Iterator[tuple[str, Settings]]:
@@ -192,6 +239,8 @@ class ExtractionConfig(StrictModel):
         A feature that is asked for by name stays in the list even where it cannot be
         computed, so that a table has the columns its configuration promises.
         """
+        if self.profile == "ibsi":
+            return self.ibsi_settings.specs(ndim)
         if self.feature_classes is None:
             return [s for s in FEATURES if s.applies_to(ndim) and not s.deprecated]
         return [s for s in FEATURES if self._wants(s)]
@@ -226,6 +275,8 @@ class ExtractionConfig(StrictModel):
             for name, own in sorted(self.image_types.items())
             for key in sorted(_BEFORE_FILTERS & set(own.given()))
         ]
+        if self.voxel_settings is not None and self.voxel_settings.model_fields_set:
+            found.append("voxelSetting acts on feature maps alone, which --maps writes")
         return tuple(found)
 
     def canonical(self) -> dict[str, Any]:
@@ -238,6 +289,9 @@ class ExtractionConfig(StrictModel):
         >>> a.canonical() == b.canonical()
         True
         """
+        if self.profile == "ibsi":
+            own = self.ibsi_settings.model_dump(mode="json")
+            return {"engine": self.engine, "profile": self.profile, "ibsi": own}
         images = {
             name: _canonical_settings(settings) for name, settings in self.ordered_image_types
         }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiofib.registry import FeatureSpec
 
-__all__ = ["in_pixels", "value_conventions"]
+__all__ = ["flat_directions", "in_pixels", "value_conventions"]
 
 
 def value_conventions(family: str, calculator: Any) -> dict[str, str]:
@@ -51,14 +52,39 @@ def _glcm(calculator: Any) -> dict[str, str]:
             "Imc2": f"0 {why}",
             "MCC": f"1 {why}",
         }
-    matrix = calculator.P_glcm[0]
-    directions = matrix.shape[-1]
-    levels = np.count_nonzero(np.nansum(matrix, axis=1), axis=0)
-    flat = int(np.count_nonzero(levels == 1))
-    if directions == 0 or flat == 0:
-        return {}
-    share = f"in {flat} of {directions} directions, where all pairs have one grey level"
-    return {"Correlation": f"1 by convention {share}", "Imc1": f"0 by convention {share}"}
+    used = calculator.P_glcm[0] > 0
+    return flat_directions(used) if used.shape[-1] else {}
+
+
+def flat_directions(used: NDArray[np.bool_]) -> dict[str, str]:
+    """Remark on correlations of directions in which the pairs have one grey level.
+
+    A pair counted one way only (``symmetricalGLCM: false``) has a first and a second voxel: the
+    correlation is not defined when either of them always has one level, the information measure
+    when both have.
+
+    Parameters
+    ----------
+    used : ndarray of bool, shape (n_levels, n_levels, n_directions)
+        Where a pair of levels occurs.
+
+    Examples
+    --------
+    >>> flat_directions(np.eye(2, dtype=bool)[:, :, None])
+    {}
+    """
+    first, second = (np.count_nonzero(used.any(axis=axis), axis=0) for axis in (1, 0))
+    directions = int(np.count_nonzero(first))
+    flat = {
+        "Correlation": ("1", int(np.count_nonzero((first == 1) | (second == 1)))),
+        "Imc1": ("0", int(np.count_nonzero((first == 1) & (second == 1)))),
+    }
+    return {
+        name: f"{value} by convention in {number} of {directions} directions, where all pairs "
+        "have one grey level"
+        for name, (value, number) in flat.items()
+        if number
+    }
 
 
 def _ngtdm(calculator: Any) -> dict[str, str]:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import partial
+from math import isfinite, isnan
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.engines.base import RoiFeatures
-from radiofib.engines.columns import image_tokens, is_shape
+from radiofib.engines.columns import column_of, image_tokens, is_shape
 from radiofib.engines.config import ExtractionConfig
 from radiofib.engines.conventions import in_pixels
 from radiofib.engines.rules import WHOLE_PICTURE, unsupported_image
 from radiofib.engines.settings import Settings
 from radiofib.errors import EngineError
+from radiofib.parallel import Crew
 from radiofib.registry import FeatureSpec
 from radiofib.roi import Roi
 
@@ -31,8 +34,11 @@ __all__ = [
     "check_finite",
     "flatten",
     "one_line",
+    "parts",
 ]
 
+#: Voxels times images from which on threads gain more than they cost.
+WORTH_THREADS = 500_000
 #: Feature (name in the registry) to value, and to remark where the value is a convention.
 Measured = tuple[dict[str, float], dict[str, str]]
 
@@ -76,9 +82,14 @@ class Extraction(ABC, Generic[R, Picture]):
         What to extract.
     columns : list of str
         The columns promised.
+    threads : int
+        Threads that filter and measure images at the same time; values do not depend on it.
     """
 
-    def __init__(self, roi: Roi, config: ExtractionConfig, columns: list[str]) -> None:
+    def __init__(
+        self, roi: Roi, config: ExtractionConfig, columns: list[str], *, threads: int = 1
+    ) -> None:
+        self.threads = threads
         self.roi = roi
         self.config = config
         self.strict = config.region_rules == "radiofib"
@@ -133,11 +144,13 @@ class Extraction(ABC, Generic[R, Picture]):
             prepared = self.prepared(settings)
         except Unusable as reason:
             return RoiFeatures(self.values, dict.fromkeys(self.values, str(reason)))
-        self._shapes(prepared, settings)
-        for image_type, own in self.config.ordered_image_types:
-            self._image_type(image_type, flatten(own, self.roi.ndim), prepared)
+        with Crew(self._threads()) as crew:
+            crew.add(partial(self._shapes, prepared, settings))
+            for image_type, own in self.config.ordered_image_types:
+                for part in parts(image_type, flatten(own, self.roi.ndim)):
+                    crew.add(partial(self._images, crew, image_type, part, prepared))
         for column, value in self.values.items():
-            if np.isnan(value):
+            if isnan(value):
                 self.missing.setdefault(column, self.why_no_value())
         order = {column: i for i, column in enumerate(self.values)}
         return RoiFeatures(
@@ -145,6 +158,16 @@ class Extraction(ABC, Generic[R, Picture]):
             {c: self.missing[c] for c in sorted(self.missing, key=order.__getitem__)},
             {c: self.flags[c] for c in sorted(self.flags, key=order.__getitem__)},
         )
+
+    def _threads(self) -> int:
+        if self.threads == 1:
+            return 1
+        images = sum(
+            len(image_tokens(image_type, settings, self.roi.ndim))
+            for image_type, settings in self.config.ordered_image_types
+        )
+        worth = images > 1 and images * self.roi.n_voxels >= WORTH_THREADS
+        return self.threads if worth else 1
 
     def _refuse_unknown_spacing(self, settings: Settings) -> None:
         if self.strict and settings.resampled_pixel_spacing and not self.roi.spacing_known:
@@ -185,23 +208,24 @@ class Extraction(ABC, Generic[R, Picture]):
             f"2-D shape needs a region of one slice, this one has {slices}" if slices > 1 else None
         )
 
-    def _image_type(self, image_type: str, settings: Settings, prepared: R) -> None:
+    def _images(self, crew: Crew, image_type: str, settings: Settings, prepared: R) -> None:
         specs = [s for s in self.features if not is_shape(s)]
         if not specs:
             return
-        for part in _parts(image_type, settings):
-            reason = self._no_image(image_type, part, prepared)
-            done: set[str] = set()
-            if reason is None:
-                try:
-                    for token, image in self.images(image_type, part, prepared):
-                        self._image(token, image_type, image, part, specs, prepared)
-                        done.add(token)
-                except Exception as error:  # a filter that fails leaves the others alone
-                    reason = f"{image_type} failed: {one_line(error)}"
-            for token in image_tokens(image_type, part, self.roi.ndim):
-                if token not in done:
-                    self._skip(token, specs, reason or self.why_no_image(image_type))
+        reason = self._no_image(image_type, settings, prepared)
+        done: set[str] = set()
+        if reason is None:
+            try:
+                for token, image in self.images(image_type, settings, prepared):
+                    done.add(token)
+                    crew.offer(
+                        partial(self._image, token, image_type, image, settings, specs, prepared)
+                    )
+            except Exception as error:  # a filter that fails leaves the others alone
+                reason = f"{image_type} failed: {one_line(error)}"
+        for token in image_tokens(image_type, settings, self.roi.ndim):
+            if token not in done:
+                self._skip(token, specs, reason or self.why_no_image(image_type))
 
     def _no_image(self, image_type: str, settings: Settings, prepared: R) -> str | None:
         if image_type == "Original":
@@ -228,19 +252,23 @@ class Extraction(ABC, Generic[R, Picture]):
         members = {f: [s for s in specs if s.family == f] for f in families}
         try:
             for family, found in self.measure(image, image_type, settings, prepared, families):
+                those = members.pop(family)
                 if isinstance(found, str):
-                    self._skip(token, members[family], found)
+                    self._skip(token, those, found)
                 else:
-                    self._keep(token, image_type, members[family], found)
+                    self._keep(token, image_type, those, found)
         except Unusable as reason:
             self._skip(token, specs, str(reason))
+        except Exception as error:  # an image that fails leaves the others alone
+            for those in members.values():
+                self._skip(token, those, f"{image_type} failed: {one_line(error)}")
 
     def _keep(self, token: str, image_type: str, specs: list[FeatureSpec], found: Measured) -> None:
         values, remarks = found
         for spec in specs:
-            column = spec.column(self.roi.channel, token)
+            column = column_of(spec, self.roi.channel, token)
             value = values.get(spec.name, float("nan"))
-            if not np.isfinite(value):
+            if not isfinite(value):
                 self.missing[column] = self.why_no_value()
                 continue
             self.values[column] = value
@@ -252,7 +280,7 @@ class Extraction(ABC, Generic[R, Picture]):
 
     def _skip(self, token: str, specs: list[FeatureSpec], reason: str) -> None:
         for spec in specs:
-            self.missing[spec.column(self.roi.channel, token)] = reason
+            self.missing[column_of(spec, self.roi.channel, token)] = reason
 
 
 def flatten(settings: Settings, ndim: int) -> Settings:
@@ -315,8 +343,14 @@ def check_finite(roi: Roi, settings: Settings) -> int:
     return outside
 
 
-def _parts(image_type: str, settings: Settings) -> list[Settings]:
-    """Cut a filter into parts that can fail alone: one LoG width at a time."""
+def parts(image_type: str, settings: Settings) -> list[Settings]:
+    """Cut a filter into parts that can fail alone: one LoG width at a time.
+
+    Examples
+    --------
+    >>> [part.sigma for part in parts("LoG", Settings(sigma=[3, 1]))]
+    [(1.0,), (3.0,)]
+    """
     if image_type != "LoG":
         return [settings]
     return [

@@ -72,6 +72,9 @@ class PyradiomicsEngine:
         """Return the columns :meth:`extract` fills; see :func:`promised_columns`."""
         return promised_columns(config, channel, ndim)
 
+    def get_ready(self, config: ExtractionConfig) -> None:
+        """Do nothing: pyradiomics is compiled."""
+
     def extract(self, roi: Roi, config: ExtractionConfig) -> RoiFeatures:
         """Compute the features of a region.
 

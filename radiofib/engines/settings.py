@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from radiofib._checks import nearest
 from radiofib.config import StrictModel
 
-__all__ = ["INTERPOLATORS", "Settings"]
+__all__ = ["INTERPOLATORS", "Settings", "VoxelSettings"]
 
 #: SimpleITK's interpolators in the order of the numbers pyradiomics accepts for them (from 1).
 INTERPOLATORS = (
@@ -58,6 +58,33 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Count = Annotated[int, BeforeValidator(_whole), Field(gt=0)]
 Index = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
+
+
+class VoxelSettings(StrictModel):
+    """Settings of feature maps (``voxelSetting``), with pyradiomics' names and defaults.
+
+    Parameters
+    ----------
+    kernel_radius : int
+        A window holds (2 kernel_radius + 1) voxels along each axis.
+    masked_kernel : bool
+        Only voxels of the region count within a window.
+    init_value : float
+        Value outside the region; may be NaN.
+    voxel_batch : int, optional
+        Windows pyradiomics takes at a time; without effect here, where memory does not grow
+        with their number.
+
+    Examples
+    --------
+    >>> VoxelSettings.parse({"kernelRadius": 2}, where="params.yaml").masked_kernel
+    True
+    """
+
+    kernel_radius: Count = Field(1, alias="kernelRadius")
+    masked_kernel: Switch = Field(True, alias="maskedKernel")
+    init_value: Annotated[float, BeforeValidator(_number)] = Field(0.0, alias="initValue")
+    voxel_batch: Count | None = Field(None, alias="voxelBatch")
 
 
 class Settings(StrictModel):

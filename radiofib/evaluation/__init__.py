@@ -1,10 +1,10 @@
 """Splits that keep patients and scanners apart, and what they show."""
 
+from radiofib.evaluation.apply import predict_table
 from radiofib.evaluation.crossval import SETTINGS, control_tables, cross_validate
 from radiofib.evaluation.evaluator import METRIC_COLUMNS, Evaluation, evaluate
 from radiofib.evaluation.predictions import (
     check_predictions,
-    predict_table,
     prediction_levels,
     read_predictions,
 )

@@ -10,13 +10,13 @@ from sklearn.base import clone
 
 from radiofib._checks import check_known, list_some
 from radiofib.errors import CohortError, Failure, ModelError, RadiofibError, TableError
-from radiofib.evaluation.predictions import (
+from radiofib.evaluation.apply import (
     describe_rows,
     domains,
-    labels_as_text,
     level_probabilities,
     scanner_names,
 )
+from radiofib.evaluation.predictions import labels_as_text
 from radiofib.evaluation.splits import (
     Split,
     check_no_leak,

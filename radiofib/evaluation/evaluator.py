@@ -77,7 +77,7 @@ def evaluate(
     *,
     levels: Sequence[str],
     targets: Sequence[Target] | None = None,
-    ordered: bool = True,
+    ordered: bool | None = None,
     n_boot: int = 1000,
     random_state: int = 0,
     level: float = 0.95,
@@ -108,8 +108,9 @@ def evaluate(
         Stages in order.
     targets : sequence of Target, optional
         Default: :func:`radiofib.staging.targets_for`.
-    ordered : bool
-        Whether the order of levels means anything.
+    ordered : bool, optional
+        Whether the order of levels means anything. Default: as the column ``ordered`` of the
+        predictions says, else yes.
     n_boot : int
         Number of bootstraps; 0 for none (then only analytic intervals are given).
     random_state : int
@@ -135,9 +136,11 @@ def evaluate(
     names = check_levels(levels)
     if n_boot < 0:
         raise UsageError("number of bootstraps must not be negative", found=str(n_boot))
-    questions = tuple(targets_for(names, ordered=ordered) if targets is None else targets)
     how = Resampling(n_boot, random_state, level)
     frame = check_predictions(predictions, levels=names)
+    if ordered is None:
+        ordered = bool(frame["ordered"].iloc[0]) if "ordered" in frame else True
+    questions = tuple(targets_for(names, ordered=ordered) if targets is None else targets)
     metrics: list[dict[str, Any]] = []
     curves: dict[str, list[dict[str, Any]]] = {name: [] for name in _CURVE_COLUMNS}
     for (model, setting), part in frame.groupby(["model", "setting"], sort=False):

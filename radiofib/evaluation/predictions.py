@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import pandas as pd
 
 from radiofib._checks import list_some, nearest
 from radiofib.errors import TableError
-from radiofib.staging import BaseStager, check_levels, stager_frame
-from radiofib.table import FeatureTable, read_frame
+from radiofib.staging import check_levels
+from radiofib.table import read_frame
 
 __all__ = [
+    "as_text",
     "check_predictions",
     "labels_as_text",
-    "predict_table",
     "prediction_levels",
     "read_predictions",
 ]
@@ -38,16 +38,23 @@ def labels_as_text(labels: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
     ('1', '2')
     """
     if isinstance(labels.dtype, pd.CategoricalDtype):
-        levels = tuple(_text(v) for v in labels.cat.categories)
+        levels = tuple(as_text(v) for v in labels.cat.categories)
     elif pd.api.types.is_numeric_dtype(labels):
-        levels = tuple(_text(v) for v in sorted(labels.dropna().unique()))
+        levels = tuple(as_text(v) for v in sorted(labels.dropna().unique()))
     else:
-        levels = tuple(sorted({_text(v) for v in labels.dropna()}))
-    texts = [None if pd.isna(v) else _text(v) for v in labels]
+        levels = tuple(sorted({as_text(v) for v in labels.dropna()}))
+    texts = [None if pd.isna(v) else as_text(v) for v in labels]
     return pd.Series(texts, index=labels.index, dtype=object), levels
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a label as text; whole numbers lose their decimal point.
+
+    Examples
+    --------
+    >>> as_text(2.0), as_text(" F4 ")
+    ('2', 'F4')
+    """
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value).strip()
@@ -69,7 +76,8 @@ def read_predictions(path: str | Path, *, levels: Sequence[str] | None = None) -
 
     Needs ``case``, ``y_true`` and one probability column ``p_<level>`` for each stage, or a
     single ``p`` for a binary question. ``patient`` (else each case is a patient), ``instance``,
-    ``scanner``, ``domain``, ``setting``, ``fold`` and ``model`` are optional.
+    ``scanner``, ``domain``, ``setting``, ``fold``, ``model`` and ``ordered`` (0 or false in every
+    row where the order of the stages means nothing) are optional.
 
     Parameters
     ----------
@@ -158,8 +166,25 @@ def check_predictions(
         ("model", "model"),
     ):
         result[name] = _optional(frame, name, default)
+    if "ordered" in frame:
+        result["ordered"] = _is_ordered(frame["ordered"], where)
     _check_repeats(result, where)
     return result
+
+
+def _is_ordered(column: pd.Series, where: str) -> bool:
+    """Read whether the order of the stages means anything: one answer for the whole table."""
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    texts = [as_text(v).lower() for v in column]
+    found = {words.get(t) for t in texts}
+    if len(found) != 1 or None in found:
+        raise TableError(
+            "not one answer for all rows",
+            where=f"{where}, column 'ordered'",
+            expected="true or false, the same in every row",
+            found=list_some(dict.fromkeys(map(repr, texts))),
+        )
+    return bool(found.pop())
 
 
 def _check_needed(frame: pd.DataFrame, where: str) -> None:
@@ -223,7 +248,7 @@ def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
             if name == "patient":
                 result["patient"] = result["case"]
             continue
-        values = [None if pd.isna(v) else _text(v) for v in frame[name]]
+        values = [None if pd.isna(v) else as_text(v) for v in frame[name]]
         empty = [i for i, v in enumerate(values) if not v]
         if empty and name != "instance":
             raise TableError(
@@ -236,7 +261,7 @@ def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 def _optional(frame: pd.DataFrame, name: str, default: str | None) -> pd.Series:
     if name not in frame:
         return pd.Series([default] * len(frame), dtype=object)
-    values = [default if pd.isna(v) or _text(v) == "" else _text(v) for v in frame[name]]
+    values = [default if pd.isna(v) or as_text(v) == "" else as_text(v) for v in frame[name]]
     return pd.Series(values, dtype=object)
 
 
@@ -272,126 +297,3 @@ def _check_repeats(result: pd.DataFrame, where: str) -> None:
             hint="add a column 'instance' when a case has several images, or 'model' or "
             "'setting' when there are several sets of predictions",
         )
-
-
-def predict_table(
-    model: BaseStager,
-    table: FeatureTable,
-    *,
-    levels: Sequence[str],
-    model_name: str = "model",
-    setting: str = "predict",
-    label: str = "stage",
-) -> pd.DataFrame:
-    """Apply a trained stager to a feature table.
-
-    Parameters
-    ----------
-    model : BaseStager
-    table : FeatureTable
-        With the model's columns, in any order; other columns are ignored.
-    levels : sequence of str
-        Stages in order; a stage the model never saw has probability 0.
-    model_name, setting : str
-        Written into the columns of these names.
-    label : str
-        Column of `table.obs` with the true stage, if there is one.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``case, patient, [instance], y_true, p_<level>..., scanner, domain, setting,
-        fold, model``; `y_true` is missing where the stage is not known. ``domain`` is known
-        only for models that have scanner flags. A row without any feature has missing
-        probabilities: there is nothing to predict from, and the caller reports it.
-
-    Raises
-    ------
-    TableError
-        When a column of the model is missing, naming it.
-    """
-    names = check_levels(levels)
-    X = _model_columns(model, table)
-    frame = describe_rows(table, label=label)
-    features = X.drop(columns=model.scanner_column) if model.scanner_column else X
-    usable = features.notna().any(axis=1).to_numpy()
-    proba = np.full((len(X), len(names)), np.nan)
-    if usable.any():
-        proba[usable] = level_probabilities(model, X[usable], names)
-    for place, name in enumerate(names):
-        frame[f"p_{name}"] = proba[:, place]
-    frame["scanner"] = scanner_names(table, model.scanner_column or "scanner")
-    known = None
-    if model.scanner_column is not None:
-        known = set(model.scanner_flags_.categories_[0].tolist())
-    frame["domain"] = domains(frame["scanner"], known)
-    frame["setting"], frame["fold"], frame["model"] = setting, "", model_name
-    return frame
-
-
-def _model_columns(model: BaseStager, table: FeatureTable) -> pd.DataFrame:
-    """Return the columns the model was trained on, found by name, and its scanner column."""
-    X = stager_frame(table, model.scanner_column)
-    known = getattr(model, "feature_names_in_", None)
-    if known is None:
-        return X
-    wanted = [str(c) for c in known]
-    missing = [c for c in wanted if c not in table.X]
-    if missing:
-        close = nearest(missing[0], map(str, table.X.columns))
-        raise TableError(
-            f"{len(missing)} of the model's {len(wanted)} columns are missing",
-            expected=list_some(missing),
-            found=list_some(table.X.columns) or "no feature columns",
-            hint=f"is {close!r} the column {missing[0]!r}? Else extract with the settings of "
-            "the training table"
-            if close
-            else "extract with the settings of the training table",
-        )
-    scanner = [] if model.scanner_column is None else [model.scanner_column]
-    return X[[*wanted, *scanner]]
-
-
-def describe_rows(table: FeatureTable, *, label: str) -> pd.DataFrame:
-    """Return case, patient, instance (when there is one) and ``y_true`` of each row."""
-    obs = table.obs.reset_index(drop=True)
-    frame = pd.DataFrame({"case": obs["case"].astype(str)})
-    frame["patient"] = (obs["patient"] if "patient" in obs else obs["case"]).astype(object)
-    if "instance" in obs:
-        frame["instance"] = obs["instance"]
-    frame["y_true"] = labels_as_text(obs[label])[0] if label in obs else None
-    return frame
-
-
-def level_probabilities(model: BaseStager, X: pd.DataFrame, levels: Sequence[str]) -> np.ndarray:
-    """Return one column for each level; 0 for a level the model never saw."""
-    seen = [_text(c) for c in model.classes_.tolist()]
-    unknown = sorted(set(seen) - set(levels))
-    if unknown:
-        raise TableError(
-            "the model predicts stages outside the levels",
-            expected=list_some(levels),
-            found=list_some(unknown),
-        )
-    proba = np.zeros((len(X), len(levels)))
-    proba[:, [list(levels).index(c) for c in seen]] = model.predict_proba(X)
-    return proba
-
-
-def scanner_names(table: FeatureTable, column: str) -> pd.Series:
-    """Return the scanner of each row as text, None where it is not known."""
-    if column not in table.obs:
-        return pd.Series([None] * table.n_rows, dtype=object)
-    values = table.obs[column].tolist()
-    return pd.Series(
-        [None if pd.isna(v) or not str(v).strip() else str(v) for v in values], dtype=object
-    )
-
-
-def domains(scanners: Iterable[str | None], known: set[str] | None) -> pd.Series:
-    """Tell for each row whether its scanner was in training; None where that is not known."""
-    values = [
-        None if known is None or s is None else ("in_scanner" if s in known else "unseen_scanner")
-        for s in scanners
-    ]
-    return pd.Series(values, dtype=object)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyreadstat
 
@@ -48,8 +49,9 @@ def export_table(
     """Write a feature table as files that open in R, SPSS, Stata, SAS and spreadsheets.
 
     ``codebook.csv`` (what each column is, its names elsewhere, its levels and codes) and
-    ``missing.csv`` (why values are missing) are always written beside the table; ``load.R`` and
-    ``load.sps`` come with ``rds`` and ``sav``. ``xlsx`` is the codebook as a workbook.
+    ``missing.csv`` (why values are missing) are always written beside the table, and
+    ``flags.csv`` where values are a convention or in pixels; ``load.R`` and ``load.sps`` come
+    with ``rds`` and ``sav``. ``xlsx`` is the codebook as a workbook.
 
     Parameters
     ----------
@@ -93,15 +95,20 @@ def export_table(
     """
     asked = _asked(formats)
     sheet = build_sheet(table, stage_labels)
+    flags = table.provenance.get("flags")
     with staged(Path(out)) as (folder, written):
         write_codebook(sheet, folder / "codebook.csv")
         write_frame(sheet.missing, folder / "missing.csv")
+        if flags:
+            write_frame(pd.DataFrame(flags, dtype="str"), folder / "flags.csv")
         for name in asked:
             _write_one(name, table, sheet, folder / _NAMES.get(name, f"features.{name}"))
         if "rds" in asked:
             (folder / "load.R").write_text(load_r(sheet), encoding="utf-8", newline="\n")
         if "sav" in asked:
             (folder / "load.sps").write_text(load_sps(sheet), encoding="utf-8", newline="\n")
+    if not flags:  # of an older export
+        (Path(out) / "flags.csv").unlink(missing_ok=True)
     return written
 
 

@@ -10,41 +10,16 @@ import numpy as np
 import pandas as pd
 
 from radiofib.export.sheet import Sheet, Variable
+from radiofib.table import guard
 
-__all__ = ["GUARD_NOTE", "guard", "is_risky", "write_codebook", "write_features", "write_frame"]
+__all__ = ["GUARD_NOTE", "write_codebook", "write_features", "write_frame"]
 
-#: Leading characters with which a spreadsheet takes a text for a formula.
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 _SPECIAL = re.compile(r'[,;"\t\r\n]|^\s|\s$')
 GUARD_NOTE = (
     "{count} of the texts begin with = + - @, tab or carriage return; in CSV files a leading "
-    "apostrophe keeps spreadsheets from running them as formulas. The other formats hold the "
-    "text as it is."
+    "apostrophe keeps spreadsheets from running them as formulas; radiofib takes it off when it "
+    "reads the file. The other formats hold the text as it is."
 )
-
-
-def is_risky(text: str) -> bool:
-    """Tell whether a spreadsheet could take the text for a formula.
-
-    Examples
-    --------
-    >>> is_risky("=1+1"), is_risky("case-1")
-    (True, False)
-    """
-    return text.startswith(_RISKY)
-
-
-def guard(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet could take for a formula.
-
-    Source: OWASP, CSV injection. Only texts are guarded, never numbers.
-
-    Examples
-    --------
-    >>> guard("=cmd()"), guard("c01")
-    ("'=cmd()", 'c01')
-    """
-    return f"'{text}" if is_risky(text) else text
 
 
 def write_features(sheet: Sheet, path: Path) -> None:
@@ -74,7 +49,8 @@ def codebook_with_notes(sheet: Sheet) -> pd.DataFrame:
     notes = []
     for variable in sheet.variables:
         texts = variable.levels if variable.has_levels else ()
-        count = sum(map(is_risky, variable.texts() if variable.kind == "text" else texts))
+        shown = variable.texts() if variable.kind == "text" else texts
+        count = sum(guard(text) != text for text in shown)
         notes.append(GUARD_NOTE.format(count=count) if count else "")
     return sheet.codebook.assign(note=notes)
 

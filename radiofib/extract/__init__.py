@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from radiofib._checks import check_no_duplicates
@@ -16,7 +17,7 @@ from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.pieces import Piece, piece_key, read_piece, tidy, write_piece
 from radiofib.images import load_roi
-from radiofib.parallel import map_pieces
+from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import radiofib_version
 from radiofib.roi import Roi
 from radiofib.table import FeatureTable
@@ -32,6 +33,7 @@ class _Work:
     config_hash: str
     versions: str
     folder: Path
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def extract_features(
     pieces_dir : path
         Folder of finished pieces; made when absent. Nothing is written elsewhere.
     workers : int, optional
-        Number of processes. Default: one per core.
+        Number of processes. Default: one per core. Where there are fewer acquisitions, those
+        left over become threads that share the images of one.
     progress : callable, optional
         Called with (done, total, text) after each piece.
 
@@ -104,12 +107,18 @@ def extract_features(
     folder = Path(pieces_dir)
     tidy(folder)
     versions = f"radiofib {radiofib_version()}, {engine.name}: {engine.version}"
-    work = _Work(config, config.digest, versions, folder)
-    results = map_pieces(
-        partial(_do_piece, work=work), acquisitions, workers=workers, on_crash=_crashed
-    )
+    absent = {a.key for a in acquisitions if not _is_there(a)}
+    there = [a for a in acquisitions if a.key not in absent]
+    threads = max(1, effective_workers(workers) // max(1, len(there)))
+    work = _Work(config, config.digest, versions, folder, threads)
+    do = partial(_do_piece, work=work)
+    # To hand a worker a file that is not there costs a hundred times more than to say so here.
+    refused = ((a, do(a)) for a in acquisitions if a.key in absent)
+    if min(effective_workers(workers), len(there)) > 1:
+        engine.get_ready(config)
+    results = map_pieces(do, there, workers=workers, on_crash=_crashed)
     done: dict[tuple[str, str, str], _Done] = {}
-    for acquisition, result in results:
+    for acquisition, result in chain(refused, results):
         done[acquisition.key] = result
         if progress is not None:
             progress(len(done), len(acquisitions), _describe(acquisition, result))
@@ -156,12 +165,19 @@ def _do_piece(acquisition: Acquisition, *, work: _Work) -> _Done:
     except Exception as error:  # one bad image never stops the others
         return _Done(failure=_fail(acquisition, error, "read"))
     try:
-        features = get_engine(work.config.engine).extract(roi, work.config)
+        features = get_engine(work.config.engine, threads=work.threads).extract(roi, work.config)
         _refuse_empty(features, roi)
         write_piece(work.folder, key, Piece.of(acquisition, roi, features))
     except Exception as error:  # one bad region never stops the others
         return _Done(failure=_fail(acquisition, error, "extract"))
     return _Done(key, roi.ndim)
+
+
+def _is_there(acquisition: Acquisition) -> bool:
+    try:
+        return all(path.exists() for path in (acquisition.image, acquisition.mask) if path)
+    except OSError:  # a name longer than the file system allows
+        return False
 
 
 def _label(acquisition: Acquisition, config: ExtractionConfig) -> int | None:

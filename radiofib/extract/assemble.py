@@ -23,6 +23,8 @@ __all__ = ["GEOMETRY", "TableBuilder"]
 #: Facts of an image's header, kept for negative controls as ``geom_<channel>_<fact>``.
 GEOMETRY = ("ny", "nx", "nz", "sy", "sx", "sz", "bytes")
 NOT_ACQUIRED = "channel not acquired"
+#: What differs between notes of one kind: names in quotes, and numbers.
+_NAME = re.compile(r"(?<!\w)'[^']*'(?!\w)")
 _NUMBER = re.compile(r"(?<![\w.-])\d[\d.]*(?:e[+-]?\d+)?(?![\w-])")
 
 
@@ -93,7 +95,7 @@ class TableBuilder:
                     self._values[number, self._place[column]] = value
             facts.update(_geometry(piece))
             self._keys.append(key)
-            self._notes.update(f"{piece.channel}: {_NUMBER.sub('#', n)}" for n in piece.notes)
+            self._notes.update(f"{piece.channel}: {_general(n)}" for n in piece.notes)
             self._flags.update(piece.flags.items())
         self._geometry.append(facts)
         for channel, columns in self._columns.items():
@@ -114,7 +116,7 @@ class TableBuilder:
         return FeatureTable(
             pd.DataFrame(self._values[self._kept], columns=columns),
             pd.concat([obs, geometry], axis=1),
-            codebook_rows(columns),
+            codebook_rows(columns, images=self._config.image_labels),
             pd.DataFrame(self._missing, columns=list(MISSING_COLUMNS), dtype="str"),
             self._provenance(),
         )
@@ -150,6 +152,10 @@ def _columns(
             for column in engine.columns(config, channel, ndim)
         )
     )
+
+
+def _general(note: str) -> str:
+    return _NUMBER.sub("#", _NAME.sub("#", note))
 
 
 def _gaps(columns: Sequence[str], piece: Piece) -> dict[str, str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radiofib.features._numba import kernel
 
-__all__ = ["axis_eigenvalues"]
+__all__ = ["axis_eigenvalues", "with_border"]
 
 
 @kernel
@@ -41,6 +41,19 @@ def _moments(mask: Any) -> Any:
             sums[8] += along * z
             sums[9] += along * y
     return sums
+
+
+def with_border(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the mask as numbers, 1 inside, with one empty voxel around.
+
+    Examples
+    --------
+    >>> with_border(np.ones((1, 2), dtype=bool)).tolist()
+    [[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    """
+    found = np.zeros([size + 2 for size in mask.shape], dtype=np.uint8)
+    found[(slice(1, -1),) * mask.ndim] = mask
+    return found
 
 
 def axis_eigenvalues(

@@ -50,7 +50,8 @@ class Emphases:
             return np.asarray(of_level(self._levels2) @ self.by_level / self.n)
         if of_level is None:
             return np.asarray(of_size(self._sizes2) @ self.by_size / self.n)
-        rows = np.tensordot(of_level(self._levels2), self.counts, axes=(0, 0))
+        weighted = np.dot(of_level(self._levels2)[None], self.counts.reshape(len(self._levels), -1))
+        rows = weighted.reshape(self.counts.shape[1:])
         return np.asarray(of_size(self._sizes2) @ rows / self.n)
 
     def level_non_uniformity(self) -> Floats:

@@ -13,6 +13,7 @@ The census holds whole numbers, so nothing is lost whatever the size of the regi
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -144,14 +145,22 @@ def area_and_volume(census: NDArray[np.int64], spacing: NDArray[np.float64]) -> 
     >>> round(area, 6), round(volume, 6)
     (1.732051, 0.166667)
     """
-    a, b, c = np.moveaxis(_CORNERS_OF * spacing, 1, 0)
+    areas, volumes, normals = _measures(tuple(spacing.tolist()))
     number = census[_CASE_OF, 0]
     position = census[_CASE_OF, 1:] * spacing
-    area = np.sum(number * np.linalg.norm(np.cross(a - c, b - c), axis=1)) / 2
-    ab = np.cross(a, b)
-    local = number * np.sum(ab * c, axis=1)
-    moved = np.sum(position * (ab + np.cross(b, c) + np.cross(c, a)), axis=1)
+    area = np.sum(number * areas) / 2
+    local = number * volumes
+    moved = np.sum(position * normals, axis=1)
     return float(area), float(np.sum(_SIGN_OF * (local + moved)) / 6)
+
+
+@lru_cache(maxsize=16)
+def _measures(spacing: tuple[float, ...]) -> tuple[NDArray[np.float64], ...]:
+    """Return twice the area of the triangles, a . (b x c), and a x b + b x c + c x a."""
+    a, b, c = np.moveaxis(_CORNERS_OF * np.array(spacing), 1, 0)
+    ab = np.cross(a, b)
+    areas = np.asarray(np.linalg.norm(np.cross(a - c, b - c), axis=1))
+    return areas, np.sum(ab * c, axis=1), ab + np.cross(b, c) + np.cross(c, a)
 
 
 @kernel

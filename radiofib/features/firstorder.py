@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from radiofib.features._sums import Floats, Terms, sums
 
 __all__ = ["compute"]
 
@@ -66,30 +69,30 @@ def compute(
     >>> round(found["entropy"], 6), found["uniformity"]
     (0.811278, 0.625)
     """
-    x = np.asarray(values, dtype=np.float64).ravel()
+    x = np.asarray(values).ravel()
     ordered = np.sort(x)
     number = len(x)
-    mean = x.mean()
-    apart = x - mean
-    squares = apart * apart
-    second = squares.mean()
-    third, fourth = (squares * apart).mean(), np.square(squares).mean()
+
+    def at(place: int) -> np.float64:
+        return np.float64(ordered[place])
+
+    total, energy = sums(x, _totals(voxel_array_shift))
+    mean = total / number
+    second, third, fourth, absolute = sums(x, _deviations(mean)) / number
     low, q25, q75, high = (_quantile(ordered, q) for q in (0.1, 0.25, 0.75, 0.9))
-    shifted = x + voxel_array_shift if voxel_array_shift else x
-    energy = np.square(shifted).sum()
     flat = second == 0
     found = {
         "energy": energy,
         "total_energy": energy * prod(float(s) for s in reversed(spacing_mm)),
-        "minimum": ordered[0],
+        "minimum": at(0),
         "percentile_10": low,
         "percentile_90": high,
-        "maximum": ordered[-1],
+        "maximum": at(-1),
         "mean": mean,
-        "median": (ordered[(number - 1) // 2] + ordered[number // 2]) / 2,
+        "median": (at((number - 1) // 2) + at(number // 2)) / 2,
         "interquartile_range": q75 - q25,
-        "range": ordered[-1] - ordered[0],
-        "mean_absolute_deviation": np.abs(apart).mean(),
+        "range": at(-1) - at(0),
+        "mean_absolute_deviation": absolute,
         "robust_mean_absolute_deviation": _robust(ordered, low, high),
         "root_mean_squared": np.sqrt(energy / number),
         "standard_deviation": np.sqrt(second),
@@ -101,25 +104,41 @@ def compute(
     return {name: float(value) for name, value in found.items()}
 
 
-def _quantile(ordered: NDArray[np.float64], share: float) -> np.float64:
+def _totals(shift: float) -> Terms:
+    def terms(x: Floats) -> tuple[Floats, ...]:
+        return x, np.square(x + shift if shift else x)
+
+    return terms
+
+
+def _deviations(mean: np.float64) -> Terms:
+    def terms(x: Floats) -> tuple[Floats, ...]:
+        apart = x - mean
+        squares = apart * apart
+        return squares, squares * apart, np.square(squares), np.abs(apart)
+
+    return terms
+
+
+def _quantile(ordered: NDArray[np.generic], share: float) -> np.float64:
     """Interpolate as ``numpy.percentile`` does, from values already sorted."""
     position = share * (len(ordered) - 1)
     before = int(position)
-    a, b = ordered[before], ordered[min(before + 1, len(ordered) - 1)]
+    a = np.float64(ordered[before])
+    b = np.float64(ordered[min(before + 1, len(ordered) - 1)])
     part = position - before
-    found: np.float64 = a + (b - a) * part if part < 0.5 else b - (b - a) * (1 - part)
-    return found
+    return a + (b - a) * part if part < 0.5 else b - (b - a) * (1 - part)
 
 
-def _robust(ordered: NDArray[np.float64], low: np.float64, high: np.float64) -> np.float64:
+def _robust(ordered: NDArray[np.generic], low: np.float64, high: np.float64) -> np.float64:
     # Differences and not values are compared, so that rounding is the same as in pyradiomics.
-    first = np.searchsorted(ordered - low, 0.0, side="left")
-    last = np.searchsorted(ordered - high, 0.0, side="right")
+    first = bisect_left(ordered, 0.0, key=lambda value: float(value) - low)
+    last = bisect_right(ordered, 0.0, key=lambda value: float(value) - high)
     inner = ordered[first:last]
     if len(inner) == 0:
         return np.float64(np.nan)
-    found: np.float64 = np.abs(inner - inner.mean()).mean()
-    return found
+    mean = sums(inner, lambda x: (x,))[0] / len(inner)
+    return np.float64(sums(inner, lambda x: (np.abs(x - mean),))[0] / len(inner))
 
 
 def _histogram(counts: NDArray[np.integer]) -> dict[str, np.float64]:

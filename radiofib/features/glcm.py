@@ -10,15 +10,19 @@ unit but the entropies, which are in bits. Formulas: registry and Haralick et al
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.features._mcc import maximal_correlations
-from radiofib.features._sums import EPS, Floats, mean_of_directions, merge_directions, plog
+from radiofib.features._sums import EPS, Floats, means_of_directions, merge_directions, plog
 
 __all__ = ["compute"]
+
+#: Up to so many levels, tables over pairs of levels are kept for the next image.
+_FEW_LEVELS = 256
 
 
 def compute(
@@ -53,15 +57,16 @@ def compute(
     >>> values["joint_average"], values["contrast"], round(values["joint_entropy"], 6)
     (1.25, 0.5, 1.5)
     """
-    pairs = np.ascontiguousarray(counts, dtype=np.float64)
+    # Columns outside, rows inside: sums run in the order of pyradiomics' memory. Near 0 a root
+    # magnifies their rounding (IMC2), and whether a deviation is 0 decides a convention.
+    pairs = np.ascontiguousarray(counts.transpose(1, 0, 2), dtype=np.float64).transpose(1, 0, 2)
     if symmetrical:
         pairs = pairs + pairs.transpose(1, 0, 2)
     pairs = merge_directions(pairs, weights)
     total = np.sum(pairs, axis=(0, 1))
     total[total == 0] = np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
-        by_direction = _per_direction(pairs / total, grey_levels.astype(np.float64))
-        return {name: mean_of_directions(values) for name, values in by_direction.items()}
+        return means_of_directions(_per_direction(pairs / total, grey_levels.astype(np.float64)))
 
 
 def _per_direction(p: Floats, levels: Floats) -> dict[str, Floats]:
@@ -76,8 +81,10 @@ def _per_direction(p: Floats, levels: Floats) -> dict[str, Floats]:
     centred = (i + j) - mx - my
     squared = centred * centred * p
     away = i - mx
-    s, ps = _distribution(p, levels[:, None] + levels)
-    d, pd = _distribution(p, np.abs(levels[:, None] - levels))
+    places = _places if len(levels) <= _FEW_LEVELS else _places.__wrapped__
+    sums, differences = places(levels.tobytes())
+    s, ps = _distribution(p, *sums)
+    d, pd = _distribution(p, *differences)
     s, d = s[:, None], d[:, None]
     d_mean = np.sum(d * pd, axis=0)
     d2 = d * d
@@ -116,13 +123,25 @@ def _per_direction(p: Floats, levels: Floats) -> dict[str, Floats]:
     }
 
 
-def _distribution(p: Floats, of: Floats) -> tuple[Floats, Floats]:
-    """Return the values that `of` (level x level) takes and their probabilities, by direction."""
-    values, place = np.unique(of, return_inverse=True)
+@lru_cache(maxsize=8)
+def _places(levels: bytes) -> tuple[tuple[Floats, NDArray[np.intp]], ...]:
+    """Return the values that i + j and |i - j| take, and which of them each pair (i, j) has.
+
+    The images of a region mostly have the same levels, and sorting takes time.
+    """
+    i = np.frombuffer(levels)
+    found = []
+    for of in (i[:, None] + i, np.abs(i[:, None] - i)):
+        values, place = np.unique(of, return_inverse=True)
+        found.append((values, place.reshape(-1)))
+    return tuple(found)
+
+
+def _distribution(p: Floats, values: Floats, place: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Return the values and their probabilities, by direction."""
     flat = p.reshape(place.size, p.shape[2])
     columns = [
-        np.bincount(place.reshape(-1), weights=flat[:, a], minlength=values.size)
-        for a in range(p.shape[2])
+        np.bincount(place, weights=flat[:, a], minlength=values.size) for a in range(p.shape[2])
     ]
     table = np.array(columns, dtype=np.float64).reshape(p.shape[2], values.size)
     return values, table.T

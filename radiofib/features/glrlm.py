@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.features._emphases import Emphases
-from radiofib.features._sums import Floats, mean_of_directions, merge_directions
+from radiofib.features._sums import Floats, means_of_directions, merge_directions
 
 __all__ = ["compute"]
 
@@ -74,4 +74,4 @@ def compute(
         "short_run_high_gray_level_emphasis": e.moment(2, -2),
         "short_run_low_gray_level_emphasis": e.moment(-2, -2),
     }
-    return {name: mean_of_directions(values) for name, values in by_direction.items()}
+    return means_of_directions(by_direction)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.features._axes import axis_eigenvalues
+from radiofib.features._axes import axis_eigenvalues, with_border
 from radiofib.features._diameter import diameters_3d
 from radiofib.features._mesh import area_and_volume, cube_census
 
@@ -55,7 +55,7 @@ def compute(mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> dict[str, f
     (48.0, 40.333, 4.47213595499958)
     """
     spacing = np.asarray(spacing_mm, dtype=np.float64)
-    padded = np.pad(np.asarray(mask, dtype=np.uint8), 1)
+    padded = with_border(np.asarray(mask))
     area, volume = area_and_volume(cube_census(padded), spacing)
     axial, coronal, sagittal, space = diameters_3d(padded, spacing)
     number, eigenvalues = axis_eigenvalues(padded, spacing)

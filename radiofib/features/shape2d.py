@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.features._axes import axis_eigenvalues
+from radiofib.features._axes import axis_eigenvalues, with_border
 from radiofib.features._diameter import diameters_2d
 from radiofib.features._mesh import outline, square_census
 
@@ -48,7 +48,7 @@ def compute(mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> dict[str, f
     (12.0, 11.5, 12.8284)
     """
     spacing = np.asarray(spacing_mm, dtype=np.float64)
-    padded = np.pad(np.asarray(mask, dtype=np.uint8), 1)
+    padded = with_border(np.asarray(mask))
     perimeter, area = outline(square_census(padded), spacing)
     number, eigenvalues = axis_eigenvalues(padded, spacing)
     with np.errstate(divide="ignore", invalid="ignore"):

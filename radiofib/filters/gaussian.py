@@ -23,6 +23,8 @@ from radiofib.preprocess.crop import Box, grown
 __all__ = ["laplacian_of_gaussian"]
 
 _REACH = 26  # sigma
+#: Lines that are filtered together: enough to hide that each sample waits for the one before.
+LINES = 64
 #: Fits of the Gaussian and its second derivative: A1, B1, A2, B2; shared decays W, L.
 _SMOOTH = (1.3530, 1.8151, -0.3531, 0.0902)
 _CURVED = (-1.3563, 5.2318, 0.3446, -2.2355)
@@ -83,56 +85,46 @@ def _weighted(n: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 @kernel
-def _recurse(source: Any, causal: Any, back: Any, length: int, c: Any) -> None:
-    """Run 16 lines forwards and backwards; 4 samples of padding on both sides hold the border."""
+def _recurse(source: Any, causal: Any, back: Any, kept: Any, length: int, c: Any) -> None:
+    """Run LINES lines forwards and backwards; `causal` holds the sum where it is kept.
+
+    4 samples of padding on both sides hold the border. Each way stops where nothing is kept.
+    """
     n0, n1, n2, n3 = c[0], c[1], c[2], c[3]
     d1, d2, d3, d4 = c[4], c[5], c[6], c[7]
     m1, m2, m3, m4 = c[8], c[9], c[10], c[11]
-    end = (length + 4) * 16
-    for k in range(16):
-        first, last = source[64 + k], source[end - 16 + k]
+    end = length + 4
+    for k in range(LINES):
+        first, last = source[4, k], source[end - 1, k]
         for i in range(4):
-            source[16 * i + k] = first
-            source[end + 16 * i + k] = last
+            source[i, k] = first
+            source[end + i, k] = last
         for i in range(4):
-            at = 64 + 16 * i + k
-            ahead = source[at] * n0
-            ahead = ahead + source[at - 16] * n1 + source[at - 32] * n2 + source[at - 48] * n3
-            past = causal[at - 16] * d1 if i > 0 else first * c[12]
-            past += causal[at - 32] * d2 if i > 1 else first * c[13]
-            past += causal[at - 48] * d3 if i > 2 else first * c[14]
-            causal[at] = ahead - (past + first * c[15])
-            at = end - 16 - 16 * i + k
-            behind = source[at + 16] * m1 + source[at + 32] * m2
-            behind = behind + source[at + 48] * m3 + source[at + 64] * m4
-            past = back[at + 16] * d1 if i > 0 else last * c[16]
-            past += back[at + 32] * d2 if i > 1 else last * c[17]
-            past += back[at + 48] * d3 if i > 2 else last * c[18]
-            back[at] = behind - (past + last * c[19])
-    for i in range(8, length + 4):
-        x0 = source[16 * i : 16 * i + 16]
-        x1 = source[16 * i - 16 : 16 * i]
-        x2 = source[16 * i - 32 : 16 * i - 16]
-        x3 = source[16 * i - 48 : 16 * i - 32]
-        y0 = causal[16 * i : 16 * i + 16]
-        y1 = causal[16 * i - 16 : 16 * i]
-        y2 = causal[16 * i - 32 : 16 * i - 16]
-        y3 = causal[16 * i - 48 : 16 * i - 32]
-        y4 = causal[16 * i - 64 : 16 * i - 48]
-        for k in range(16):
+            at = 4 + i
+            ahead = source[at, k] * n0
+            ahead = ahead + source[at - 1, k] * n1 + source[at - 2, k] * n2
+            ahead = ahead + source[at - 3, k] * n3
+            past = causal[at - 1, k] * d1 if i > 0 else first * c[12]
+            past += causal[at - 2, k] * d2 if i > 1 else first * c[13]
+            past += causal[at - 3, k] * d3 if i > 2 else first * c[14]
+            causal[at, k] = ahead - (past + first * c[15])
+            at = end - 1 - i
+            behind = source[at + 1, k] * m1 + source[at + 2, k] * m2
+            behind = behind + source[at + 3, k] * m3 + source[at + 4, k] * m4
+            past = back[at + 1, k] * d1 if i > 0 else last * c[16]
+            past += back[at + 2, k] * d2 if i > 1 else last * c[17]
+            past += back[at + 3, k] * d3 if i > 2 else last * c[18]
+            back[at, k] = behind - (past + last * c[19])
+    for i in range(8, max(kept[1] + 4, 8)):
+        x0, x1, x2, x3 = source[i], source[i - 1], source[i - 2], source[i - 3]
+        y0, y1, y2, y3, y4 = causal[i], causal[i - 1], causal[i - 2], causal[i - 3], causal[i - 4]
+        for k in range(LINES):
             ahead = x0[k] * n0 + x1[k] * n1 + x2[k] * n2 + x3[k] * n3
             y0[k] = ahead - (y1[k] * d1 + y2[k] * d2 + y3[k] * d3 + y4[k] * d4)
-    for i in range(length - 1, 3, -1):
-        x1 = source[16 * i + 16 : 16 * i + 32]
-        x2 = source[16 * i + 32 : 16 * i + 48]
-        x3 = source[16 * i + 48 : 16 * i + 64]
-        x4 = source[16 * i + 64 : 16 * i + 80]
-        y0 = back[16 * i : 16 * i + 16]
-        y1 = back[16 * i + 16 : 16 * i + 32]
-        y2 = back[16 * i + 32 : 16 * i + 48]
-        y3 = back[16 * i + 48 : 16 * i + 64]
-        y4 = back[16 * i + 64 : 16 * i + 80]
-        for k in range(16):
+    for i in range(length - 1, min(kept[0] + 3, length - 1), -1):
+        x1, x2, x3, x4 = source[i + 1], source[i + 2], source[i + 3], source[i + 4]
+        y0, y1, y2, y3, y4 = back[i], back[i + 1], back[i + 2], back[i + 3], back[i + 4]
+        for k in range(LINES):
             behind = x1[k] * m1 + x2[k] * m2 + x3[k] * m3 + x4[k] * m4
             y0[k] = behind - (y1[k] * d1 + y2[k] * d2 + y3[k] * d3 + y4[k] * d4)
 
@@ -140,36 +132,51 @@ def _recurse(source: Any, causal: Any, back: Any, length: int, c: Any) -> None:
 @kernel
 def _along(data: Any, out: Any, first: int, c: Any) -> None:
     """Filter along the middle axis of `data`, keeping what `out` holds from `first` on."""
-    _, length, inner = data.shape
-    kept = out.shape[1]
-    size = (length + 8) * 16
-    source, causal, back = np.zeros(size), np.zeros(size), np.zeros(size)
-    lines = data.shape[0] * inner
-    for begin in range(0, lines, 16):
-        used = min(16, lines - begin)
-        a, b = begin // inner, begin % inner
-        if b + used <= inner:
+    outer, length, inner = data.shape
+    kept = (first, first + out.shape[1])
+    source = np.zeros((length + 8, LINES))
+    causal, back = np.zeros_like(source), np.zeros_like(source)
+    for a in range(outer):
+        for begin in range(0, inner, LINES):
+            end = min(begin + LINES, inner)
             for i in range(length):
-                for k in range(used):
-                    source[(i + 4) * 16 + k] = data[a, i, b + k]
-        else:
+                row, into = data[a, i, begin:end], source[i + 4]
+                for k in range(end - begin):
+                    into[k] = row[k]
+            _recurse(source, causal, back, kept, length, c)
+            for i in range(kept[0], kept[1]):
+                into, one, two = out[a, i - first, begin:end], causal[i + 4], back[i + 4]
+                for k in range(end - begin):
+                    into[k] = one[k] + two[k]
+
+
+@kernel
+def _along_rows(data: Any, out: Any, length: int, first: int, stop: int, c: Any) -> None:
+    """Filter lines that lie one after the other, of `length` samples, keeping `first` to `stop`."""
+    lines = data.size // length
+    source = np.zeros((length + 8, LINES))
+    causal, back = np.zeros_like(source), np.zeros_like(source)
+    for begin in range(0, lines, LINES):
+        used = np.uint64(min(LINES, lines - begin))
+        for i in range(length):
+            into = source[i + 4]
+            at = np.uint64(begin * length + i)
             for k in range(used):
-                a, b = (begin + k) // inner, (begin + k) % inner
-                for i in range(length):
-                    source[(i + 4) * 16 + k] = data[a, i, b]
-        _recurse(source, causal, back, length, c)
-        a, b = begin // inner, begin % inner
-        if b + used <= inner:
-            for i in range(kept):
-                for k in range(used):
-                    j = (first + i + 4) * 16 + k
-                    out[a, i, b + k] = causal[j] + back[j]
-        else:
+                into[k] = data[at]
+                at += np.uint64(length)
+        _recurse(source, causal, back, (first, stop), length, c)
+        for i in range(first, stop):
+            one, two = causal[i + 4], back[i + 4]
+            at = np.uint64(begin * (stop - first) + i - first)
             for k in range(used):
-                a, b = (begin + k) // inner, (begin + k) % inner
-                for i in range(kept):
-                    j = (first + i + 4) * 16 + k
-                    out[a, i, b] = causal[j] + back[j]
+                out[at] = one[k] + two[k]
+                at += np.uint64(stop - first)
+
+
+@kernel
+def _add(total: Any, step: Any, weight: float) -> None:
+    for i in range(total.size):
+        total[i] = np.float64(total[i]) + np.float64(step[i]) * weight
 
 
 def laplacian_of_gaussian(
@@ -226,7 +233,7 @@ def laplacian_of_gaussian(
             c = _coefficients(sigma_mm, float(spacing_mm[axis]), curved=axis == curved)
             first = box[axis].start - around[axis].start
             step = _one_axis(step, axis, first, box[axis].stop - box[axis].start, c)
-        total = (total + step.astype(np.float64) * (1 / spacing_mm[curved] ** 2)).astype(np.float32)
+        _add(total.reshape(-1), step.reshape(-1), 1 / float(spacing_mm[curved]) ** 2)
     return total
 
 
@@ -236,5 +243,8 @@ def _one_axis(
     shape = data.shape
     outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
     out = np.empty((outer, kept, inner), np.float32)
-    _along(np.ascontiguousarray(data).reshape(outer, shape[axis], inner), out, first, c)
+    if inner == 1:
+        _along_rows(data.reshape(-1), out.reshape(-1), shape[axis], first, first + kept, c)
+    else:
+        _along(data.reshape(outer, shape[axis], inner), out, first, c)
     return out.reshape(*shape[:axis], kept, *shape[axis + 1 :])

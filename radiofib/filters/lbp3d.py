@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from math import ceil, factorial, pi, sqrt
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 from scipy.ndimage import map_coordinates
-from scipy.special import lpmv
 from scipy.stats import kurtosis
 
 from radiofib.preprocess.crop import Box, grown
@@ -18,7 +18,7 @@ __all__ = ["binary_pattern_3d", "icosphere"]
 
 #: Voxels around the region for the cubic spline, whose weights decay by 0.27 a voxel.
 _SPLINE = 30
-_CHUNK = 20_000
+_CHUNK = 4_000
 
 
 def icosphere(subdivisions: int, radius: float) -> NDArray[np.float64]:
@@ -59,24 +59,27 @@ def icosphere(subdivisions: int, radius: float) -> NDArray[np.float64]:
     return points * radius
 
 
-def _harmonics(points: NDArray[np.float64], radius: float, levels: int) -> list[NDArray]:
-    """Return the spherical harmonics of each degree at the points, shape (points, orders).
+def _harmonics(
+    points: NDArray[np.float64], radius: float, levels: int
+) -> tuple[NDArray[np.complex128], NDArray[np.intp]]:
+    """Return spherical harmonics at the points, shape (points, orders), and their degrees.
 
     The angles are exchanged (the polar angle is given as azimuth), as in pyradiomics.
     """
     azimuth = np.arccos(np.clip(points[:, 2] / radius, -1, 1))
     polar = np.arctan2(points[:, 1], points[:, 0])
-    found = []
-    for degree in range(levels):
-        columns = []
-        for order in range(-degree, degree + 1):
-            size = abs(order)
-            share = factorial(degree - size) / factorial(degree + size)
-            value = lpmv(size, degree, np.cos(polar)) * sqrt((2 * degree + 1) / (4 * pi) * share)
-            sign = (-1) ** size if order < 0 else 1
-            columns.append(sign * value * np.exp(1j * order * azimuth))
-        found.append(np.column_stack(columns))
-    return found
+    of = [(degree, order) for degree in range(levels) for order in range(-degree, degree + 1)]
+    columns = [_harmonic(degree, order, polar, azimuth) for degree, order in of]
+    return np.column_stack(columns), np.array([degree for degree, _ in of])
+
+
+def _harmonic(
+    degree: int, order: int, polar: NDArray[np.float64], azimuth: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    """Call SciPy's spherical harmonic, under the name and for the angles its version takes."""
+    if hasattr(special, "sph_harm_y"):  # 1.15 and later: polar angles from 0 on
+        return np.asarray(special.sph_harm_y(degree, order, np.abs(polar), azimuth))
+    return np.asarray(special.sph_harm(order, degree, azimuth, polar))
 
 
 def binary_pattern_3d(
@@ -128,7 +131,7 @@ def binary_pattern_3d(
     part = np.ascontiguousarray(pixels[around])
     where = np.argwhere(mask[around])
     points = icosphere(subdivision, radius)
-    harmonics = _harmonics(points, radius, levels)
+    harmonics, degrees = _harmonics(points, radius, levels)
     found = np.empty((levels + 1, len(where)))
     for begin in range(0, len(where), _CHUNK):
         chunk = where[begin : begin + _CHUNK]
@@ -137,9 +140,15 @@ def binary_pattern_3d(
         centre = part[tuple(chunk.T)]
         pattern = (values >= centre[:, None]).astype(np.float64)
         here = slice(begin, begin + len(chunk))
-        for degree, basis in enumerate(harmonics):
-            rebuilt = (pattern @ basis) @ basis.T
-            found[degree, here] = np.sqrt(np.sum(rebuilt**2, axis=1)).real
+        # Sums run in pyradiomics' order and not through BLAS: the first image depends on the
+        # number of neighbours above the centre alone, and equal numbers must give equal values.
+        weights = np.sum(pattern[:, :, None] * harmonics, axis=1)
+        parts = [
+            np.sum(weights[:, None, degrees == n] * harmonics[:, degrees == n], axis=2)
+            for n in range(levels)
+        ]
+        rebuilt = np.stack(parts, axis=2)
+        found[:levels, here] = np.sqrt(np.sum(rebuilt**2, axis=1)).real.T
         with np.errstate(all="ignore"):
             found[levels, here] = kurtosis(values, axis=1)
     inside = mask[box]

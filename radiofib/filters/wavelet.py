@@ -14,6 +14,9 @@ from radiofib.preprocess.crop import Box
 
 __all__ = ["wavelet_bands"]
 
+#: Length of the pieces in which lines are filtered, so that they stay in the processor's cache.
+CHUNK = 1024
+
 Images = Iterator[tuple[str, NDArray[np.floating]]]
 
 
@@ -117,21 +120,44 @@ def _split(data: Any, low: Any, high: Any, filters: Any, order: Any) -> None:
     outer, kept, inner = low.shape
     taps = filters.shape[1]
     for a in range(outer):
-        for o in range(kept):
-            low_row = low[a, o]
-            high_row = high[a, o]
+        for begin in range(0, inner, CHUNK):
+            end = min(begin + CHUNK, inner)
+            for o in range(kept):
+                low_row, high_row = low[a, o, begin:end], high[a, o, begin:end]
+                low_row[:] = 0.0
+                high_row[:] = 0.0
+                for term in range(0, taps, 2):
+                    i, j = order[o, term], order[o, term + 1]
+                    f, g = filters[0, i], filters[1, i]
+                    f2, g2 = filters[0, j], filters[1, j]
+                    row = data[a, o + taps - 1 - i, begin:end]
+                    row2 = data[a, o + taps - 1 - j, begin:end]
+                    for b in range(end - begin):
+                        low_row[b] = low_row[b] + f * row[b] + f2 * row2[b]
+                        high_row[b] = high_row[b] + g * row[b] + g2 * row2[b]
+
+
+@kernel
+def _split_rows(data: Any, low: Any, high: Any, filters: Any, order: Any, plain: int) -> None:
+    """Filter along the last of two axes; the first `plain` sums have their terms in order."""
+    taps = filters.shape[1]
+    for a in range(low.shape[0]):
+        row, low_row, high_row = data[a], low[a], high[a]
+        low_row[:] = 0.0
+        high_row[:] = 0.0
+        for i in range(0, taps, 2):
+            f, g = filters[0, i], filters[1, i]
+            f2, g2 = filters[0, i + 1], filters[1, i + 1]
+            one = row[taps - 1 - i : taps - 1 - i + plain]
+            two = row[taps - 2 - i : taps - 2 - i + plain]
+            for o in range(plain):
+                low_row[o] = low_row[o] + f * one[o] + f2 * two[o]
+                high_row[o] = high_row[o] + g * one[o] + g2 * two[o]
+        for o in range(plain, low.shape[1]):
             for term in range(taps):
-                j = order[o, term]
-                f, g = filters[0, j], filters[1, j]
-                row = data[a, o + taps - 1 - j]
-                if term == 0:
-                    for b in range(inner):
-                        low_row[b] = f * row[b]
-                        high_row[b] = g * row[b]
-                else:
-                    for b in range(inner):
-                        low_row[b] += f * row[b]
-                        high_row[b] += g * row[b]
+                i = order[o, term]
+                low_row[o] += filters[0, i] * row[o + taps - 1 - i]
+                high_row[o] += filters[1, i] * row[o + taps - 1 - i]
 
 
 def _one_level(
@@ -151,16 +177,33 @@ def _one_level(
             index = np.arange(part.start + taps // 2 - taps + 1, part.stop + taps // 2) % period
             index[index == size] = 0
         data = np.take(data, index, axis=axis)
-    bands: dict[str, NDArray[np.floating]] = {"": data.astype(np.float64)}
-    for axis in axes:
-        bands = {
-            letters + letter: part
-            for letters, values in bands.items()
-            for letter, part in zip("LH", _axis(values, axis, filters, orders[axis]), strict=True)
-        }
-    names = sorted(bands, key=lambda letters: letters.replace("L", "a").replace("H", "d"))
-    for letters in (*names[1:], names[0]):
-        yield _name(1, letters), bands[letters]
+    last: list[NDArray[np.floating]] = []
+    for letters, band in _bands([data.astype(np.float64)], axes, filters, orders):
+        if "H" in letters:
+            yield _name(1, letters), band
+        else:
+            last.append(band)
+    yield _name(1, "L" * len(axes)), last.pop()
+
+
+def _bands(
+    given: list[NDArray[np.floating]],
+    axes: tuple[int, ...],
+    filters: NDArray[np.floating],
+    orders: dict[int, NDArray[np.intp]],
+    letters: str = "",
+) -> Images:
+    """Yield the bands one after the other, each filtered when it is asked for.
+
+    Arrays are handed over in lists that are emptied, so that no more of them are held than are
+    needed for the bands to come.
+    """
+    if not axes:
+        yield letters, given.pop()
+        return
+    parts = list(_axis(given.pop(), axes[0], filters, orders[axes[0]]))[::-1]
+    for letter in "LH":
+        yield from _bands([parts.pop()], axes[1:], filters, orders, letters + letter)
 
 
 def _order(beyond: NDArray[np.intp], taps: int) -> NDArray[np.intp]:
@@ -177,14 +220,14 @@ def _axis(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     shape = values.shape
     outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
-    turned = inner == 1  # lines along the last axis: filter many of them together
-    block = values.reshape(outer, shape[axis], inner)
-    if turned:
-        block = np.ascontiguousarray(block.transpose(2, 1, 0))
-    low = np.empty((block.shape[0], len(order), block.shape[2]), values.dtype)
+    low = np.empty((outer, len(order), inner), values.dtype)
     high = np.empty_like(low)
-    _split(block, low, high, filters, order)
+    if inner == 1:
+        wrapped = np.flatnonzero(order[:, 0] != 0)
+        plain = int(wrapped[0]) if len(wrapped) else len(order)
+        low_rows, high_rows = low.reshape(outer, -1), high.reshape(outer, -1)
+        _split_rows(values.reshape(outer, -1), low_rows, high_rows, filters, order, plain)
+    else:
+        _split(values.reshape(outer, shape[axis], inner), low, high, filters, order)
     after = (*shape[:axis], len(order), *shape[axis + 1 :])
-    if turned:
-        low, high = (np.ascontiguousarray(part.transpose(2, 1, 0)) for part in (low, high))
     return low.reshape(after), high.reshape(after)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from radiofib.images.image import Image
 
-__all__ = ["Grid", "boxes_overlap", "carry_mask", "displacement"]
+__all__ = ["Grid", "boxes_overlap", "carry_mask", "count_outside", "displacement"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,31 @@ def boxes_overlap(one: Grid, other: Grid) -> bool:
     """
     a, b = one.extent(), other.extent()
     return bool((np.minimum(a[:, 1], b[:, 1]) - np.maximum(a[:, 0], b[:, 0]) > 1e-6).all())
+
+
+def count_outside(region: NDArray[np.bool_], source: Grid, target: Grid) -> int:
+    """Count the voxels of a region whose centres lie outside another grid, edges included.
+
+    Parameters
+    ----------
+    region : ndarray of bool
+        On `source`, (z, y, x) or (y, x).
+    source, target : Grid
+        Of the same number of axes.
+
+    Examples
+    --------
+    >>> row = Grid((4, 1), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    >>> count_outside(np.ones((1, 4), bool), row, Grid((2, 1), (1.0, 1.0), (0.0, 0.0),
+    ...                                                (1.0, 0.0, 0.0, 1.0)))
+    2
+    """
+    places = source.to_physical(np.argwhere(region)[:, ::-1].astype(np.float64))
+    matrix = np.array(target.direction).reshape(len(target.size), -1) * np.array(target.spacing_mm)
+    index = np.linalg.solve(matrix, (places - np.array(target.origin_mm)).T).T
+    # Half a voxel beyond the centre is the edge; a thousandth more is rounding in a header.
+    inside = (index >= -0.501) & (index <= np.array(target.size) - 0.499)
+    return int(np.count_nonzero(~inside.all(axis=1)))
 
 
 def _clean(direction: tuple[float, ...]) -> tuple[float, ...]:

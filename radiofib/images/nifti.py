@@ -99,7 +99,7 @@ def read_nifti_header(path: Path, head: bytes) -> NiftiHeader:
         n_bytes=math.prod(axes) * bits // 8,
         float_type=order + _FLOATS[kind] if kind in _FLOATS else "",
         single_file=single,
-        spacing_stated=all(p != 0 for p in pixdim[1 : 1 + min(len(axes), 3)]),
+        spacing_stated=all(p != 0 and math.isfinite(p) for p in pixdim[1 : 1 + min(len(axes), 3)]),
         oriented=any(codes),
     )
 

@@ -12,9 +12,20 @@ from numpy.typing import NDArray
 
 from radiofib.roi import Roi
 
-__all__ = ["overlay_png", "render_overlay"]
+__all__ = [
+    "OUTLINE",
+    "fitted_size",
+    "grey_window",
+    "nearest",
+    "outline_of",
+    "overlay_png",
+    "render_overlay",
+    "save_png",
+    "upright",
+    "widest_slice",
+]
 
-_OUTLINE = (255, 176, 0)  # amber: told apart from grey by colour-blind readers as well
+OUTLINE = (255, 176, 0)  # amber: told apart from grey by colour-blind readers as well
 _SMALLEST_SIDE = 256
 
 
@@ -56,13 +67,20 @@ def overlay_png(
     ...     overlay_png(roi, Path(folder) / "c01__t1.png").read_bytes()[:4]
     b'\x89PNG'
     """
-    path = Path(path)
-    picture = PIL.Image.fromarray(
-        render_overlay(roi, percentiles=percentiles, longest_side=longest_side)
+    return save_png(
+        render_overlay(roi, percentiles=percentiles, longest_side=longest_side), Path(path)
     )
+
+
+def save_png(shown: NDArray[np.uint8], path: Path, *, effort: int = 9) -> Path:
+    """Write a picture of shape (y, x, 3) as PNG under a temporary name and rename it.
+
+    `effort`, from 0 to 9, is how hard it is compressed.
+    """
+    picture = PIL.Image.fromarray(shown)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        picture.save(temporary, format="PNG", compress_level=9)
+        picture.save(temporary, format="PNG", compress_level=effort)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -78,31 +96,39 @@ def render_overlay(
     picture even when they are not in the image, and a volume is turned the way radiologists
     look at it (patient's right on the left, front or head up) by flips alone.
     """
-    grey, mask = _widest_slice(roi)
-    grey, mask = _upright(roi, grey), _upright(roi, mask)
-    grey = _window(grey, mask, percentiles)
-    height, width = _size(grey.shape, roi.spacing_mm[-2:], longest_side)
+    grey, mask = roi.pixels, roi.mask
+    if roi.ndim == 3:
+        number = widest_slice(mask)
+        grey, mask = grey[number], mask[number]
+    grey, mask = upright(roi, grey), upright(roi, mask)
+    grey = grey_window(grey, mask, percentiles)
+    height, width = fitted_size(grey.shape, roi.spacing_mm[-2:], longest_side)
     shown = PIL.Image.fromarray(grey).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    outline = _outline(mask[_nearest(height, grey.shape[0])][:, _nearest(width, grey.shape[1])])
+    outline = outline_of(mask[nearest(height, grey.shape[0])][:, nearest(width, grey.shape[1])])
     picture = np.repeat(np.asarray(shown)[..., None], 3, axis=-1)
-    picture[outline] = _OUTLINE
+    picture[outline] = OUTLINE
     return picture
 
 
-def _nearest(shown: int, stored: int) -> NDArray[np.intp]:
+def nearest(shown: int, stored: int) -> NDArray[np.intp]:
+    """Return the stored pixel under each shown one."""
     return np.asarray(((np.arange(shown) + 0.5) * stored / shown).astype(np.intp))
 
 
-def _widest_slice(roi: Roi) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    if roi.ndim == 2:
-        return roi.pixels, roi.mask
-    areas = roi.mask.sum(axis=(1, 2))
+def widest_slice(mask: NDArray[np.bool_]) -> int:
+    """Return the slice with the largest area, the middle one of several.
+
+    Examples
+    --------
+    >>> widest_slice(np.array([[[1, 0]], [[1, 1]], [[0, 0]]], dtype=bool))
+    1
+    """
+    areas = mask.sum(axis=(1, 2))
     widest = np.flatnonzero(areas == areas.max())
-    number = int(widest[len(widest) // 2])
-    return roi.pixels[number], roi.mask[number]
+    return int(widest[len(widest) // 2])
 
 
-def _upright(roi: Roi, plane: NDArray) -> NDArray:
+def upright(roi: Roi, plane: NDArray) -> NDArray:
     """Flip rows and columns so that left, posterior and inferior grow right and down."""
     if roi.direction is None or roi.ndim != 3:
         return plane
@@ -115,7 +141,7 @@ def _upright(roi: Roi, plane: NDArray) -> NDArray:
     return plane
 
 
-def _window(
+def grey_window(
     plane: NDArray[np.generic], mask: NDArray[np.bool_], percentiles: tuple[float, float]
 ) -> NDArray[np.uint8]:
     """Scale to 0-255: the region's percentiles and half their width beyond, within the slice's."""
@@ -133,7 +159,10 @@ def _window(
     return np.asarray(np.rint((values / 2 - low / 2) / (high / 2 - low / 2) * 255), dtype=np.uint8)
 
 
-def _size(shape: tuple[int, ...], spacing: tuple[float, ...], longest_side: int) -> tuple[int, int]:
+def fitted_size(
+    shape: tuple[int, ...], spacing: tuple[float, ...], longest_side: int
+) -> tuple[int, int]:
+    """Return height and width of a picture with square pixels."""
     real = [n * s for n, s in zip(shape, spacing, strict=True)]
     per_mm = longest_side / max(real)
     natural = max(shape)
@@ -145,7 +174,7 @@ def _size(shape: tuple[int, ...], spacing: tuple[float, ...], longest_side: int)
     return max(1, round(real[0] * per_mm)), max(1, round(real[1] * per_mm))
 
 
-def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def outline_of(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the inner border of a region: its pixels with a neighbour outside, 4-connected."""
     padded = np.pad(mask, 1)
     core = (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import ImageError, MaskError
-from radiofib.images.grids import Grid, boxes_overlap, carry_mask, displacement
+from radiofib.images.grids import Grid, boxes_overlap, carry_mask, count_outside, displacement
 from radiofib.images.image import Image
 from radiofib.images.mask import read_mask, select_label
 from radiofib.images.read import read_image
@@ -23,8 +23,8 @@ __all__ = ["GRID_TOLERANCE", "load_roi", "make_roi"]
 GRID_TOLERANCE = 0.05
 #: A smaller difference is rounding in the header and not worth a note (mm).
 _ROUNDING_MM = 1e-3
-#: Share of the mask's volume that may go missing on another grid before it is said so.
-_LOSS = 0.1
+#: Largest share of a mask's voxels outside the image; more is the mask of something else.
+_MOST_OUTSIDE = 0.5
 
 
 def load_roi(
@@ -53,14 +53,16 @@ def load_roi(
     Roi
         With the pixels exactly as read, but for NaN and infinity outside the region, which
         become 0. A mask on another grid has been carried over by the
-        nearest voxel in physical space; `notes` say so.
+        nearest voxel in physical space; `notes` say so, and how many voxels of the mask lie
+        outside the image.
 
     Raises
     ------
     ImageError
         When the image cannot be read, or has NaN or infinite values inside the region.
     MaskError
-        When the mask cannot be read, is empty, lacks the label, or lies elsewhere.
+        When the mask cannot be read, is empty, lacks the label, or lies elsewhere: more than
+        half of it outside the image.
 
     Examples
     --------
@@ -216,14 +218,18 @@ def _carry(
             hint=hint,
         )
     carried = carry_mask(region, mask_grid, image_grid)
-    before = np.count_nonzero(region) * float(np.prod(mask_grid.spacing_mm))
+    voxels = int(np.count_nonzero(region))
+    outside = count_outside(region, mask_grid, image_grid)
+    before = voxels * float(np.prod(mask_grid.spacing_mm))
     after = np.count_nonzero(carried) * float(np.prod(image_grid.spacing_mm))
-    if after == 0:
+    if after == 0 or outside > _MOST_OUTSIDE * voxels:
         raise MaskError(
-            "nothing of the mask is left on the image's grid",
+            "nothing of the mask is left on the image's grid"
+            if after == 0
+            else "more than half of the mask lies outside the image",
             where=where,
             expected=f"labelled voxels within {image_grid.describe()}",
-            found=f"a mask region of {np.count_nonzero(region)} voxels ({before / 1000:.4g} ml) "
+            found=f"{outside} of {voxels} voxels outside ({before / 1000:.4g} ml in all) "
             f"in {mask_grid.describe()}",
             hint=hint,
         )
@@ -231,8 +237,9 @@ def _carry(
         "mask resampled to the image grid by the nearest voxel: "
         f"{before / 1000:.6g} ml before, {after / 1000:.6g} ml after"
     ]
-    if after < (1 - _LOSS) * before:
-        notes.append(f"{1 - after / before:.0%} of the mask's volume lies outside the image")
+    if outside:
+        name = Path(where).name if where else "mask"
+        notes.append(f"{outside} of {voxels} voxels of the mask '{name}' lie outside the image")
     return carried, notes
 
 

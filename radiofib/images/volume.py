@@ -123,6 +123,14 @@ def _explain(error: RuntimeError, path: Path, file_format: str) -> ImageError:
             found="a sheared or badly rounded sform/qform",
             hint="resample it to a rectangular grid, or rewrite the header from the qform",
         )
+    if re.search(r"spacing.*(invalid|to \[)", text):
+        return ImageError(
+            "the header gives a voxel size that is none",
+            where=str(path),
+            expected="a size above 0 mm along every axis",
+            found=_last_line(text, path),
+            hint="correct the spacing in the header",
+        )
     lower = path.name.lower()
     if not lower.endswith(_SUFFIXES[file_format]):
         return ImageError(
@@ -137,14 +145,17 @@ def _explain(error: RuntimeError, path: Path, file_format: str) -> ImageError:
             where=str(path),
             hint=f"rename it to {path.name}.gz",
         )
-    last = text.strip().splitlines()[-1].replace(str(path), path.name)
-    last = re.sub(r"\(0x[0-9a-f]+\)", "", last)  # an address differs from run to run
     return ImageError(
         f"{file_format} file is damaged or cut short",
         where=str(path),
-        found=last[:160],
+        found=_last_line(text, path),
         hint="copy or convert it again",
     )
+
+
+def _last_line(text: str, path: Path) -> str:
+    last = text.strip().splitlines()[-1].replace(str(path), path.name)
+    return re.sub(r"\(0x[0-9a-f]+\)", "", last)[:160]  # an address differs from run to run
 
 
 def _header_facts(
@@ -164,8 +175,17 @@ def _header_facts(
     text = head.decode("latin-1")
     if file_format == "NRRD":
         fields = text.replace("\r", "").split("\n\n", 1)[0]
-        stated = re.search(r"^(spacings|space directions):(?!.*\bnan\b.*\bnan\b)", fields, re.M)
+        stated = _nrrd_states_spacing(fields)
     else:
         fields = text.split("ElementDataFile", 1)[0]
-        stated = re.search(r"^\s*(ElementSpacing|ElementSize)\s*=", fields, re.M)
-    return bool(stated), [] if stated else [_NO_SPACING], []
+        stated = bool(re.search(r"^\s*(ElementSpacing|ElementSize)\s*=", fields, re.M))
+    return stated, [] if stated else [_NO_SPACING], []
+
+
+def _nrrd_states_spacing(header: str) -> bool:
+    """Tell whether every axis in space has a size; "nan" means unknown, or an axis of values."""
+    if re.search(r"^space directions:(?!.*\bnan\b)", header, re.M):
+        return True
+    given = re.search(r"^spacings:(.*)$", header, re.M)
+    sizes = given.group(1).lower().split() if given else []
+    return sum("nan" not in size for size in sizes) >= min(3, len(sizes)) > 0

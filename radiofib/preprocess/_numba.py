@@ -3,12 +3,16 @@
 numba writes compiled code beside the source or into the home folder and fails where it can
 write neither. Here the folder is chosen before numba is imported: `NUMBA_CACHE_DIR` when set,
 else the user's cache folder, else a private folder among the temporary files, which later
-processes of the same user find again.
+processes of the same user find again. A cache that cannot be read is compiled anew, and the
+first compilation is announced, because it takes seconds.
 """
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -27,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def cache_folder() -> Path:
     """Return the folder for compiled kernels, making it where needed.
 
+    The last resort is a folder for this process and those it starts; it goes when it ends.
+
     Examples
     --------
     >>> cache_folder().is_dir()
@@ -35,7 +41,14 @@ def cache_folder() -> Path:
     for folder in _candidates():
         if _usable(folder):
             return folder
-    return Path(tempfile.mkdtemp(prefix=f"{_NAME}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_NAME}-"))
+    atexit.register(_remove, folder, os.getpid())
+    return folder
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # and not a process that was forked
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _candidates() -> Iterator[Path]:
@@ -55,13 +68,13 @@ def _usable(folder: Path) -> bool:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        found = folder.stat()
+        found = folder.lstat()
     except OSError:
         return False
     if str(folder) == os.environ.get(_VARIABLE) or not hasattr(os, "getuid"):
         return True
     shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return found.st_uid == os.getuid() and not shared
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not shared
 
 
 def _prepare() -> None:
@@ -75,6 +88,56 @@ def _prepare() -> None:
 _prepare()
 
 import numba  # noqa: E402 - only after its cache folder is known
+from numba.core import event  # noqa: E402
+
+
+class _Announcement(event.Listener):
+    """Says once that kernels are being compiled."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        function = getattr(event.data.get("dispatcher"), "py_func", None)
+        if self.said or not getattr(function, "__module__", "").startswith("radiofib."):
+            return
+        self.said = True
+        logging.getLogger("radiofib").warning(
+            "radiofib: compiling kernels at the first use, about 15 s; they are kept in %s",
+            os.environ[_VARIABLE],
+        )
+
+    def on_end(self, event: Any) -> None:
+        """Nothing to say: the work goes on."""
+
+
+event.register("numba:compile", _Announcement())
+
+
+class _Tolerant:
+    """numba's cache of a function, for which a damaged file is a file that is not there."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        try:
+            found = self._cache.load_overload(signature, target)
+            # Processes that compile at the same time may overwrite each other's files.
+            asked = tuple(getattr(signature, "args", signature))
+            if found is None or tuple(found.signature.args) == asked:
+                return found
+        except Exception:  # unpickling raises anything
+            found = None
+        with suppress(Exception):
+            self._cache.flush()
+        return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        with suppress(Exception):  # a full disk, say: compiled code is still at hand
+            self._cache.save_overload(signature, data)
 
 
 def kernel(function: F) -> F:
@@ -86,4 +149,6 @@ def kernel(function: F) -> F:
     >>> square_census.targetoptions["nogil"], "fastmath" in square_census.targetoptions
     (True, False)
     """
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled._cache = _Tolerant(compiled._cache)
+    return cast(F, compiled)

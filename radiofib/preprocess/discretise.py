@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from radiofib.errors import EngineError, UsageError
 from radiofib.preprocess._numba import kernel
 
-__all__ = ["Discretised", "bin_edges", "discretise"]
+__all__ = ["Discretised", "bin_edges", "discretise", "grey_levels"]
 
 #: Most bins between the least and the greatest intensity; beyond, edges alone fill the memory.
 _MOST_BINS = 10**8
+#: Intensities that are turned into double precision at a time.
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,8 @@ class Discretised:
     Parameters
     ----------
     levels : ndarray of uint8, uint16 or int32
-        Grey level from 1 inside the region, 0 outside and in the padding around it.
+        Grey level from 1 inside the region, 0 outside and in the padding around it; or the
+        levels of the region's voxels alone.
     edges : ndarray
         Edges of the bins; level k holds edges[k - 1] <= X < edges[k].
     counts : ndarray of int64, shape (n_levels,)
@@ -98,7 +101,7 @@ def bin_edges(
         raise UsageError("intensities must be finite to be discretised")
     if bin_count is not None:
         try:
-            edges = np.histogram_bin_edges(values, bin_count)
+            edges = np.histogram_bin_edges(np.array([least, greatest]), bin_count)
         except ValueError as error:
             raise EngineError(
                 "the intensities cannot be cut into that many bins",
@@ -160,19 +163,50 @@ def discretise(
            [0, 2, 0, 0],
            [0, 0, 0, 0]], dtype=uint8)
     """
-    values = pixels[mask]
-    edges = bin_edges(values, bin_width=bin_width, bin_count=bin_count)
-    found = np.empty(len(values), np.int32)
-    counts = np.zeros(len(edges) + 1, np.int64)
-    _assign(values.astype(np.float64), edges.astype(np.float64), found, counts)
-    greatest = int(np.flatnonzero(counts)[-1])
-    kind: type[np.integer] = (
-        np.uint8 if greatest < 2**8 else np.uint16 if greatest < 2**16 else np.int32
-    )
+    found = grey_levels(pixels[mask], bin_width=bin_width, bin_count=bin_count)
+    kind = np.uint16 if 2**8 <= found.n_levels < 2**16 else found.levels.dtype
     levels = np.zeros([size + 2 * pad for size in pixels.shape], dtype=kind)
     inside = levels[tuple(slice(pad, size + pad) for size in pixels.shape)]
-    inside[mask] = found
-    return Discretised(levels, edges, counts[1 : greatest + 1])
+    inside[mask] = found.levels
+    return Discretised(levels, found.edges, found.counts)
+
+
+def grey_levels(
+    values: NDArray[np.generic], *, bin_width: float = 25.0, bin_count: int | None = None
+) -> Discretised:
+    """Turn intensities into grey levels 1, 2, ..., each on its own.
+
+    Parameters
+    ----------
+    values : ndarray, 1-D
+        Intensities of the region.
+    bin_width, bin_count
+        See :func:`bin_edges`.
+
+    Returns
+    -------
+    Discretised
+        Levels in the order of the values: uint8 up to 255, else int32.
+
+    Raises
+    ------
+    UsageError, EngineError
+        See :func:`bin_edges`.
+
+    Examples
+    --------
+    >>> grey_levels(np.array([10, 60, 35])).levels
+    array([1, 3, 2], dtype=uint8)
+    """
+    edges = bin_edges(values, bin_width=bin_width, bin_count=bin_count)
+    borders = edges.astype(np.float64)
+    greatest = int(np.searchsorted(borders, np.float64(values.max()), side="right"))
+    found: NDArray[np.integer] = np.empty(len(values), np.uint8 if greatest < 2**8 else np.int32)
+    counts = np.zeros(len(edges) + 1, np.int64)
+    for start in range(0, len(values), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        _assign(values[part].astype(np.float64), borders, found[part], counts)
+    return Discretised(found, edges, counts[1 : greatest + 1])
 
 
 @kernel

@@ -50,6 +50,19 @@ class Grid:
             found.SetDirection(self.direction)
         return found
 
+    def cut(self, box: Box) -> Grid:
+        """Return the grid of a part of an image on this grid.
+
+        Examples
+        --------
+        >>> Grid((3.0, 1.0)).cut((slice(2, 4), slice(5, 6))).origin_mm
+        (5.0, 6.0)
+        """
+        corner = self.image(np.zeros((1,) * len(box))).TransformIndexToPhysicalPoint(
+            [int(part.start) for part in reversed(box)]
+        )
+        return Grid(self.spacing_mm, corner, self.direction)
+
     @staticmethod
     def of(image: Any) -> Grid:
         """Return the grid of a SimpleITK image."""
@@ -143,11 +156,7 @@ def resample(
     old = np.array(grid.spacing_mm[::-1])
     if np.allclose(old, new):
         part = grown(box, pad, mask.shape)
-        corner = grid.image(np.zeros((1,) * mask.ndim)).TransformIndexToPhysicalPoint(
-            [p.start for p in reversed(part)]
-        )
-        moved = Grid(grid.spacing_mm, corner, grid.direction)
-        return pixels[part], mask[part], moved
+        return pixels[part], mask[part], grid.cut(part)
     number = prod(int(n) for n in last - first + 1)
     if number > most_voxels:
         raise EngineError(

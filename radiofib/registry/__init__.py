@@ -1,6 +1,13 @@
 """The one registry of features and the grammar of their column names."""
 
-from radiofib.registry.codebook import FEATURES, Column, codebook_rows, column_label, parse_column
+from radiofib.registry.codebook import (
+    FEATURES,
+    IBSI_FEATURES,
+    Column,
+    codebook_rows,
+    column_label,
+    parse_column,
+)
 from radiofib.registry.names import (
     aliases,
     check_channel,
@@ -10,10 +17,12 @@ from radiofib.registry.names import (
     image_token,
     snake_case,
 )
+from radiofib.registry.scale import natural_scale, parse_scale
 from radiofib.registry.spec import FeatureSpec, Registry
 
 __all__ = [
     "FEATURES",
+    "IBSI_FEATURES",
     "Column",
     "FeatureSpec",
     "Registry",
@@ -25,6 +34,8 @@ __all__ = [
     "image_label",
     "image_name",
     "image_token",
+    "natural_scale",
     "parse_column",
+    "parse_scale",
     "snake_case",
 ]

@@ -32,7 +32,7 @@ AMADASUN = "Amadasun and King, IEEE Trans Syst Man Cybern 1989;19:1264-1274, doi
 
 
 class Row(NamedTuple):
-    """One feature of a family.
+    """One feature of a family; `scale` as in :class:`FeatureSpec`.
 
     Examples
     --------
@@ -48,6 +48,7 @@ class Row(NamedTuple):
     citation: str = ""
     note: str = ""
     deprecated: bool = False
+    scale: str = "1"
 
 
 def family(
@@ -79,6 +80,7 @@ def family(
             applies=applies,
             ibsi_note=row.note,
             deprecated=row.deprecated,
+            scale=row.scale,
         )
         for row in rows
     )

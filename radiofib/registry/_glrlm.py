@@ -18,6 +18,7 @@ GLRLM = family(
             "1",
             "grey level non-uniformity",
             "sum over i of (sum over j of P)^2 / Nr",
+            scale="voxels*levels^-1",
         ),
         Row(
             "GrayLevelNonUniformityNormalized",
@@ -25,6 +26,7 @@ GLRLM = family(
             "1",
             "normalised grey level non-uniformity",
             "sum over i of (sum over j of P)^2 / Nr^2",
+            scale="levels^-1",
         ),
         Row("GrayLevelVariance", "8CE5", "1", "grey level variance", "sum((i - mi)^2 p)", IBSI),
         Row("HighGrayLevelRunEmphasis", "G3QZ", "1", "high grey level emphasis", "sum(i^2 p)", CHU),
@@ -44,8 +46,17 @@ GLRLM = family(
             "long run low grey level emphasis",
             "sum(j^2 p / i^2)",
             DASARATHY,
+            scale="levels^-2",
         ),
-        Row("LowGrayLevelRunEmphasis", "V3SW", "1", "low grey level emphasis", "sum(p / i^2)", CHU),
+        Row(
+            "LowGrayLevelRunEmphasis",
+            "V3SW",
+            "1",
+            "low grey level emphasis",
+            "sum(p / i^2)",
+            CHU,
+            scale="levels^-2",
+        ),
         Row("RunEntropy", "HJ9O", "bit", "run entropy", "-sum(p log2(p + eps))", IBSI),
         Row(
             "RunLengthNonUniformity",
@@ -60,10 +71,13 @@ GLRLM = family(
             "1",
             "normalised run length non-uniformity",
             "sum over j of (sum over i of P)^2 / Nr^2",
+            scale="voxels^-1",
         ),
-        Row("RunPercentage", "9ZK5", "1", "run percentage", "Nr / N"),
+        Row("RunPercentage", "9ZK5", "1", "run percentage", "Nr / N", scale="voxels^-1"),
         Row("RunVariance", "SXLW", "1", "run length variance", "sum((j - mj)^2 p)", IBSI),
-        Row("ShortRunEmphasis", "22OV", "1", "short run emphasis", "sum(p / j^2)"),
+        Row(
+            "ShortRunEmphasis", "22OV", "1", "short run emphasis", "sum(p / j^2)", scale="voxels^-2"
+        ),
         Row(
             "ShortRunHighGrayLevelEmphasis",
             "GD3A",
@@ -71,6 +85,7 @@ GLRLM = family(
             "short run high grey level emphasis",
             "sum(i^2 p / j^2)",
             DASARATHY,
+            scale="voxels^-2",
         ),
         Row(
             "ShortRunLowGrayLevelEmphasis",
@@ -79,6 +94,7 @@ GLRLM = family(
             "short run low grey level emphasis",
             "sum(p / (i^2 j^2))",
             DASARATHY,
+            scale="levels^-2*voxels^-2",
         ),
     ),
     citation=GALLOWAY,

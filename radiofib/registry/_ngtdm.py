@@ -19,7 +19,14 @@ NGTDM = family(
             "busyness",
             "sum(p s) / sum(|i p(i) - j p(j)|); 0 when there is one level",
         ),
-        Row("Coarseness", "QCDE", "1", "coarseness", "1 / sum(p s); 1e6 when sum(p s) = 0"),
+        Row(
+            "Coarseness",
+            "QCDE",
+            "1",
+            "coarseness",
+            "1 / sum(p s); 1e6 when sum(p s) = 0",
+            scale="levels^-1*voxels^-1",
+        ),
         Row(
             "Complexity",
             "HDEZ",
@@ -33,6 +40,7 @@ NGTDM = family(
             "1",
             "contrast",
             "sum(p(i) p(j) (i - j)^2) / (Ngp (Ngp - 1)) sum(s) / N; 0 when there is one level",
+            scale="voxels^-1",
         ),
         Row(
             "Strength",
@@ -40,6 +48,7 @@ NGTDM = family(
             "1",
             "strength",
             "sum((p(i) + p(j)) (i - j)^2) / sum(s); 0 when sum(s) = 0",
+            scale="voxels^-1",
         ),
     ),
     citation=AMADASUN,

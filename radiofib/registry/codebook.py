@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from radiofib.errors import ConfigError
 from radiofib.registry._firstorder import FIRSTORDER
@@ -13,17 +13,54 @@ from radiofib.registry._glcm import GLCM
 from radiofib.registry._gldm import GLDM
 from radiofib.registry._glrlm import GLRLM
 from radiofib.registry._glszm import GLSZM
+from radiofib.registry._ibsi import AGGREGATIONS
+from radiofib.registry._ibsi_intensity import IBSI_INTENSITY
+from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
 from radiofib.registry.names import aliases, image_label, image_name
 from radiofib.registry.spec import FeatureSpec, Registry
 
-__all__ = ["FEATURES", "Column", "codebook_rows", "column_label", "parse_column"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "FAMILY_LABELS",
+    "FEATURES",
+    "IBSI_FEATURES",
+    "Column",
+    "codebook_rows",
+    "column_label",
+    "parse_column",
+]
 
 #: Features of a region of interest, in the order of table columns.
 FEATURES = Registry((*SHAPE, *SHAPE_2D, *FIRSTORDER, *GLCM, *GLRLM, *GLSZM, *GLDM, *NGTDM))
 
-_FAMILY_LABELS = {"firstorder": "first order", "shape": "shape", "shape2d": "2-D shape"}
+#: Features of profile ``ibsi`` under IBSI's own tags.
+IBSI_FEATURES = Registry((*IBSI_INTENSITY, *IBSI_TEXTURE))
+_EVERY = Registry((*FEATURES, *IBSI_FEATURES))
+
+#: Longest label that Stata takes.
+LABEL_LENGTH = 80
+_TOKEN = re.compile(r"^[a-z][a-z0-9]{0,11}$")
+
+FAMILY_LABELS = {
+    "firstorder": "first order",
+    "shape": "shape",
+    "shape2d": "2-D shape",
+    "morph": "morphology (IBSI)",
+    "loc": "local intensity (IBSI)",
+    "stat": "intensity (IBSI)",
+    "ih": "histogram (IBSI)",
+    "ivh": "intensity-volume (IBSI)",
+    "cm": "GLCM (IBSI)",
+    "rlm": "GLRLM (IBSI)",
+    "szm": "GLSZM (IBSI)",
+    "dzm": "GLDZM (IBSI)",
+    "ngt": "NGTDM (IBSI)",
+    "ngl": "NGLDM (IBSI)",
+}
 
 
 @dataclass(frozen=True)
@@ -58,8 +95,16 @@ class Column:
         name = self.spec.pyradiomics_name
         return f"{image_name(self.image)}_{name}" if name else ""
 
+    def image_label(self, images: Mapping[str, str] | None = None) -> str:
+        """Return what a reader calls the image: from `images`, else by its token."""
+        if images and self.image in images:
+            return images[self.image]
+        if self.spec.ibsi_profile and self.image != "original":
+            return self.image
+        return image_label(self.image)
 
-def parse_column(column: str, registry: Registry = FEATURES) -> Column:
+
+def parse_column(column: str, registry: Registry = _EVERY) -> Column:
     """Take a column name apart: the inverse of :meth:`FeatureSpec.column`.
 
     Parameters
@@ -86,12 +131,18 @@ def parse_column(column: str, registry: Registry = FEATURES) -> Column:
             "not a feature column", expected="<channel>_<image>_<family>_<feature>", found=column
         )
     channel, image, feature = parts
-    image_name(image)
-    return Column(channel, image, registry[feature])
+    spec = registry[feature]
+    # Filters of profile ibsi bring tokens of their own, which only the configuration explains.
+    if not (spec.ibsi_profile and _TOKEN.match(image)):
+        image_name(image)
+    return Column(channel, image, spec)
 
 
-def column_label(column: Column) -> str:
+def column_label(column: Column, images: Mapping[str, str] | None = None) -> str:
     """Return a label of at most 80 characters, as Stata allows, for a column.
+
+    `images` describes filters by their token; a description that is too long gives way to the
+    token, and a label that is too long to the name of the column.
 
     Examples
     --------
@@ -99,11 +150,20 @@ def column_label(column: Column) -> str:
     'GED4 wavelet LLH, GLSZM: zone entropy'
     """
     spec = column.spec
-    family = _FAMILY_LABELS.get(spec.family, spec.family.upper())
-    return f"{column.channel.upper()} {image_label(column.image)}, {family}: {spec.label}"
+    family = FAMILY_LABELS.get(spec.family, spec.family.upper())
+    start, end = column.channel.upper(), f"{family}: {spec.label}"
+    for image in (column.image_label(images), column.image_label()):
+        if len(label := f"{start} {image}, {end}") <= LABEL_LENGTH:
+            return label
+    return column.name
 
 
-def codebook_rows(columns: Sequence[str], registry: Registry = FEATURES) -> pd.DataFrame:
+def codebook_rows(
+    columns: Sequence[str],
+    registry: Registry = _EVERY,
+    *,
+    images: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Return the codebook of feature columns: one row per column, in the order given.
 
     Parameters
@@ -112,13 +172,16 @@ def codebook_rows(columns: Sequence[str], registry: Registry = FEATURES) -> pd.D
         Feature columns.
     registry : Registry
         Where the features are looked up.
+    images : mapping, optional
+        Image token to description, for filters whose token does not say all.
 
     Returns
     -------
     DataFrame
         Columns ``column, label, unit, channel, image, family, feature, pyradiomics_name,
-        ibsi_code, alias, formula, citation``, all text. In what a value departs from its IBSI
-        definition is said in brackets after the formula.
+        ibsi_code, alias, formula, citation``, all text. In brackets after the formula: in what
+        a value departs from its IBSI definition, how it was aggregated, and which filter was
+        used before.
 
     Raises
     ------
@@ -132,7 +195,9 @@ def codebook_rows(columns: Sequence[str], registry: Registry = FEATURES) -> pd.D
     ('T1 original image, first order: mean', 'Q4LE', 'grey')
     """
     short = aliases(columns)
-    records = [_record(parse_column(name, registry), short[name]) for name in columns]
+    records = [_record(parse_column(name, registry), short[name], images) for name in columns]
+    import pandas as pd  # takes longer to import than all else an engine needs
+
     return pd.DataFrame(records, columns=list(_FIELDS), dtype="str")
 
 
@@ -152,12 +217,16 @@ _FIELDS = (
 )
 
 
-def _record(column: Column, alias: str) -> dict[str, str]:
+def _record(column: Column, alias: str, images: Mapping[str, str] | None) -> dict[str, str]:
     spec = column.spec
     note = f" [IBSI: {spec.ibsi_note}]" if spec.ibsi_note else ""
+    if spec.aggregation:
+        note += " [aggregation: {}, IBSI {}]".format(*AGGREGATIONS[spec.aggregation])
+    if images and column.image in images:
+        note += f" [image: {images[column.image]}]"
     values: Iterable[str] = (
         column.name,
-        column_label(column),
+        column_label(column, images),
         spec.unit,
         column.channel,
         column.image,

@@ -9,9 +9,12 @@ from typing import Literal
 from radiofib._checks import nearest
 from radiofib.errors import ConfigError
 from radiofib.registry.names import column_name
+from radiofib.registry.scale import parse_scale
 
-__all__ = ["FeatureSpec", "Registry"]
+__all__ = ["IBSI_FAMILIES", "FeatureSpec", "Registry"]
 
+#: IBSI's tags of its families.
+IBSI_FAMILIES = ("morph", "loc", "stat", "ih", "ivh", "cm", "rlm", "szm", "dzm", "ngt", "ngl")
 Applies = Literal["2d", "3d", "both", "slide", "case"]
 
 
@@ -44,6 +47,14 @@ class FeatureSpec:
         In what the value departs from IBSI, if it does.
     deprecated : bool
         True when it repeats another feature and is only computed when asked for by name.
+    scale : str
+        Natural scale of the value, against which a difference is judged where the value itself
+        is close to 0: powers of ``grey`` (largest absolute intensity), ``levels`` (largest grey
+        level), ``voxels`` (number of voxels) and ``mm`` (largest diameter), joined by ``*``, such
+        as ``levels^2*voxels`` or ``mm^-1``; ``1`` for none. See
+        :func:`radiofib.registry.natural_scale`.
+    aggregation : str
+        How values of directions and slices become one, in IBSI's terms (``3d_avg``), or "".
 
     Examples
     --------
@@ -63,6 +74,13 @@ class FeatureSpec:
     applies: Applies = "both"
     ibsi_note: str = ""
     deprecated: bool = False
+    scale: str = "1"
+    aggregation: str = ""
+
+    @property
+    def ibsi_profile(self) -> bool:
+        """True when the name is IBSI's own tag: a feature of profile ``ibsi``."""
+        return self.family in IBSI_FAMILIES
 
     @property
     def key(self) -> str:
@@ -81,6 +99,11 @@ class FeatureSpec:
 class Registry:
     """An ordered, read-only collection of :class:`FeatureSpec`.
 
+    Raises
+    ------
+    ConfigError
+        When two features share a key, or a natural scale is not well written.
+
     Examples
     --------
     >>> mean = FeatureSpec("mean", "firstorder", "grey", "mean intensity", "sum(x)/N", "IBSI")
@@ -94,6 +117,7 @@ class Registry:
         for spec in specs:
             if spec.key in self._by_key:
                 raise ConfigError("feature is registered twice", found=spec.key)
+            parse_scale(spec.scale, where=spec.key)
             self._by_key[spec.key] = spec
         self._by_pyradiomics = {
             s.pyradiomics_name: s for s in self._by_key.values() if s.pyradiomics_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,10 @@ AUC_NAMES = ("auc", "macro_auc")
 #: Below this number of patients in a class, an estimate is called sparse.
 SPARSE = 10
 _NUMBERS = ("estimate", "ci_low", "ci_high", "n", "n_pos", "n_patients")
+
+
+#: Where the notes of the metrics name stages.
+_STAGES_IN_NOTE = re.compile(r"(?:decision collapse: |only rows of )(.+?)(?= predicted for |$)")
 
 
 def is_control(model: str) -> bool:
@@ -221,6 +226,14 @@ class Context:
         if value in self.labels:
             return self.labels[value]
         return self.labels.get(value.lower(), value)
+
+    def note_text(self, note: str) -> str:
+        """Return a note of the metrics with stages under their display labels."""
+        found = _STAGES_IN_NOTE.search(note)
+        if found is None:
+            return note
+        names = ", ".join(self.stage_name(v) for v in found[1].split(", "))
+        return f"{note[: found.start(1)]}{names}{note[found.end(1) :]}"
 
     def model_name(self, model: str) -> str:
         """Return a model's display name."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 __all__ = [
+    "NO_GEOMETRY",
     "clean",
     "count",
     "estimate",
@@ -26,6 +27,8 @@ __all__ = [
 
 MINUS = "\u2212"
 DASH = "\u2013"
+#: Why a run has no control that knows the image size.
+NO_GEOMETRY = "sizes and voxels of the images do not differ, or the controls were left out"
 NOTHING = "\u2013"  # an empty cell
 
 # C0 controls, surrogates and non-characters are not allowed in HTML; they would break the page.

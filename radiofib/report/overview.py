@@ -18,7 +18,7 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.folder import RunFolder
-from radiofib.report.format import count, estimate_with_interval, shorten
+from radiofib.report.format import NO_GEOMETRY, count, estimate_with_interval, shorten
 
 __all__ = ["overview_section"]
 
@@ -57,7 +57,7 @@ def _table(parts: Sequence[tuple[str, Context]]) -> Table:
         patients = context.folder.mapping("counts").get("patients")
         rows.append(
             (
-                text(shorten(name, 60)),
+                text(shorten(context.folder.text("title") or name, 60)),
                 number(count(patients), float(patients))
                 if isinstance(patients, int)
                 else text("\u2013"),
@@ -68,9 +68,11 @@ def _table(parts: Sequence[tuple[str, Context]]) -> Table:
                 _auc(context, "control_geometry", "cv"),
             )
         )
-    notes = ("The last column is a negative control: a model that never sees the image.",)
+    notes = ["The last column is a negative control: a model that never sees the image."]
+    if any("control_geometry" not in context.models for _, context in parts):
+        notes.append(f"\u2013: {NO_GEOMETRY}.")
     caption = "The headline of each part; intervals and methods are in its own chapter."
-    return Table(caption, columns, (Group("", tuple(rows)),), notes, sortable=False)
+    return Table(caption, columns, (Group("", tuple(rows)),), tuple(notes), sortable=False)
 
 
 def _auc(context: Context, model: str, setting: str) -> Cell:

@@ -24,6 +24,7 @@ from radiofib.report.blocks import (
 from radiofib.report.context import Context, Metric, is_control
 from radiofib.report.figures import ForestGroup, ForestRow, Interval, forest_panel
 from radiofib.report.format import (
+    NO_GEOMETRY,
     count,
     estimate_with_interval,
     pluralise,
@@ -122,6 +123,8 @@ def comparison_table(context: Context) -> Table:
         notes.append("† Sparse: fewer than ten on one side of the comparison.")
     if context.units_agree:
         notes.append("Every patient has one row, so results by row are the same.")
+    if "control_geometry" not in context.models:
+        notes.append(f"There is no control by image size: {NO_GEOMETRY}.")
     if len(context.targets) > MOST_TARGETS:
         notes.append(
             f"{len(context.targets) - MOST_TARGETS} more targets are in evaluation/metrics.csv."
@@ -238,7 +241,9 @@ def _notes(context: Context) -> list[Block]:
     noted = noted[~noted["note"].str.startswith("scanner ")]
     if not len(noted):
         return []
-    noted = noted.assign(note=[_NUMBER.sub("…", note, count=1) for note in noted["note"]])
+    noted = noted.assign(
+        note=[context.note_text(_NUMBER.sub("…", note, count=1)) for note in noted["note"]]
+    )
     control = {m: is_control(m) for m in context.models}
     by_note = sorted(
         noted.groupby("note"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 
 import pandas as pd
@@ -156,8 +157,14 @@ def _missing(context: Context) -> list[Block]:
     # Reasons repeat: each different text is worked on once.
     general = {r: general_reason(r) for r in frame["reason"].unique()}
     frame = frame.assign(general=frame["reason"].map(general))
+    known = [str(c) for c in book["column"]] if book is not None and "column" in book else []
+    known = known or list(facts.columns if facts is not None else ())
+    # "dwi_*" stands for all columns of that name.
+    meant = {p: fnmatch.filter(known, p) or [p] for p in frame["column"].unique()}
     groups = sorted(frame.groupby("general", sort=True), key=lambda item: -len(item[1]))
-    rows = tuple(_missing_row(str(reason), part, family) for reason, part in groups[:MOST_GROUPS])
+    rows = tuple(
+        _missing_row(str(reason), part, family, meant) for reason, part in groups[:MOST_GROUPS]
+    )
     columns = (
         Column("Reason (… stands for what differs)", kind="prose"),
         Column("Values", numeric=True),
@@ -165,16 +172,21 @@ def _missing(context: Context) -> list[Block]:
         Column("Cases", numeric=True),
         Column("Feature families"),
     )
+    values = sum(len(meant[p]) for p in frame["column"])
+    columns_hit = {c for p in frame["column"].unique() for c in meant[p]}
     said = (
-        f"{pluralise(len(frame), 'value')} missing in "
-        f"{pluralise(frame['column'].nunique(), 'column')} of "
+        f"{pluralise(values, 'value')} missing in "
+        f"{pluralise(len(columns_hit), 'column')} of "
         f"{pluralise(frame['case'].nunique(), 'case')}"
     )
     if facts is not None and facts.columns and facts.n_rows:
-        said += f", {percent(len(frame), facts.n_rows * len(facts.columns))} of all values"
+        said += f", {percent(values, facts.n_rows * len(facts.columns))} of all values"
     notes = [_more(len(groups), MOST_GROUPS, "reason")]
     if context.folder.table("missing") is not None:
-        notes.append("Each value with its reason is in export/missing.csv.")
+        notes.append(
+            "Each gap with its reason is in export/missing.csv; dwi_* there stands for all "
+            "columns that begin so."
+        )
     return [
         Paragraph(f"{said}."),
         Table(
@@ -186,13 +198,16 @@ def _missing(context: Context) -> list[Block]:
     ]
 
 
-def _missing_row(reason: str, part: pd.DataFrame, family: dict[str, str]) -> tuple[Cell, ...]:
-    columns = part["column"].unique()
+def _missing_row(
+    reason: str, part: pd.DataFrame, family: dict[str, str], meant: dict[str, list[str]]
+) -> tuple[Cell, ...]:
+    columns = list(dict.fromkeys(c for p in part["column"].unique() for c in meant[p]))
+    values = sum(len(meant[p]) for p in part["column"])
     families = sorted({family.get(c, "") for c in columns} - {""})
     shown = ", ".join(families[:6]) + (f" and {len(families) - 6} more" if families[6:] else "")
     return (
         text(shorten(reason or "no reason given", 240)),
-        number(count(len(part)), float(len(part))),
+        number(count(values), float(values)),
         number(count(len(columns)), float(len(columns))),
         number(count(part["case"].nunique()), float(part["case"].nunique())),
         text(shorten(shown, 200)),

@@ -53,7 +53,7 @@ def scanner_table(context: Context) -> Table | Note | None:
             found = here[here["target"] == target].to_dict(orient="records")
             row.append(_auc(found[0] if found else {}))
         rows.append(tuple(row))
-        notes |= dict.fromkeys(_why_missing(here))
+        notes |= dict.fromkeys(map(context.note_text, _why_missing(here)))
     sizes_columns = (
         tuple(
             Column(shorten(context.labels[v], 20), numeric=True, group="Patients by stage")

@@ -167,7 +167,7 @@ def _collapses(context: Context) -> list[str]:
         & frame["target"].isin([context.main_target, "stages"])
     ]
     notes = part["note"].str.split("; ").explode()
-    return [shorten(n, 160) for n in dict.fromkeys(notes) if "collapse" in n][:4]
+    return [shorten(context.note_text(n), 160) for n in dict.fromkeys(notes) if "collapse" in n][:4]
 
 
 def summary_section(context: Context) -> Section:

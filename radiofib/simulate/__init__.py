@@ -28,8 +28,8 @@ from radiofib.simulate.ultrasound import (
     ULTRASOUND_SCANNERS,
     EchoLaw,
     UltrasoundScanner,
-    write_ultrasound_cohort,
 )
+from radiofib.simulate.ultrasound_cohort import write_ultrasound_cohort
 
 __all__ = [
     "LABELS",

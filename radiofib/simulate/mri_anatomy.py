@@ -18,7 +18,7 @@ from scipy import ndimage
 from radiofib.config import StrictModel
 from radiofib.simulate._random import gaussian_field
 
-__all__ = ["TISSUES", "Anatomy", "LiverLaw", "draw_anatomy", "liver_distance", "paint"]
+__all__ = ["TISSUES", "Anatomy", "LiverLaw", "draw_anatomy", "liver_distance"]
 
 Floats = NDArray[np.float32]
 Points = tuple[Floats, Floats, Floats]
@@ -43,7 +43,7 @@ TISSUES = (
 _FIELD_SIZE, _FIELD_MM = 64, 3.0
 
 # name: (tissue, centre, half axes); None along z means a cylinder.
-_ORGANS: dict[str, tuple[str, tuple[float, float, float], tuple[float, float, float | None]]] = {
+ORGANS: dict[str, tuple[str, tuple[float, float, float], tuple[float, float, float | None]]] = {
     "lung_right": ("air", (-75, 5, 150), (82, 85, 88)),
     "lung_left": ("air", (75, 10, 150), (80, 85, 100)),
     "stomach": ("fluid", (68, -42, 22), (40, 32, 42)),
@@ -221,7 +221,7 @@ def draw_anatomy(trait: float, law: LiverLaw, rng: np.random.Generator) -> Anato
     )
 
 
-def _window(
+def window(
     points: Points,
     centre: tuple[float, float, float],
     half: tuple[float, float, float | None],
@@ -244,7 +244,7 @@ def _window(
     return box[0], box[1], box[2]
 
 
-def _own_frame(anatomy: Anatomy, points: Points) -> Points:
+def own_frame(anatomy: Anatomy, points: Points) -> Points:
     x, y, z = (
         ((p - np.float32(s)) / np.float32(anatomy.scale)).astype(np.float32)
         for p, s in zip(points, anatomy.shift_mm, strict=True)
@@ -252,7 +252,7 @@ def _own_frame(anatomy: Anatomy, points: Points) -> Points:
     return x, y, z
 
 
-def _ellipsoid(
+def ellipsoid(
     points: Points,
     centre: NDArray[np.float64] | tuple[float, ...],
     half: NDArray[np.float64] | tuple[float | None, ...],
@@ -275,7 +275,7 @@ def _ellipsoid(
     return distance
 
 
-def _sample(anatomy: Anatomy, name: str, points: Points) -> Floats:
+def sample(anatomy: Anatomy, name: str, points: Points) -> Floats:
     index = np.stack([p.ravel() / np.float32(_FIELD_MM) for p in points])
     values: Floats = ndimage.map_coordinates(
         anatomy.fields[name], index, order=1, mode="grid-wrap", prefilter=False
@@ -283,21 +283,21 @@ def _sample(anatomy: Anatomy, name: str, points: Points) -> Floats:
     return values.reshape(points[0].shape)
 
 
-def _liver_own(anatomy: Anatomy, points: Points) -> Floats:
+def liver_own(anatomy: Anatomy, points: Points) -> Floats:
     (right_at, right_half), (left_at, left_half) = anatomy.lobes
-    a = _ellipsoid(points, right_at, right_half)
-    b = _ellipsoid(points, left_at, left_half)
+    a = ellipsoid(points, right_at, right_half)
+    b = ellipsoid(points, left_at, left_half)
     k = np.float32(24.0)
     h = np.clip(0.5 + 0.5 * (b - a) / k, 0, 1).astype(np.float32)
     union = b + (a - b) * h - k * h * (1 - h)  # smooth minimum: lobes flow into each other
-    wall = _ellipsoid(points, (0, 0, 0), (162 - anatomy.fat_mm, 112 - anatomy.fat_mm, None))
-    notch = 6 - _ellipsoid(points, (-14, 18, -22), (20, 26, 30))  # room for hilum and caval vein
-    gall = _ellipsoid(points, *_ORGANS["gallbladder"][1:])
+    wall = ellipsoid(points, (0, 0, 0), (162 - anatomy.fat_mm, 112 - anatomy.fat_mm, None))
+    notch = 6 - ellipsoid(points, (-14, 18, -22), (20, 26, 30))  # room for hilum and caval vein
+    gall = ellipsoid(points, *ORGANS["gallbladder"][1:])
     distance: Floats = np.maximum(np.maximum(union, wall + 10), np.maximum(notch, -gall))
     near = np.abs(distance) < 8
     if anatomy.surface_mm > 0 and near.any():
         close = tuple(p[near] for p in points)
-        bumps = _sample(anatomy, "surface", (close[0], close[1], close[2]))
+        bumps = sample(anatomy, "surface", (close[0], close[1], close[2]))
         distance[near] += np.float32(anatomy.surface_mm) * bumps
     return distance * np.float32(anatomy.scale)
 
@@ -308,112 +308,4 @@ def liver_distance(anatomy: Anatomy, points: Points) -> Floats:
     The liver mask is where it is negative: vessels and lesion inside, gallbladder outside, as a
     reader would outline the organ.
     """
-    return _liver_own(anatomy, _own_frame(anatomy, points))
-
-
-def paint(
-    anatomy: Anatomy, points: Points, signal: dict[str, float], edge_mm: float
-) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Draw the body's signal at points.
-
-    Tissues are laid over each other in turn; within `edge_mm` of a surface they blend, as
-    partial volume does.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-        The patient.
-    points : tuple of ndarray of float32
-        x, y and z in mm, of one shape.
-    signal : dict
-        Relative signal of each of :data:`TISSUES`.
-    edge_mm : float
-        Width of the blend.
-
-    Returns
-    -------
-    tuple of ndarray
-        Signal; masks of liver, spleen and lesion.
-    """
-    own = _own_frame(anatomy, points)
-    edge = np.float32(edge_mm / anatomy.scale)
-    body = _ellipsoid(own, (0, 0, 0), (162, 112, None))
-    image = _cover(body, edge) * np.float32(signal["fat"])
-    _lay(image, body + np.float32(anatomy.fat_mm), edge, signal["muscle"])
-    cavity = body + np.float32(anatomy.fat_mm + 9)
-    mottle = np.zeros_like(body)
-    inner = cavity < edge
-    if inner.any():
-        mottle[inner] = _sample(anatomy, "tissue", (own[0][inner], own[1][inner], own[2][inner]))
-    _lay(image, cavity, edge, signal["bowel"] * (1 + np.float32(0.35) * np.clip(mottle, -2, 2)))
-    spleen = np.zeros(image.shape, dtype=bool)
-    for name, (tissue, centre, half) in _ORGANS.items():
-        grow = anatomy.spleen_scale if name == "spleen" else 1.0
-        half = (half[0] * grow, half[1] * grow, None if half[2] is None else half[2] * grow)
-        box = _window(own, centre, half, float(edge))
-        if 0 in image[box].shape:
-            continue
-        distance = _ellipsoid((own[0][box], own[1][box], own[2][box]), centre, half)
-        if tissue == "air":
-            distance = np.maximum(distance, cavity[box])
-        _lay(image[box], distance, edge, signal[tissue] * (1 + np.float32(0.04) * mottle[box]))
-        if tissue == "kidney":
-            _lay(image[box], distance + 12, edge, signal[tissue] * 0.75)
-        if name == "spleen":
-            spleen[box] = distance < 0
-    distance = _liver_own(anatomy, own) / np.float32(anatomy.scale)
-    liver = distance < 0
-    spleen &= ~liver
-    lesion = np.zeros(image.shape, dtype=bool)
-    near = distance < edge
-    if near.any():
-        x, y, z = (p[near] for p in own)
-        _paint_liver(anatomy, (x, y, z), distance, near, signal, edge, image, lesion)
-    lesion &= liver
-    return image, liver, spleen, lesion
-
-
-def _paint_liver(
-    anatomy: Anatomy,
-    local: Points,
-    distance: Floats,
-    near: NDArray[np.bool_],
-    signal: dict[str, float],
-    edge: np.float32,
-    image: Floats,
-    lesion: NDArray[np.bool_],
-) -> None:
-    """Lay parenchyma, vessels and lesion over the voxels near or in the liver."""
-    nodules = np.float32(anatomy.texture) * _sample(anatomy, "nodules", local)
-    inside = image[near]
-    _lay(inside, distance[near], edge, signal["liver"] * (1 + nodules))
-    for start, end, radius in anatomy.vessels:
-        _lay(inside, _capsule(local, start, end, radius), edge, signal["vein"])
-    if anatomy.lesion is not None:
-        at, radius = anatomy.lesion
-        ball = _ellipsoid(local, at, (radius,) * 3)
-        _lay(inside, ball, edge, signal["lesion"])
-        lesion[near] = ball < 0
-    image[near] = inside
-
-
-def _cover(distance: Floats, edge: np.float32) -> Floats:
-    cover: Floats = np.clip(np.float32(0.5) - distance / edge, 0, 1).astype(np.float32)
-    return cover
-
-
-def _lay(image: Floats, distance: Floats, edge: np.float32, level: Floats | float) -> None:
-    cover = _cover(distance, edge)
-    image += cover * (level - image)
-
-
-def _capsule(
-    points: Points, start: NDArray[np.float64], end: NDArray[np.float64], radius: float
-) -> Floats:
-    axis = (end - start).astype(np.float32)
-    relative = [p - np.float32(s) for p, s in zip(points, start, strict=True)]
-    along = sum(r * a for r, a in zip(relative, axis, strict=True)) / np.float32(axis @ axis)
-    along = np.clip(along, 0, 1)
-    squared = sum((r - a * along) ** 2 for r, a in zip(relative, axis, strict=True))
-    distance: Floats = (np.sqrt(squared) - np.float32(radius)).astype(np.float32)
-    return distance
+    return liver_own(anatomy, own_frame(anatomy, points))

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from radiofib.config import StrictModel
-from radiofib.simulate.mri_anatomy import TISSUES, Anatomy, Points, paint
+from radiofib.simulate.mri_anatomy import TISSUES, Anatomy, Points
+from radiofib.simulate.mri_paint import paint
 
 __all__ = ["CHANNELS", "MRI_SCANNERS", "Grid", "MriScanner", "Rendered", "render"]
 

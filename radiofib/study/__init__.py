@@ -9,6 +9,7 @@ from radiofib.study.tables import (
     config_for,
     extract_cohort,
     predict_features,
+    scanner_notes,
     train_table,
     write_evaluation,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "predict_features",
     "run_demo",
     "run_study",
+    "scanner_notes",
     "train_table",
     "verify_run",
     "write_evaluation",

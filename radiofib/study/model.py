@@ -60,6 +60,7 @@ def train_step(
         metadata = {
             "levels": list(scheme.levels),
             "labels": dict(scheme.labels),
+            "ordered": scheme.ordered,
             "scheme": scheme.name,
             "label": "stage",
             **key,
@@ -102,6 +103,8 @@ def evaluate_step(
 
     def work() -> None:
         predictions, failures = _predict_unseen(study, rows, tell)
+        if not scheme.ordered:
+            predictions["ordered"] = False
         folder.write_frame("predictions.csv", predictions)
         result = evaluate(
             predictions,

@@ -17,7 +17,8 @@ from radiofib.table import FeatureTable
 __all__ = ["slide_features", "write_slide_table"]
 
 #: Facts of the file that a model could take for biology; shown to the negative control only.
-_GEOMETRY = {"mpp_x_um": "geom_wsi_mpp_um", "tissue_px_um": "geom_wsi_tissue_px_um"}
+#: The size of the scan is none of them: whoever scans draws it around the tissue.
+_GEOMETRY = {"mpp_x_um": "geom_wsi_mpp_um"}
 
 
 def slide_features(

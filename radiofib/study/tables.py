@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from radiofib._checks import check_known
+from radiofib._checks import alike_names, check_known, list_some
 from radiofib.cohort import Cohort
 from radiofib.datacard import StageScheme, derive_scheme, list_cards, make_scheme
 from radiofib.engines import ExtractionConfig, default_config
 from radiofib.errors import ConfigError, Failure, TableError, UsageError
 from radiofib.evaluation import Evaluation, predict_table
 from radiofib.extract import extract_features
+from radiofib.extract.maps import check_maps, write_maps
 from radiofib.staging import load_stager, make_stager, save_stager, stager_frame
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
 from radiofib.table import FeatureTable
 
-__all__ = ["config_for", "extract_cohort", "predict_features", "train_table", "write_evaluation"]
+__all__ = [
+    "config_for",
+    "extract_cohort",
+    "predict_features",
+    "scanner_notes",
+    "train_table",
+    "write_evaluation",
+]
 
 
 def extract_cohort(
@@ -31,6 +41,8 @@ def extract_cohort(
     engine: str | None = None,
     root: Path | None = None,
     scheme: str | None = None,
+    maps: str | None = None,
+    map_features: Sequence[str] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[FeatureTable, list[Failure]]:
@@ -53,6 +65,11 @@ def extract_cohort(
         Folder the image paths are relative to; default the table's folder.
     scheme : str, optional
         Stage scheme of a cohort table.
+    maps : {"nii.gz", "nrrd"}, optional
+        Also write feature maps in that format to ``maps`` beside the table; see
+        :func:`radiofib.extract.maps.write_maps`.
+    map_features : sequence of str, optional
+        Patterns of the features to map; all by default.
     workers : int, optional
         Processes.
     progress : callable, optional
@@ -78,7 +95,15 @@ def extract_cohort(
     cases = _open_cohort(cohort, root, scheme)
     settings = ExtractionConfig.read(config) if config is not None else config_for(cases)
     if engine is not None:
-        settings = settings.model_copy(update={"engine": engine})
+        settings = settings.with_engine(engine)
+    if maps is not None:
+        check_maps(settings, map_features, maps)
+    elif map_features is not None:
+        raise UsageError(
+            "features of maps are chosen, but maps are not asked for",
+            found=", ".join(map_features),
+            hint="add --maps, or leave out --map-features",
+        )
     tell = progress or silent
     out.parent.mkdir(parents=True, exist_ok=True)
     table, failures = extract_features(
@@ -93,6 +118,18 @@ def extract_cohort(
     else:
         # A table of an earlier call must not pass for the result of this one.
         out.unlink(missing_ok=True)
+    if maps is not None:
+        known = {(f.case, f.channel, f.instance) for f in failures}
+        _, lost = write_maps(
+            cases,
+            settings,
+            out.parent / "maps",
+            features=map_features,
+            file_format=maps,
+            workers=workers,
+            progress=lambda done, total, _: tell("maps", done, total),
+        )
+        failures += [f for f in lost if (f.case, f.channel, f.instance) not in known]
     return table, [*cases.failures, *failures]
 
 
@@ -186,6 +223,26 @@ def train_table(
     return scheme
 
 
+def scanner_notes(table: FeatureTable, scanner: str) -> list[str]:
+    """Return a note for each group of scanner names that differ only in case or space.
+
+    They stay different scanners: whether ``GE`` and ``ge`` are one machine is for the person
+    who knows the data to say, by writing them alike.
+
+    Examples
+    --------
+    >>> names = pd.DataFrame({"case": ["a", "b"], "scanner": ["GE", "ge"]})
+    >>> scanner_notes(FeatureTable(pd.DataFrame({"x": [1.0, 2.0]}), names), "scanner")
+    ["scanner names that differ only in case or space, taken as different: 'GE', 'ge'"]
+    """
+    names = [None if pd.isna(v) else str(v) for v in table.obs[scanner]]
+    return [
+        f"{scanner} names that differ only in case or space, taken as different: "
+        f"{list_some(map(repr, group))}"
+        for group in alike_names(names)
+    ]
+
+
 def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
     """Apply a stored stager to a stored feature table.
 
@@ -193,21 +250,29 @@ def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
     -------
     DataFrame
         As :func:`radiofib.evaluation.predict_table` returns it. ``y_true`` holds the model's
-        levels where the table has the label column.
+        levels where the table has the label column. Where their order means nothing, the
+        column ``ordered`` tells the evaluation so.
     """
     model, metadata = load_stager(model_path)
     levels, label = metadata["levels"], str(metadata.get("label", "stage"))
+    ordered = bool(metadata.get("ordered", True))
     table = FeatureTable.read(features, label=label)
     if label in table.obs:
-        ordered = bool(metadata.get("ordered", True))
         scheme = make_scheme(label, levels, metadata.get("labels"), ordered)
         obs = table.obs.copy()
         obs[label] = [None if pd.isna(v) else scheme.parse(v) for v in obs[label]]
         table = replace(table, obs=obs)
     table = _with_empty_features(table, metadata.get("feature_columns") or [])
-    return predict_table(
-        model, table, levels=levels, model_name=str(metadata.get("stager", "model")), label=label
+    predictions = predict_table(
+        model, table, levels=levels, model_name=_model_name(metadata), label=label
     )
+    return predictions if ordered else predictions.assign(ordered=False)
+
+
+def _model_name(metadata: Mapping[str, Any]) -> str:
+    """Return the stager's name: ``train`` stores it alone, ``run`` with its parameters."""
+    stager = metadata.get("stager", "model")
+    return str(stager.get("name", "model") if isinstance(stager, Mapping) else stager)
 
 
 def _with_empty_features(table: FeatureTable, wanted: list[str]) -> FeatureTable:

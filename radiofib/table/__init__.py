@@ -1,6 +1,7 @@
 """The feature table, and tables of other people read as one."""
 
 from radiofib.table.columns import OBS_COLUMNS
+from radiofib.table.guard import guard
 from radiofib.table.model import CODEBOOK_COLUMNS, MISSING_COLUMNS, FeatureTable, join_tables
 from radiofib.table.reading import read_frame
 
@@ -9,6 +10,7 @@ __all__ = [
     "MISSING_COLUMNS",
     "OBS_COLUMNS",
     "FeatureTable",
+    "guard",
     "join_tables",
     "read_frame",
 ]

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pyreadstat
 
 from radiofib.errors import TableError
+from radiofib.table.guard import unguard_frame
 
 __all__ = ["open_parquet", "read_frame"]
 
@@ -44,7 +45,8 @@ def read_frame(
     """Read a CSV (comma, semicolon or tab), XLSX, SAV or Parquet file as a frame.
 
     Text stays text: a case called ``007`` keeps its zeros, an empty cell is missing, and
-    nothing is taken for a date. SAV value labels are applied as ordered categories.
+    nothing is taken for a date. The apostrophe that keeps spreadsheets from running ``=1+1`` in
+    an exported CSV is taken off again. SAV value labels are applied as ordered categories.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def _read_csv(path: Path, text_columns: dict[str, type], keep: bool) -> pd.DataF
         keep_default_na=False,
         na_values=_NA,
     )
-    return frame
+    return unguard_frame(frame)
 
 
 def _without_surplus(text: str, separator: str, name: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -203,9 +204,16 @@ def test_names_that_are_nearly_equal_are_noted():
     found = cohort(frame(**TWO, scanner=["Skyra 3T", "skyra3T"], patient=["p1", "P1"]))
     assert not found.failures
     assert found.notes == (
-        "patient names that differ only in case or space: 'p1', 'P1'",
-        "scanner names that differ only in case or space: 'Skyra 3T', 'skyra3T'",
+        "patient names that differ only in case or space, taken as different: 'p1', 'P1'",
+        "scanner names that differ only in case or space, taken as different: "
+        "'Skyra 3T', 'skyra3T'",
     )
+
+
+def test_space_around_scanner_names_is_taken_off_and_noted():
+    found = cohort(frame(**TWO, scanner=["Philips", "Philips "]))
+    assert [a.scanner for a in found.acquisitions] == ["Philips", "Philips"]
+    assert found.notes == ("scanner names taken without the space around them: 'Philips '",)
 
 
 def test_patient_in_two_splits_is_noted():
@@ -399,3 +407,20 @@ def test_failures_are_in_the_order_of_the_rows():
     )
     found = cohort(table, scheme="lifs")
     assert [f.case for f in found.failures] == ["a", "b", "", "d"]
+
+
+def test_many_missing_files_take_time_in_proportion(tmp_path):
+    """30,000 failures took minutes when each one went through all rows again."""
+    n = 30_000
+    table = frame(
+        case=[f"c{i}" for i in range(n)],
+        image=["here.png", *(f"gone/{i}.png" for i in range(1, n))],
+        stage=["S1"] * n,
+    )
+    (tmp_path / "here.png").write_bytes(b"")
+    start = time.process_time()
+    found = Cohort.from_frame(table, root=tmp_path, scheme="lifs")
+    assert time.process_time() - start < 10
+    assert [a.case for a in found.acquisitions] == ["c0"]
+    assert len(found.failures) == n - 1
+    assert [f.case for f in found.failures[:2]] == ["c1", "c2"]

@@ -141,7 +141,6 @@ def test_digest_changes_with_meaning(change: dict[str, Any], same: bool) -> None
         ({"featureClass": {"glcm": ["Contrasst"]}}, "did you mean 'Contrast'"),
         ({"featureClass": {"glcm": "Contrast"}}, "glcm: expected a list"),
         ({"featureClass": ["glcm"]}, "expected a mapping from feature class"),
-        ({"voxelSetting": {"kernelRadius": 2}}, "voxelSetting asks for feature maps"),
         ({"setting": {"binWidth": 0}}, "greater than 0.*found 0"),
         ({"setting": {"binWidth": True}}, "expected a number"),
         ({"setting": {"binWidth": "wide"}}, "expected a number"),
@@ -164,6 +163,11 @@ def test_digest_changes_with_meaning(change: dict[str, Any], same: bool) -> None
         ({"setting": {"force2Ddimension": 3}}, "less than or equal to 2"),
         ({"setting": {"minimumROIDimensions": 4}}, "less than or equal to 3"),
         ({"setting": {"label": 0}}, "greater than 0"),
+        ({"voxelSetting": {"kernelRadus": 1}}, "did you mean 'kernelRadius'"),
+        ({"voxelSetting": {"kernelRadius": 0}}, "greater than 0"),
+        ({"voxelSetting": {"maskedKernel": 1}}, "expected true or false"),
+        ({"voxelSetting": {"binWidth": 5}}, "not a known key"),
+        ({"setting": {"kernelRadius": 1}}, "not a known key"),
     ],
 )
 def test_what_is_refused(data: dict[str, Any], message: str) -> None:
@@ -172,8 +176,18 @@ def test_what_is_refused(data: dict[str, Any], message: str) -> None:
     assert caught.value.where == "params.yaml"
 
 
-def test_empty_voxel_setting_is_harmless() -> None:
-    assert parse({"voxelSetting": {}}).digest == parse({}).digest
+def test_voxel_setting_is_typed_and_leaves_the_features_alone() -> None:
+    plain = parse({})
+    for empty in ({}, None):
+        assert parse({"voxelSetting": empty}).remarks == ()
+        assert parse({"voxelSetting": empty}).digest == plain.digest
+    found = parse({"voxelSetting": {"kernelRadius": 2, "initValue": float("nan")}})
+    assert found.voxel_settings is not None
+    assert found.voxel_settings.kernel_radius == 2
+    assert found.voxel_settings.masked_kernel is True
+    assert found.canonical() == plain.canonical()
+    [remark] = found.remarks
+    assert "--maps" in remark
 
 
 def test_one_key_under_two_names_is_refused() -> None:

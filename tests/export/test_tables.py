@@ -272,3 +272,12 @@ def test_scripts_hold_no_text_from_outside(tmp_path):
     export_table(table, tmp_path, ["rds", "sav"])
     assert "system" not in (tmp_path / "load.R").read_text()
     assert "system" not in (tmp_path / "load.sps").read_text()
+
+
+def test_flags_stand_beside_the_table_and_go_with_it(tmp_path: Path) -> None:
+    flag = {"column": "x", "remark": "0 by convention", "regions": 2}
+    X, obs = pd.DataFrame({"x": [0.0, 0.0]}), pd.DataFrame({"case": ["a", "b"]})
+    export_table(FeatureTable(X, obs, provenance={"flags": [flag]}), tmp_path, ["csv"])
+    assert pd.read_csv(tmp_path / "flags.csv").to_dict("records") == [flag]
+    export_table(FeatureTable(X, obs), tmp_path, ["csv"])
+    assert not (tmp_path / "flags.csv").exists()

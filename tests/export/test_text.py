@@ -56,14 +56,43 @@ def test_texts_come_back_and_none_is_a_formula(texts, tmp_path_factory):
         assert row[2] == "0.5"
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    texts=st.lists(
+        st.text(st.sampled_from("'=+-@\t\r\n,\"a1 "), min_size=1, max_size=5).filter(str.strip),
+        min_size=1,
+        max_size=6,
+        unique=True,
+    )
+)
+def test_texts_are_the_same_after_export_and_reading(texts, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "guarded.csv"
+    obs = pd.DataFrame({"case": texts, "scanner": texts})
+    write_features(build_sheet(FeatureTable(pd.DataFrame({"v": [0.5] * len(texts)}), obs)), path)
+    frame = read_frame(path)
+    assert frame["case"].tolist() == texts
+    assert frame["scanner"].tolist() == texts
+
+
+def test_only_the_guard_is_taken_off(tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("case,'=name\n'=1+1,'quoted'\n'plain,'\n", encoding="utf-8")
+    frame = read_frame(path)
+    assert list(frame.columns) == ["case", "=name"]
+    assert frame["case"].tolist() == ["=1+1", "'plain"]
+    assert frame["=name"].tolist() == ["'quoted'", "'"]
+
+
 def test_the_whole_awkward_table(tmp_path):
     table = awkward_table()
     export_table(table, tmp_path, ["csv"])
     frame = read_frame(tmp_path / "features.csv")
     for name in table.X:
         assert same_bits(frame[name].to_numpy(dtype=float), table.X[name].to_numpy()), name
+    assert frame["case"].tolist()[: len(AWKWARD_CASES)] == list(AWKWARD_CASES)
+    raw = cells(tmp_path / "features.csv")
     guarded = ["'" + c if c[0] in "=+-@" else c for c in AWKWARD_CASES]
-    assert frame["case"].tolist()[: len(guarded)] == guarded
+    assert [row[0] for row in raw[1:]][: len(guarded)] == guarded
     assert frame["stage"].fillna("").tolist()[:4] == ["s1", "s2", "", "s4"]
     assert frame["biopsy"].fillna("").tolist()[:3] == ["2020-01-02", "", "1959-12-31"]
     assert frame["read"].fillna("").tolist()[:2] == ["", "2020-01-02T04:04:05Z"]

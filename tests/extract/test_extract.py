@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 
 import radiofib.extract as module
 from radiofib.cohort import Acquisition, Cohort
@@ -537,3 +538,50 @@ def test_flags_are_counted_in_provenance(tmp_path: Path) -> None:
         }
     ]
     assert list(table.X.iloc[:, 0]) == [0.0, 0.0]
+
+
+def test_files_that_are_not_there_reach_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = ultrasound(tmp_path, 3)
+    frame["mask"] = [None, None, "lost_mask.png"]
+    frame.loc[1, "image"] = "lost.png"
+    handed: list[str] = []
+    original = module.map_pieces
+
+    def watched(function: Any, pieces: Any, **keywords: Any) -> Any:
+        handed.extend(piece.case for piece in pieces)
+        return original(function, pieces, **keywords)
+
+    monkeypatch.setattr(module, "map_pieces", watched)
+    data = Cohort.from_frame(frame, root=tmp_path, check_files=False)
+    table, failures = run(data, tmp_path)
+    assert handed == ["c0"]
+    assert list(table.obs["case"]) == ["c0"]
+    assert [(f.case, f.step) for f in failures] == [("c1", "read"), ("c2", "read")]
+    assert "lost.png" in failures[0].reason
+    assert "lost_mask.png" in failures[1].reason
+
+
+def test_masks_partly_outside_are_counted_in_provenance(tmp_path: Path) -> None:
+    rows = []
+    for number in range(2):
+        write_volume(tmp_path / f"i{number}.nii.gz", number, mask=tmp_path / f"m{number}.nii.gz")
+        mask = sitk.ReadImage(str(tmp_path / f"m{number}.nii.gz"))
+        mask.SetOrigin((3.2 + 0.8 * number, 0.0, 0.0))
+        sitk.WriteImage(mask, str(tmp_path / f"m{number}.nii.gz"))
+        rows.append(
+            {
+                "case": f"c{number}",
+                "channel": "t1",
+                "image": f"i{number}.nii.gz",
+                "mask": f"m{number}.nii.gz",
+            }
+        )
+    table, failures = run(cohort(pd.DataFrame(rows), tmp_path), tmp_path)
+    assert failures == []
+    notes = table.provenance["notes"]
+    assert notes["t1: # of # voxels of the mask # lie outside the image"] == 2
+    pieces = [json.loads(p.read_text()) for p in (tmp_path / "pieces").glob("*.json")]
+    said = {p["piece"]["case"]: " ".join(p["piece"]["notes"]) for p in pieces}
+    assert "of the mask 'm1.nii.gz' lie outside" in said["c1"]

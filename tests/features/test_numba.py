@@ -34,7 +34,8 @@ def run(environment: dict[str, str]) -> list[str]:
         cwd=Path(_numba.__file__).parents[3],
         timeout=120,
     )
-    assert result.stderr == ""
+    said = result.stderr.splitlines()
+    assert said in ([], [s for s in said[:1] if "compiling kernels at the first use" in s])
     return result.stdout.split()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from radiofib.errors import ConfigError, ImageError, MaskError
 from radiofib.images import load_roi, make_roi, read_image
-from radiofib.images.grids import Grid, carry_mask, displacement
+from radiofib.images.grids import Grid, carry_mask, count_outside, displacement
 from radiofib.images.image import Image
 from tests.images.dicoms import write_series
 from tests.images.test_volume import rotations
@@ -91,12 +91,34 @@ def test_finer_mask(pair, tmp_path):
     np.testing.assert_array_equal(load_roi(image, path, channel="t1").mask, labels == 1)
 
 
-def test_mask_partly_outside_is_noted(pair, tmp_path):
+@pytest.mark.parametrize(("shift", "kept"), [(1.0, 6), (3.0, 4)])
+def test_mask_partly_outside_is_noted(pair, tmp_path, shift, kept):
+    image, _, _, _ = pair
+    path = write(tmp_path / "m.mha", np.ones((5, 6, 7), np.uint8), origin=(shift, 0.0, 0.0))
+    roi = load_roi(image, path, channel="t1")
+    assert roi.n_voxels == 5 * 6 * kept
+    outside = 5 * 6 * (7 - kept)
+    assert f"{outside} of 210 voxels of the mask 'm.mha' lie outside the image" in roi.notes
+
+
+def test_one_voxel_outside_is_noted(pair, tmp_path):
+    image, _, _, _ = pair
+    labels = np.zeros((5, 6, 9), np.uint8)
+    labels[2, 2, 2:8] = 1
+    roi = load_roi(image, write(tmp_path / "m.mha", labels), channel="t1")
+    assert roi.n_voxels == 5
+    assert "1 of 6 voxels of the mask 'm.mha' lie outside the image" in roi.notes
+
+
+def test_mask_mostly_outside_fails(pair, tmp_path):
     image, _, _, _ = pair
     path = write(tmp_path / "m.mha", np.ones((5, 6, 7), np.uint8), origin=(4.0, 0.0, 0.0))
-    roi = load_roi(image, path, channel="t1")
-    assert roi.n_voxels == 5 * 6 * 3
-    assert "57% of the mask's volume lies outside the image" in roi.notes
+    with pytest.raises(MaskError) as caught:
+        load_roi(image, path, channel="t1")
+    text = str(caught.value)
+    assert "more than half of the mask lies outside the image" in text
+    assert "m.mha" in text
+    assert "120 of 210 voxels outside" in text
 
 
 def test_elsewhere_names_both_extents(pair, tmp_path):
@@ -117,7 +139,9 @@ def test_label_outside_the_field_of_view(pair, tmp_path):
     labels = np.zeros((5, 6, 20), np.uint8)
     labels[:, :, 15:] = 1
     path = write(tmp_path / "m.mha", labels)
-    with pytest.raises(MaskError, match=r"nothing of the mask is left .*150 voxels \(0\.3 ml\)"):
+    with pytest.raises(
+        MaskError, match=r"nothing of the mask is left .*150 of 150 voxels outside \(0\.3 ml"
+    ):
         load_roi(image, path, channel="t1")
 
 
@@ -163,6 +187,7 @@ def test_reordered_mask_arrays_mean_the_same_region(shape, spacing, direction, a
         tuple(sizes), tuple(steps), tuple(start), tuple(np.stack(columns, axis=1).ravel())
     )
     np.testing.assert_array_equal(carry_mask(stored, source, target), region)
+    assert count_outside(stored, source, target) == 0
 
 
 def test_displacement_of_other_sizes_is_undefined():

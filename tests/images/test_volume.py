@@ -207,6 +207,25 @@ def test_unstated_orientation_and_spacing_are_noted(tmp_path):
     assert len(image.notes) == 2
 
 
+@pytest.mark.parametrize("size", [np.nan, np.inf])
+def test_a_voxel_size_that_is_no_number_is_not_stated(tmp_path, size):
+    path = write(tmp_path / "a.nii", VOLUME)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<f", data, 80, size)
+    path.write_bytes(data)
+    assert not read_image(path).spacing_known
+
+
+@pytest.mark.parametrize(
+    ("sizes", "known"), [("1 2 3", True), ("nan 2 3", False), ("1 2 NaN", False)]
+)
+def test_nrrd_with_unknown_sizes(tmp_path, sizes, known):
+    path = tmp_path / "a.nrrd"
+    head = f"NRRD0004\ntype: short\ndimension: 3\nsizes: 5 4 3\nspacings: {sizes}\n"
+    path.write_bytes(f"{head}endian: little\nencoding: raw\n\n".encode() + VOLUME.tobytes())
+    assert read_image(path).spacing_known is known
+
+
 def test_nrrd_and_metaimage_without_spacing(tmp_path):
     raw = VOLUME.tobytes()
     nrrd = tmp_path / "a.nrrd"

@@ -17,8 +17,8 @@ from radiofib.simulate.ultrasound import (
     log_compress,
     simulate_ultrasound,
     speckle_envelope,
-    write_ultrasound_cohort,
 )
+from radiofib.simulate.ultrasound_cohort import write_ultrasound_cohort
 
 
 def nakagami_m(envelope):

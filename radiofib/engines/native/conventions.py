@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiofib.engines.conventions import flat_directions
+
 __all__ = ["firstorder", "glcm", "ngtdm"]
 
 
-def firstorder(values: NDArray[Any]) -> dict[str, str]:
+def firstorder(found: Mapping[str, float]) -> dict[str, str]:
     """Remark on the shape of a distribution without width.
+
+    Parameters
+    ----------
+    found : mapping
+        First-order features by name.
 
     Examples
     --------
-    >>> sorted(firstorder(np.ones(3))), firstorder(np.arange(3))
-    (['kurtosis', 'skewness'], {})
+    >>> sorted(firstorder({"maximum": 1.0, "minimum": 1.0}))
+    ['kurtosis', 'skewness']
+    >>> firstorder({"maximum": 2.0, "minimum": 1.0})
+    {}
     """
-    if float(values.max()) > float(values.min()):
+    if found["maximum"] > found["minimum"]:
         return {}
     reason = "0 by convention: all intensities are equal"
     return {"skewness": reason, "kurtosis": reason}
 
 
-def glcm(counts: NDArray[np.int64], *, merged: bool) -> dict[str, str]:
+def glcm(counts: NDArray[np.int64], *, symmetrical: bool, merged: bool) -> dict[str, str]:
     """Remark on correlations of directions in which all pairs have one grey level.
 
     Parameters
     ----------
     counts : ndarray of shape (n_levels, n_levels, n_directions)
         Co-occurrence counts, not made symmetrical.
+    symmetrical : bool
+        Whether pairs count both ways.
     merged : bool
         Whether directions are merged before features are computed.
+
+    Examples
+    --------
+    >>> pairs = np.array([[[3, 0], [0, 1]], [[0, 1], [0, 0]]])
+    >>> sorted(glcm(pairs, symmetrical=True, merged=False)), glcm(pairs, symmetrical=True,
+    ...                                                           merged=True)
+    (['correlation', 'imc1'], {})
     """
     if counts.shape[0] == 1:
         why = "by convention: one grey level"
@@ -42,16 +60,12 @@ def glcm(counts: NDArray[np.int64], *, merged: bool) -> dict[str, str]:
             "imc2": f"0 {why}",
             "mcc": f"1 {why}",
         }
+    used = counts > 0
+    if symmetrical:
+        used |= used.transpose(1, 0, 2)
     if merged:
-        counts = counts.sum(axis=2, keepdims=True)
-    pairs = counts + counts.transpose(1, 0, 2)
-    used = pairs.any(axis=(0, 1))
-    levels = np.count_nonzero(pairs.any(axis=1), axis=0)[used]
-    flat = int(np.count_nonzero(levels == 1))
-    if flat == 0:
-        return {}
-    share = f"in {flat} of {len(levels)} directions, where all pairs have one grey level"
-    return {"correlation": f"1 by convention {share}", "imc1": f"0 by convention {share}"}
+        used = np.asarray(used.any(axis=2, keepdims=True))
+    return {name.lower(): remark for name, remark in flat_directions(used).items()}
 
 
 def ngtdm(matrix: NDArray[np.float64]) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +13,54 @@ from radiofib.engines.extraction import Measured, one_line
 from radiofib.engines.native import conventions
 from radiofib.engines.rules import glcm_too_large
 from radiofib.engines.settings import Settings
+from radiofib.errors import EngineError
 from radiofib.features import firstorder, glcm, gldm, glrlm, glszm, ngtdm
-from radiofib.features.matrices import Levels, Matrices, cooccurrence_weights, run_weights
-from radiofib.preprocess import Discretised, discretise
+from radiofib.features.matrices import Layout, Matrices, cooccurrence_weights, run_weights
+from radiofib.preprocess import Discretised, check_memory, grey_levels
 
-__all__ = ["measure_texture"]
+__all__ = ["Layouts", "measure_texture"]
+
+
+class Layouts:
+    """The layouts of a region, made once for each choice of neighbours.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, 2-D or 3-D
+        The region, cropped to its bounding box.
+
+    Examples
+    --------
+    >>> layouts = Layouts(np.ones((2, 3), dtype=bool))
+    >>> layouts.under(Settings()) is layouts.under(Settings(bin_count=9))
+    True
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self.mask = mask
+        self._made: dict[Any, Layout] = {}
+        self._lock = Lock()
+
+    def under(self, settings: Settings) -> Layout:
+        """Return the layout under the settings of an image."""
+        flat = settings.force_2d and self.mask.ndim == 3
+        forced = settings.force_2d_dimension if flat else None
+        key = (tuple(settings.distances), forced)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = Layout.of(
+                    self.mask, distances=settings.distances, force_2d_dimension=forced
+                )
+            return self._made[key]
+
+
+#: Bytes for a pair of grey levels and a direction at the peak, measured.
+_GLCM_BYTES = 75
 
 
 def measure_texture(
-    pixels: NDArray[np.generic],
-    mask: NDArray[np.bool_],
+    values: NDArray[np.generic],
+    layouts: Layouts,
     spacing_mm: tuple[float, ...],
     settings: Settings,
     families: list[str],
@@ -31,10 +71,12 @@ def measure_texture(
 
     Parameters
     ----------
-    pixels, mask : ndarray of one shape, 2-D or 3-D
-        Image and region, cropped to the region.
+    values : ndarray, 1-D
+        Intensities of the region's voxels in C order.
+    layouts : Layouts
+        Where these voxels are.
     spacing_mm : tuple of float
-        Spacing along the axes of `pixels`.
+        Spacing along the axes of the image.
     settings : Settings
         Settings that hold for this image.
     families : list of str
@@ -42,19 +84,27 @@ def measure_texture(
     guard_memory : bool
         Leave out a co-occurrence matrix beyond the limit of the region rules.
     """
-    values = pixels[mask]
     too_large = None
     if guard_memory and "glcm" in families:
-        too_large = glcm_too_large(values, settings, pixels.ndim)
-    grey = discretise(pixels, mask, bin_width=settings.bin_width, bin_count=settings.bin_count)
-    forced = settings.force_2d_dimension if settings.force_2d and pixels.ndim == 3 else None
-    texture = _Texture(values, grey, spacing_mm, settings, forced)
+        too_large = glcm_too_large(values, settings, layouts.mask.ndim)
+    try:
+        grey = grey_levels(values, bin_width=settings.bin_width, bin_count=settings.bin_count)
+    except EngineError as error:  # of this image; another band of the same filter may do
+        yield from ((family, str(error)) for family in families)
+        return
+    texture = _Texture(values, grey, layouts.under(settings), spacing_mm, settings)
+    del values, grey  # not needed beside the matrices
     for family in families:
         if family == "glcm" and too_large is not None:
             yield family, too_large
             continue
+        if (reason := texture.why_none(family)) is not None:
+            yield family, reason
+            continue
         try:
             yield family, texture.family(family)
+        except EngineError as error:
+            yield family, str(error)
         except (ValueError, MemoryError, FloatingPointError) as error:
             yield family, f"{family} failed: {one_line(error)}"
 
@@ -66,32 +116,54 @@ class _Texture:
         self,
         values: NDArray[np.generic],
         grey: Discretised,
+        layout: Layout,
         spacing_mm: tuple[float, ...],
         settings: Settings,
-        forced: int | None,
     ) -> None:
         self.values = values
-        self.grey = grey
+        self.counts = grey.counts
         self.spacing_mm = spacing_mm
         self.settings = settings
-        levels = Levels.of(grey.levels, distances=settings.distances, force_2d_dimension=forced)
-        self.matrices = Matrices(levels)
-        self.levels = levels
+        self.levels = layout.levels(grey.levels, grey.counts)
+        self.matrices = Matrices(self.levels)
+
+    def why_none(self, name: str) -> str | None:
+        """Return why a family has no value: no two voxels of the box are neighbours."""
+        if name == "firstorder":
+            return None
+        along_runs = name in ("glrlm", "glszm")
+        matrices = self.matrices
+        if len(matrices.run_directions if along_runs else matrices.pair_directions):
+            return None
+        distances = "1" if along_runs else " or ".join(map(str, self.settings.distances))
+        return f"no two voxels of the region can be neighbours at distance {distances}"
+
+    def check_glcm_memory(self) -> None:
+        """Refuse a co-occurrence matrix that memory does not hold; `glcm_too_large` is a limit."""
+        levels, directions = len(self.levels.present), len(self.matrices.pair_directions)
+        check_memory(
+            levels**2 * directions * _GLCM_BYTES,
+            what="the co-occurrence matrix",
+            found=f"{levels:,} grey levels in {directions} directions",
+            hint="use a larger binWidth, or binCount",
+        )
 
     def family(self, name: str) -> Measured:
         with np.errstate(all="ignore"):
             return _FAMILIES[name](self)
 
     def firstorder(self) -> Measured:
+        values, self.values = self.values, self.values[:0]  # let go of them: no other needs them
         found = firstorder.compute(
-            self.values,
-            self.grey.counts,
+            values,
+            self.counts,
             self.spacing_mm,
             voxel_array_shift=self.settings.voxel_array_shift,
         )
-        return found, conventions.firstorder(self.values)
+        return found, conventions.firstorder(found)
 
     def glcm(self) -> Measured:
+        self.check_glcm_memory()
         counts = self.matrices.glcm()
         found = glcm.compute(
             counts,
@@ -101,7 +173,12 @@ class _Texture:
                 self.matrices.pair_directions, self.spacing_mm, self.settings.weighting_norm
             ),
         )
-        return found, conventions.glcm(counts, merged=self.settings.weighting_norm is not None)
+        remarks = conventions.glcm(
+            counts,
+            symmetrical=self.settings.symmetrical_glcm,
+            merged=self.settings.weighting_norm is not None,
+        )
+        return found, remarks
 
     def glrlm(self) -> Measured:
         weights = run_weights(

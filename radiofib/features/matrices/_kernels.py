@@ -25,17 +25,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.features.matrices._numba import kernel, lowest_bit
+from radiofib.features.matrices._numba import kernel, lowest_bit, popcount
 
 __all__ = [
     "cooccurrence",
     "equal_pairs",
     "equal_steps_back",
     "label_counts",
+    "place",
     "positions",
     "representatives",
-    "run_ends",
-    "runs",
+    "runs_and_dependences",
     "zone_counts",
     "zones",
 ]
@@ -57,6 +57,13 @@ def positions(v: Labels, n: int) -> NDArray[np.uint32]:
         if v[i] != 0:
             m += np.uint64(1)
     return found[:n]
+
+
+@kernel
+def place(v: Labels, index: NDArray[np.uint32], labels: Labels) -> None:
+    """Write the labels of the region's voxels to their positions."""
+    for k in range(index.size):
+        v[np.uint64(index[k])] = labels[k]
 
 
 @kernel
@@ -128,35 +135,6 @@ def equal_steps_back(v: Labels, steps: NDArray[np.int64]) -> NDArray[np.uint16]:
 
 
 @kernel
-def run_ends(
-    bits: NDArray[np.uint16], steps: NDArray[np.int64]
-) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """Return words for "equal to the one ahead" and for "end of a run of three or more"."""
-    ahead = np.zeros_like(bits)
-    ends = np.zeros_like(bits)
-    margin = 0
-    for a in range(steps.size):
-        margin = max(margin, steps[a])
-    for start in range(margin, bits.size - margin, CHUNK):
-        n = min(CHUNK, bits.size - margin - start)
-        next_ = ahead[start : start + n]
-        last = ends[start : start + n]
-        for a in range(steps.size):
-            step = steps[a]
-            bit = np.uint16(1 << a)
-            forth = bits[start + step : start + step + n]
-            back = bits[start - step : start - step + n]
-            for x in range(n):
-                next_[x] = next_[x] | (forth[x] & bit)
-            for x in range(n):
-                last[x] = last[x] | (back[x] & bit)
-        here = bits[start : start + n]
-        for x in range(n):
-            last[x] = last[x] & here[x] & ~next_[x]
-    return ahead, ends
-
-
-@kernel
 def equal_pairs(
     v: Labels, index: NDArray[np.uint32], bits: NDArray[np.uint16], n_steps: int, n_labels: int
 ) -> NDArray[np.int64]:
@@ -173,38 +151,72 @@ def equal_pairs(
 
 
 @kernel
-def runs(
+def runs_and_dependences(
     v: Labels,
     index: NDArray[np.uint32],
     bits: NDArray[np.uint16],
-    ends: NDArray[np.uint16],
     steps: NDArray[np.int64],
     n_labels: int,
     width: int,
-) -> tuple[NDArray[np.int64], int]:
-    """Count runs of three or more: (step, label, length - 1), and return the longest.
+) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
+    """Count runs of three or more and voxels by their number of equal neighbours.
 
-    Runs longer than `width` are not counted: the caller then asks again with the longest.
+    Returns runs (step, label, length - 1), the longest, and voxels (label, neighbours). Runs
+    longer than `width` are not counted: the caller then asks again with the longest.
     """
     out = np.zeros((steps.size, n_labels + 1, width), dtype=np.int64)
+    dependent = np.zeros((n_labels + 1, 2 * steps.size + 1), dtype=np.int64)
     longest = 1
-    for k in range(index.size):
-        i = np.uint64(index[k])
-        word = np.uint64(ends[i])
-        while word != 0:
-            a = lowest_bit(word)
-            word &= word - np.uint64(1)
-            bit = np.uint16(np.uint64(1) << a)
-            step = np.uint64(steps[a])
-            j = i - step - step
-            length = 3
-            while bits[j] & bit:
-                j -= step
-                length += 1
-            longest = max(longest, length)
-            if length <= width:
-                out[a, np.uint64(v[i]), np.uint64(length - 1)] += 1
-    return out, longest
+    margin = 0
+    for a in range(steps.size):
+        margin = max(margin, steps[a])
+    ahead = np.empty(CHUNK, dtype=np.uint16)
+    ends = np.empty(CHUNK, dtype=np.uint16)
+    k: Any = np.uint64(0)
+    voxels = np.uint64(index.size)
+    for start in range(margin, bits.size - margin, CHUNK):
+        stop = min(start + CHUNK, bits.size - margin)
+        if k == voxels or index[k] >= stop:
+            continue
+        n = stop - start
+        next_ = ahead[:n]
+        last = ends[:n]
+        next_[:] = np.uint16(0)
+        last[:] = np.uint16(0)
+        for a in range(steps.size):
+            step = steps[a]
+            bit = np.uint16(1 << a)
+            forth = bits[start + step : stop + step]
+            back = bits[start - step : stop - step]
+            for x in range(n):
+                next_[x] = next_[x] | (forth[x] & bit)
+            for x in range(n):
+                last[x] = last[x] | (back[x] & bit)
+        here = bits[start:stop]
+        for x in range(n):
+            last[x] = last[x] & here[x] & ~next_[x]
+        while k < voxels and index[k] < stop:
+            i = np.uint64(index[k])
+            k += np.uint64(1)
+            at = i - np.uint64(start)
+            label = np.uint64(v[i])
+            both = np.uint64(bits[i]) | (np.uint64(ahead[at]) << np.uint64(16))
+            dependent[label, popcount(both)] += 1
+            word = np.uint64(ends[at])
+            while word != 0:
+                which = lowest_bit(word)
+                word &= word - np.uint64(1)
+                one = np.uint16(np.uint64(1) << which)
+                jump = np.uint64(steps[which])
+                j = i - jump - jump
+                length = 3
+                while bits[j] & one:
+                    j -= jump
+                    length += 1
+                longest = max(longest, length)
+                if length <= width:
+                    out[which, label, np.uint64(length - 1)] += 1
+    return out, longest, dependent
 
 
 @kernel

@@ -10,34 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.features.matrices._kernels import CHUNK, Labels
-from radiofib.features.matrices._numba import kernel, popcount
+from radiofib.features.matrices._kernels import Labels
+from radiofib.features.matrices._numba import kernel
 
 __all__ = [
-    "box_sums",
-    "dependences",
     "dependences_within",
     "neighbour_differences",
     "neighbour_differences_at",
 ]
-
-
-@kernel
-def dependences(
-    v: Labels,
-    index: NDArray[np.uint32],
-    bits: NDArray[np.uint16],
-    ahead: NDArray[np.uint16],
-    n_neighbours: int,
-    n_labels: int,
-) -> NDArray[np.int64]:
-    """Count voxels by label and number of equal neighbours."""
-    out = np.zeros((n_labels + 1, n_neighbours + 1), dtype=np.int64)
-    for k in range(index.size):
-        i = np.uint64(index[k])
-        word = np.uint64(bits[i]) | (np.uint64(ahead[i]) << np.uint64(16))
-        out[np.uint64(v[i]), popcount(word)] += 1
-    return out
 
 
 @kernel
@@ -62,67 +42,73 @@ def dependences_within(
 
 
 @kernel
-def _sum_three(values: Any, step: int, out: Any) -> None:
-    for start in range(step, values.size - step, CHUNK):
-        n = min(CHUNK, values.size - step - start)
-        back = values[start - step : start - step + n]
-        here = values[start : start + n]
-        forth = values[start + step : start + step + n]
-        sums = out[start : start + n]
-        for x in range(n):
-            sums[x] = back[x] + here[x] + forth[x]
-
-
-@kernel
-def box_sums(
-    v: Labels, values: Any, shift: int, steps: NDArray[np.int64], sums: Any, spare: Any
-) -> Any:
-    """Sum grey level + 2^shift over the region's voxels in a box of three along each step.
-
-    2^shift is above every sum of grey levels, so that one number holds the sum and the count.
-    `values` are the grey levels of the labels; `sums` and `spare` are work space, one of
-    which is returned.
-    """
-    one = np.int64(1) << shift
-    for start in range(0, v.size, CHUNK):
-        n = min(CHUNK, v.size - start)
-        label = v[start : start + n]
-        value = values[start : start + n]
-        out = sums[start : start + n]
-        for x in range(n):
-            out[x] = value[x] + (one if label[x] != 0 else 0)
-    for axis in range(steps.size):
-        if axis % 2 == 0:
-            _sum_three(sums, steps[axis], spare)
-        else:
-            _sum_three(spare, steps[axis], sums)
-    return sums if steps.size % 2 == 0 else spare
+def _sums_of_block(
+    v: Labels, values: Labels, one: Any, steps: NDArray[np.int64], into: Any, spare: Any
+) -> None:
+    """Write sums over three along each step; what is less than a step from the ends is not set."""
+    if steps.size == 0:
+        for x in range(v.size):
+            into[x] = values[x] + (one if v[x] != 0 else 0)
+        return
+    step = steps[0]
+    n = v.size - 2 * step
+    first = (into if steps.size == 1 else spare)[step : step + n]
+    v0, v1, v2 = v[:n], v[step : step + n], v[2 * step : 2 * step + n]
+    w0, w1, w2 = values[:n], values[step : step + n], values[2 * step : 2 * step + n]
+    for x in range(n):
+        counted = (one if v0[x] != 0 else 0) + (one if v1[x] != 0 else 0)
+        first[x] = w0[x] + w1[x] + w2[x] + counted + (one if v2[x] != 0 else 0)
+    if steps.size == 1:
+        return
+    step = steps[1]
+    n = v.size - 2 * step
+    s0, s1, s2 = spare[:n], spare[step : step + n], spare[2 * step : 2 * step + n]
+    second = into[step : step + n]
+    for x in range(n):
+        second[x] = s0[x] + s1[x] + s2[x]
 
 
 @kernel
 def neighbour_differences(
     v: Labels,
     index: NDArray[np.uint32],
-    values: Any,
+    values: Labels,
     shift: int,
-    sums: Any,
-    step: int,
+    steps: NDArray[np.int64],
     n_labels: int,
+    rows: Any,
 ) -> NDArray[np.int64]:
-    """Sum |n x grey level - sum of its n neighbours| by label and n, from box sums.
+    """Sum |n x grey level - sum of its n neighbours| by label and n, from sums over boxes.
 
-    The box sums lack the axis of `step`, which is summed here.
+    Grey level + 2^shift is summed over three voxels along each step; 2^shift is above every sum
+    of grey levels, so that one number holds the sum and the count. The array is swept in blocks
+    as long as the last step, along which the sums of three blocks are added. `values` are the
+    grey levels of the labels; `rows` is work space for three blocks and one more.
     """
     out = np.zeros((n_labels + 1, 27), dtype=np.int64)
-    across = np.uint64(step)
     one = np.int64(1) << shift
-    for k in range(index.size):
-        i = np.uint64(index[k])
-        value = np.int64(values[i])
-        both = np.int64(sums[i - across]) + np.int64(sums[i]) + np.int64(sums[i + across])
-        both -= value + one
-        n = both >> shift
-        out[np.uint64(v[i]), np.uint64(n)] += abs(value * n - (both & (one - 1)))
+    low = one - np.int64(1)
+    size = steps[steps.size - 1]
+    inner = steps[: steps.size - 1]
+    blocks = v.size // size
+    back, here, forth, spare = rows[0], rows[1], rows[2], rows[3]
+    _sums_of_block(v[:size], values[:size], one, inner, here, spare)
+    _sums_of_block(v[size : 2 * size], values[size : 2 * size], one, inner, forth, spare)
+    first: Any = 0
+    for block in range(1, blocks - 1):
+        back, here, forth = here, forth, back
+        start, stop = (block + 1) * size, (block + 2) * size
+        _sums_of_block(v[start:stop], values[start:stop], one, inner, forth, spare)
+        last = first + np.searchsorted(index[first:], np.uint32(start))
+        origin = np.uint64(block * size)
+        for k in range(first, last):
+            i = np.uint64(index[k])
+            x = i - origin
+            value = np.int64(values[i])
+            both = np.int64(back[x]) + np.int64(here[x]) + np.int64(forth[x]) - value - one
+            n = both >> shift
+            out[np.uint64(v[i]), np.uint64(n)] += abs(value * n - (both & low))
+        first = last
     return out
 
 

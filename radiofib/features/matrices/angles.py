@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import cycle, islice, product
 from typing import Literal
 
@@ -13,6 +14,7 @@ from radiofib.errors import ConfigError
 
 __all__ = ["WeightingNorm", "cooccurrence_weights", "directions", "run_weights"]
 
+Offsets = NDArray[np.int64]
 WeightingNorm = Literal["euclidean", "manhattan", "infinity", "no_weighting"]
 
 
@@ -60,10 +62,15 @@ def directions(
     """
     if not distances or min(distances) < 1:
         raise ConfigError("distances between voxels must be 1 or more", found=str(list(distances)))
-    reach = [
+    reach = tuple(
         0 if axis == force_2d_dimension else min(max(distances), size - 1)
         for axis, size in enumerate(shape)
-    ]
+    )
+    return _offsets(reach, tuple(distances), both_ways)
+
+
+@lru_cache(maxsize=64)
+def _offsets(reach: tuple[int, ...], distances: tuple[int, ...], both_ways: bool) -> Offsets:
     wanted = set(distances)
     offsets = [
         offset
@@ -74,7 +81,9 @@ def directions(
     count = sum(max(map(abs, offset)) == d for d in distances for offset in offsets)
     count = count if both_ways else count // 2
     kept = list(islice(cycle(offsets), count)) if offsets else []
-    return np.array(kept, dtype=np.int64).reshape(count, len(shape))
+    found = np.array(kept, dtype=np.int64).reshape(count, len(reach))
+    found.setflags(write=False)
+    return found
 
 
 def _lengths(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +15,101 @@ from radiofib.errors import EngineError
 from radiofib.features.matrices import _kernels as k
 from radiofib.features.matrices.angles import directions
 
-__all__ = ["Levels"]
+__all__ = ["Layout", "Levels"]
 
 #: Largest level for which levels are ranked by a table and not by sorting.
 _LARGEST_TABLE = 1 << 24
+#: Levels up to this one are kept as they are.
+_LARGEST_BYTE = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the voxels of a region lie in a flat array with a border: for all images of it.
+
+    Make it with :meth:`of`.
+
+    Parameters
+    ----------
+    index : ndarray of uint32
+        Flat positions of the voxels of the region, in C order.
+    shape, padded_shape : tuple of int
+        Size (z, y, x) without and with the border.
+    ndim : int
+        Axes of the original array, 2 or 3.
+    force_2d_dimension : int or None
+        Axis of the original array along which voxels are no neighbours.
+    distances : tuple of int
+        Distances of neighbours for GLCM, GLDM and NGTDM.
+
+    Examples
+    --------
+    >>> layout = Layout.of(np.array([[True, True, False], [False, True, True]]))
+    >>> layout.index.tolist(), layout.padded_shape
+    ([6, 7, 12, 13], (1, 4, 5))
+    >>> levels = layout.levels(np.array([1, 2, 2, 1], dtype=np.uint8), np.array([2, 2]))
+    >>> levels.flat.reshape(4, 5)[1:3, 1:4].tolist()
+    [[1, 2, 0], [0, 2, 1]]
+    """
+
+    index: NDArray[np.uint32]
+    shape: tuple[int, int, int]
+    padded_shape: tuple[int, int, int]
+    ndim: int
+    force_2d_dimension: int | None
+    distances: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        mask: NDArray[np.bool_],
+        *,
+        distances: Sequence[int] = (1,),
+        force_2d_dimension: int | None = None,
+    ) -> Layout:
+        """Lay out a region, cropped to its bounding box; parameters as for :meth:`Levels.of`."""
+        cube, padded = _padded(mask.view(np.uint8), distances, force_2d_dimension)
+        return cls(
+            index=k.positions(padded.reshape(-1), int(np.count_nonzero(mask))),
+            shape=(cube[0], cube[1], cube[2]),
+            padded_shape=(padded.shape[0], padded.shape[1], padded.shape[2]),
+            ndim=mask.ndim,
+            force_2d_dimension=force_2d_dimension,
+            distances=tuple(distances),
+        )
+
+    def levels(self, found: NDArray[np.integer], counts: NDArray[np.int64]) -> Levels:
+        """Lay out the grey levels of the voxels of the region.
+
+        Parameters
+        ----------
+        found : ndarray of uint8 or int32
+            Grey level 1, 2, ... of each voxel, in C order.
+        counts : ndarray of int64
+            Number of voxels of the levels 1, 2, ... up to the greatest.
+        """
+        if len(counts) <= _LARGEST_BYTE:
+            value_of = np.arange(len(counts) + 1, dtype=np.int64)
+            labels: NDArray[Any] = found.astype(np.uint8, copy=False)
+            of_label = np.append(0, counts)
+        else:
+            occurs = np.append(True, counts > 0)
+            value_of = np.flatnonzero(occurs)
+            labels = (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[found]
+            of_label = np.append(0, counts[counts > 0])
+        flat = np.zeros(prod(self.padded_shape), dtype=labels.dtype)
+        k.place(flat, self.index, labels)
+        levels = Levels(
+            flat=flat,
+            shape=self.shape,
+            padded_shape=self.padded_shape,
+            ndim=self.ndim,
+            force_2d_dimension=self.force_2d_dimension,
+            value_of=value_of,
+            distances=self.distances,
+        )
+        levels.__dict__.update(index=self.index, counts=of_label)  # known: need not be computed
+        return levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,23 +187,15 @@ class Levels:
                 "grey levels must be 0 outside the region and 1 or more inside",
                 found=f"levels up to {highest}" if highest < 1 else "negative levels",
             )
-        cube = levels.reshape((1,) * (3 - levels.ndim) + levels.shape)
-        forced = None if force_2d_dimension is None else force_2d_dimension + 3 - levels.ndim
-        reach = max(distances) if len(distances) else 1
-        border = [
-            0 if axis == forced else min(reach, size - 1) for axis, size in enumerate(cube.shape)
-        ]
-        if highest <= 255:
+        if highest <= _LARGEST_BYTE:
             value_of = np.arange(highest + 1, dtype=np.int64)
-            small: NDArray[np.integer] = cube.astype(np.uint8, copy=False)
+            small: NDArray[np.integer] = levels.astype(np.uint8, copy=False)
         else:
-            value_of, small = _ranks(cube, highest)
-        padded = np.zeros([n + 2 * b for n, b in zip(cube.shape, border, strict=True)], small.dtype)
-        inside = tuple(slice(b, b + n) for n, b in zip(cube.shape, border, strict=True))
-        padded[inside] = small
+            value_of, small = _ranks(levels, highest)
+        shape, padded = _padded(small, distances, force_2d_dimension)
         return cls(
             flat=padded.reshape(-1),
-            shape=(cube.shape[0], cube.shape[1], cube.shape[2]),
+            shape=(shape[0], shape[1], shape[2]),
             padded_shape=(padded.shape[0], padded.shape[1], padded.shape[2]),
             ndim=levels.ndim,
             force_2d_dimension=force_2d_dimension,
@@ -164,7 +249,9 @@ class Levels:
 
     def cube_directions(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return offsets as (z, y, x), whatever the number of axes."""
-        return np.pad(offsets, ((0, 0), (3 - self.ndim, 0)))
+        found = np.zeros((len(offsets), 3), dtype=np.int64)
+        found[:, 3 - self.ndim :] = offsets
+        return found
 
     def steps(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return offsets as distances in the flat array."""
@@ -184,6 +271,19 @@ class Levels:
             if axis != cube_axis and self.shape[axis] > 1
         ]
         return np.array(steps, dtype=np.int64)
+
+
+def _padded(
+    values: NDArray[np.integer], distances: Sequence[int], force_2d_dimension: int | None
+) -> tuple[tuple[int, ...], NDArray[Any]]:
+    """Return the size (z, y, x) and the values with a border of zeros as wide as the offsets."""
+    cube = values.reshape((1,) * (3 - values.ndim) + values.shape)
+    forced = None if force_2d_dimension is None else force_2d_dimension + 3 - values.ndim
+    reach = max(distances) if len(distances) else 1
+    border = [0 if axis == forced else min(reach, size - 1) for axis, size in enumerate(cube.shape)]
+    padded = np.zeros([n + 2 * b for n, b in zip(cube.shape, border, strict=True)], values.dtype)
+    padded[tuple(slice(b, b + n) for n, b in zip(cube.shape, border, strict=True))] = cube
+    return cube.shape, padded
 
 
 def _ranks(

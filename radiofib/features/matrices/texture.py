@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,9 @@ __all__ = ["Matrices", "ZoneMatrix"]
 #: Zones up to this size are counted in a dense table.
 _SMALL_ZONE = 128
 #: Runs up to this length are counted at the first attempt.
-_SHORT_RUN = 24
-#: Words of work space that a thread keeps at most: 64 MiB.
-_LARGEST_KEPT = 1 << 24
+_SHORT_RUN = 64
+#: Words of work space that a thread keeps at most: 16 MiB.
+_LARGEST_KEPT = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +90,17 @@ class Matrices:
         return k.equal_steps_back(self.levels.flat, self._steps)
 
     @cached_property
-    def _ends(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        return k.run_ends(self._bits, self._steps)
+    def _neighbourhood(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Runs of three or more (step, label, length - 1); voxels (label, equal neighbours)."""
+        levels = self.levels
+        width = min(max(2, *levels.shape), _SHORT_RUN)
+        while True:
+            runs, longest, dependent = k.runs_and_dependences(
+                levels.flat, levels.index, self._bits, self._steps, levels.n_labels, width
+            )
+            if longest <= width:
+                return runs, dependent
+            width = longest
 
     @cached_property
     def _pairs(self) -> NDArray[np.int64]:
@@ -134,16 +144,8 @@ class Matrices:
         ndarray of int64, shape (n_levels, longest, n_directions)
         """
         levels = self.levels
-        _, ends = self._ends
-        width = _SHORT_RUN
-        while True:
-            counts, longest = k.runs(
-                levels.flat, levels.index, self._bits, ends, self._steps, levels.n_labels, width
-            )
-            if longest <= width:
-                break
-            width = longest
-        length = np.arange(1, width + 1)
+        counts = self._neighbourhood[0].copy()
+        length = np.arange(1, counts.shape[2] + 1)
         counts[:, :, 1] = self._equal_pairs() - counts[:, :, 2:] @ (length[2:] - 1)
         counts[:, :, 0] = levels.counts - counts[:, :, 1:] @ length[1:]
         for a, direction in enumerate(self.run_directions):
@@ -197,11 +199,7 @@ class Matrices:
         """
         levels = self.levels
         if alpha == 0 and levels.distances == (1,):
-            ahead, _ = self._ends
-            n = 2 * len(self._steps)
-            counts = near.dependences(
-                levels.flat, levels.index, self._bits, ahead, n, levels.n_labels
-            )
+            counts = self._neighbourhood[1]
         else:
             steps = levels.steps(levels.directions(both_ways=True))
             counts = near.dependences_within(
@@ -237,14 +235,13 @@ class Matrices:
     def _differences_from_boxes(self) -> NDArray[np.int64]:
         levels = self.levels
         small = levels.flat.dtype == np.uint8
-        values = levels.flat if small else levels.value_of[levels.flat]
-        shift = 16 if small else 48
-        n = levels.flat.size
-        work = (_scratch(2 * n) if small else np.empty(2 * n, np.int64)).reshape(2, n)
         steps = levels.moving_steps
-        sums = near.box_sums(levels.flat, values, shift, steps[:-1], work[0], work[1])
+        rows = np.empty((4, int(steps[-1])), np.int32 if small else np.int64)
+        kind = np.int32 if levels.value_of[-1] < 2**31 else np.int64
+        values: Any = levels.flat if small else levels.value_of.astype(kind)[levels.flat]
+        shift = 16 if small else 48
         return near.neighbour_differences(
-            levels.flat, levels.index, values, shift, sums, int(steps[-1]), levels.n_labels
+            levels.flat, levels.index, values, shift, steps, levels.n_labels, rows
         )
 
 

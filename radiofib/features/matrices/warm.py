@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from radiofib.features.matrices._numba import cache_folder
-from radiofib.features.matrices.levels import Levels
+from radiofib.features.matrices.levels import Layout, Levels
 from radiofib.features.matrices.texture import Matrices
 
 __all__ = ["needs_compilation", "warm_up"]
@@ -29,6 +29,10 @@ def warm_up() -> None:
     for stretch in (1, 1000):
         for distances in ((1,), (1, 2)):
             matrices = Matrices(Levels.of(levels * stretch, distances=distances))
+            counts = np.bincount(levels.reshape(-1) * stretch)[1:]
+            kind: type[np.integer] = np.uint8 if stretch == 1 else np.int32
+            found = (levels * stretch).reshape(-1).astype(kind)
+            Layout.of(levels > 0, distances=distances).levels(found, counts)
             matrices.glrlm()
             matrices.glcm()
             matrices.glszm()

@@ -1,0 +1,1 @@
+"""The native engine held against pyradiomics: regions, references and how the two are compared."""

@@ -1,0 +1,55 @@
+"""Negative controls know how an image was made, never what it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from radiofib.cohort import Cohort
+from radiofib.engines import ExtractionConfig
+from radiofib.evaluation import control_tables
+from radiofib.extract import extract_features
+from radiofib.study.slides import slide_features
+from tests.slides.made import biopsy, write_png
+
+FAST = ExtractionConfig.parse({"feature_classes": {"firstorder": ["Mean"]}}, where="test")
+
+
+def test_slides_of_other_content_have_the_same_geometry(tmp_path: Path) -> None:
+    for name, length in (("short", 2500.0), ("long", 6000.0)):
+        write_png(tmp_path / f"{name}.png", biopsy(4.0, seed=1, length_um=length)[0])
+    frame = pd.DataFrame({"case": ["a", "b"], "channel": "wsi"})
+    frame["image"] = ["short.png", "long.png"]
+    cohort = Cohort.from_frame(frame, root=tmp_path)
+    table, failures = slide_features(
+        cohort, tmp_path / "out", mpp=4.0, workers=1, tell=lambda *_: None
+    )
+    assert failures == []
+    assert table.X.nunique().max() == 2
+    geometry = table.obs.filter(like="geom_").drop(columns="geom_wsi_bytes")
+    assert list(geometry) == ["geom_wsi_mpp_um"]
+    assert geometry.nunique().max() == 1
+    assert "geometry" not in control_tables(table)
+
+
+def test_images_of_other_content_and_mask_have_the_same_geometry(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for number, side in enumerate((6, 18)):
+        Image.fromarray(rng.integers(0, 40 * (number + 1), (20, 24)).astype(np.uint8)).save(
+            tmp_path / f"i{number}.png"
+        )
+        mask = np.zeros((20, 24), np.uint8)
+        mask[1:side, 1:side] = 255
+        Image.fromarray(mask).save(tmp_path / f"m{number}.png")
+        rows.append({"case": f"c{number}", "channel": "us"})
+        rows[-1] |= {"image": f"i{number}.png", "mask": f"m{number}.png"}
+    cohort = Cohort.from_frame(pd.DataFrame(rows), root=tmp_path)
+    table, failures = extract_features(cohort, FAST, pieces_dir=tmp_path / "p", workers=1)
+    assert failures == []
+    geometry = table.obs.filter(like="geom_").drop(columns="geom_us_bytes")
+    assert geometry.nunique().max() == 1
+    assert "geometry" not in control_tables(table)
