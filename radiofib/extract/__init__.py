@@ -15,11 +15,12 @@ from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
-from radiofib.extract.pieces import Piece, piece_key, read_piece, tidy, write_piece
+from radiofib.extract.pieces import Piece, piece_key, read_piece, write_piece
 from radiofib.images import load_roi
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import radiofib_version
 from radiofib.roi import Roi
+from radiofib.store import tidy
 from radiofib.table import FeatureTable
 
 __all__ = ["extract_features"]

@@ -15,6 +15,7 @@ import pandas as pd
 
 from radiofib._checks import check_known
 from radiofib.cohort import Acquisition, Cohort
+from radiofib.cohort.folders import folder_names
 from radiofib.engines import ExtractionConfig, get_engine
 from radiofib.engines.native.maps import (
     MAP_METHOD,
@@ -25,14 +26,15 @@ from radiofib.engines.native.maps import (
 )
 from radiofib.engines.settings import VoxelSettings
 from radiofib.errors import EngineError, Failure, UsageError
-from radiofib.extract.map_files import MAP_FORMATS, folder_names, write_map
-from radiofib.extract.pieces import piece_key, tidy
+from radiofib.extract.map_files import MAP_FORMATS, write_map
+from radiofib.extract.pieces import piece_key
 from radiofib.images import load_roi
 from radiofib.images.map_overlay import map_overlay_png
 from radiofib.parallel import map_pieces
 from radiofib.provenance import canonical_json, hash_file, hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
+from radiofib.store import tidy
 
 __all__ = ["MapRow", "check_maps", "write_maps"]
 

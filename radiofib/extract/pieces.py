@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,16 +18,14 @@ from typing import Any
 from radiofib.cohort import Acquisition
 from radiofib.engines import RoiFeatures
 from radiofib.engines.reasons import fold_reasons
-from radiofib.errors import ConfigError
 from radiofib.images import hash_source
 from radiofib.provenance import canonical_json, hash_bytes, hash_object
 from radiofib.roi import Roi
 
-__all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "tidy", "write_piece"]
+__all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "write_piece"]
 
 #: Changes when the content of a piece changes its meaning.
 PIECE_SCHEMA = 1
-_STALE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -171,28 +168,3 @@ def read_piece(folder: Path, key: str) -> Piece | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def tidy(folder: Path) -> None:
-    """Make the folder and remove what a killed run left half-written more than an hour ago.
-
-    Raises
-    ------
-    ConfigError
-        When the folder cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            "folder for finished pieces cannot be made",
-            where=str(folder),
-            found=error.strerror,
-            hint="choose another output folder",
-        ) from error
-    for leftover in folder.glob(".*.part"):
-        try:
-            if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
-                leftover.unlink(missing_ok=True)
-        except OSError:
-            continue
