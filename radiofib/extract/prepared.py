@@ -1,0 +1,108 @@
+"""From an acquisition to the region that is measured: read, preprocessed, cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.cohort import Acquisition
+from radiofib.cohort.columns import FILE_COLUMNS
+from radiofib.engines import ExtractionConfig
+from radiofib.images import Image, hash_source, load_roi, make_roi, read_mask
+from radiofib.preprocess.hygiene import clean_region
+from radiofib.preprocess.mri import NyulLandmarks, preprocess_volume
+from radiofib.roi import Roi
+
+__all__ = ["load_prepared", "mask_label", "organ_masks", "used_files"]
+
+_LESION = "lesion_mask"
+
+
+def mask_label(acquisition: Acquisition, config: ExtractionConfig) -> int | None:
+    """Return the cohort's mask label, else the one a parameter file names explicitly."""
+    if acquisition.mask_label is not None or "label" not in config.settings.given():
+        return acquisition.mask_label
+    return config.settings.label
+
+
+def used_files(acquisition: Acquisition, config: ExtractionConfig) -> dict[str, str]:
+    """Return the hashes of the files besides image and mask that a region depends on."""
+    if config.preprocessing is None and config.hygiene is None:
+        return {}
+    found = {c: acquisition.extra.get(c) for c in FILE_COLUMNS}
+    return {c: hash_source(path) for c, path in found.items() if path is not None}
+
+
+def load_prepared(
+    acquisition: Acquisition,
+    config: ExtractionConfig,
+    landmarks: NyulLandmarks | None = None,
+) -> Roi:
+    """Read an acquisition and do what the configuration asks before features.
+
+    The intensities are preprocessed (spikes, bias field, normalisation) with the region as it was
+    drawn; then the region is cleaned (lesions, vessels, capsule). `notes` of the result say what
+    was done.
+
+    Raises
+    ------
+    ImageError, MaskError
+        When the image or a mask cannot be read, or too little of the region is left.
+    """
+    roi = load_roi(
+        acquisition.image,
+        acquisition.mask,
+        mask_label=mask_label(acquisition, config),
+        channel=acquisition.channel,
+    )
+    if (config.preprocessing is None and config.hygiene is None) or roi.origin_mm is None:
+        return roi
+    image = Image(
+        roi.pixels,
+        roi.spacing_mm,
+        roi.origin_mm,
+        roi.direction,
+        spacing_known=roi.spacing_known,
+        source_hash=roi.source_hash,
+    )
+    notes, organs = list(roi.notes), dict(organ_masks(acquisition, image))
+    if config.preprocessing is not None:
+        tissues = {c.removesuffix("_mask"): m for c, m in organs.items() if c != _LESION}
+        image, record = preprocess_volume(
+            image, config.preprocessing, region=roi.mask, tissues=tissues, landmarks=landmarks
+        )
+        notes += record.steps
+    region = roi.mask
+    if config.hygiene is not None:
+        clean = clean_region(image, region, config.hygiene, lesion=organs.get(_LESION))
+        region = clean.mask
+        notes += clean.notes
+    return replace(roi, pixels=image.pixels, mask=region, notes=tuple(notes))
+
+
+def organ_masks(
+    acquisition: Acquisition, image: Image
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the masks of other organs and of lesions on the grid of the image.
+
+    Any voxel with a label counts (``lobe_mask``, which has labels of its own, is left out).
+
+    Raises
+    ------
+    MaskError
+        When a mask cannot be read or lies elsewhere. An empty mask of lesions is none.
+    """
+    for column in FILE_COLUMNS:
+        path = acquisition.extra.get(column)
+        if path is None or column == "lobe_mask":
+            continue
+        labels = read_mask(path)
+        anything = np.asarray(labels.pixels) != 0
+        if column == _LESION and not anything.any():
+            continue
+        union = replace(labels, pixels=anything.astype(np.uint8))
+        found = make_roi(image, union, channel=acquisition.channel, mask_where=str(path))
+        yield column, found.mask
