@@ -91,7 +91,12 @@ def _file_bytes(path: Path) -> int:
 
 
 def piece_key(
-    acquisition: Acquisition, mask_label: int | None, *, config_hash: str, versions: str
+    acquisition: Acquisition,
+    mask_label: int | None,
+    *,
+    config_hash: str,
+    versions: str,
+    files: Mapping[str, str] | None = None,
 ) -> str:
     """Return the name of an acquisition's piece: the hash of all that it depends on.
 
@@ -103,14 +108,18 @@ def piece_key(
         Label of the mask that counts.
     config_hash, versions : str
         Digest of the configuration; versions of radiofib, engine and libraries.
+    files : mapping, optional
+        Hashes of other files that the values depend on, such as the mask of lesions.
 
     Raises
     ------
     OSError
         When the image or the mask cannot be read.
     """
+    others = {"files": dict(files)} if files else {}
     return hash_object(
         {
+            **others,
             "schema": PIECE_SCHEMA,
             "case": acquisition.case,
             "channel": acquisition.channel,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "CODEBOOK_COLUMNS",
     "FAMILY_LABELS",
     "FEATURES",
     "IBSI_FEATURES",
@@ -40,6 +41,22 @@ FEATURES = Registry((*SHAPE, *SHAPE_2D, *FIRSTORDER, *GLCM, *GLRLM, *GLSZM, *GLD
 #: Features of profile ``ibsi`` under IBSI's own tags.
 IBSI_FEATURES = Registry((*IBSI_INTENSITY, *IBSI_TEXTURE))
 _EVERY = Registry((*FEATURES, *IBSI_FEATURES))
+
+#: Columns of a codebook, in order; all text.
+CODEBOOK_COLUMNS = (
+    "column",
+    "label",
+    "unit",
+    "channel",
+    "image",
+    "family",
+    "feature",
+    "pyradiomics_name",
+    "ibsi_code",
+    "alias",
+    "formula",
+    "citation",
+)
 
 #: Longest label that Stata takes.
 LABEL_LENGTH = 80
@@ -178,10 +195,9 @@ def codebook_rows(
     Returns
     -------
     DataFrame
-        Columns ``column, label, unit, channel, image, family, feature, pyradiomics_name,
-        ibsi_code, alias, formula, citation``, all text. In brackets after the formula: in what
-        a value departs from its IBSI definition, how it was aggregated, and which filter was
-        used before.
+        Columns :data:`CODEBOOK_COLUMNS`, all text. In brackets after the formula: in what a
+        value departs from its IBSI definition, how it was aggregated, and which filter was used
+        before.
 
     Raises
     ------
@@ -193,28 +209,15 @@ def codebook_rows(
     >>> row = codebook_rows(["t1_original_firstorder_mean"]).iloc[0]
     >>> row["label"], row["ibsi_code"], row["unit"]
     ('T1 original image, first order: mean', 'Q4LE', 'grey')
+    >>> ", ".join(row.index)
+    'column, label, unit, channel, image, family, feature, pyradiomics_name, ibsi_code, alias,
+    formula, citation'
     """
     short = aliases(columns)
     records = [_record(parse_column(name, registry), short[name], images) for name in columns]
     import pandas as pd  # takes longer to import than all else an engine needs
 
-    return pd.DataFrame(records, columns=list(_FIELDS), dtype="str")
-
-
-_FIELDS = (
-    "column",
-    "label",
-    "unit",
-    "channel",
-    "image",
-    "family",
-    "feature",
-    "pyradiomics_name",
-    "ibsi_code",
-    "alias",
-    "formula",
-    "citation",
-)
+    return pd.DataFrame(records, columns=list(CODEBOOK_COLUMNS), dtype="str")
 
 
 def _record(column: Column, alias: str, images: Mapping[str, str] | None) -> dict[str, str]:
@@ -238,4 +241,4 @@ def _record(column: Column, alias: str, images: Mapping[str, str] | None) -> dic
         spec.formula + note,
         spec.citation,
     )
-    return dict(zip(_FIELDS, values, strict=True))
+    return dict(zip(CODEBOOK_COLUMNS, values, strict=True))
