@@ -8,6 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from radiofib.config import StrictModel
+from radiofib.prepare import RegistrationPlan
+from radiofib.segment import MaskSettings
 
 __all__ = ["EvaluationConfig", "SlidesConfig", "StagerConfig", "StudyConfig", "find_study"]
 
@@ -85,6 +87,10 @@ class StudyConfig(StrictModel):
     extraction : str or mapping, optional
         Configuration file of the extraction, or the configuration itself. Left out: the
         defaults for the kind of image.
+    masks : MaskSettings, optional
+        Where liver masks come from when the cohort has none.
+    registration : RegistrationPlan, optional
+        Align the channels of each case before features; without it each is measured as it is.
     main : str, optional
         Name of the target that the report's headline is about; named before the analysis.
     seed : int
@@ -108,6 +114,8 @@ class StudyConfig(StrictModel):
     scheme: str | None = None
     label: str = "stage"
     extraction: str | dict[str, Any] | None = None
+    masks: MaskSettings | None = None
+    registration: RegistrationPlan | None = None
     slides: SlidesConfig = SlidesConfig()
     stager: StagerConfig = StagerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

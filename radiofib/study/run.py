@@ -22,6 +22,7 @@ from radiofib.report import write_report
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import build_stager, evaluate_step, train_step
+from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
 from radiofib.study.tables import config_for
@@ -101,8 +102,18 @@ def run_study(
     build_stager(study)
     cohort = load_cohort(study, Path(root))
     config = extraction_config(study, cohort, Path(root))
+    prepared = prepare_cohort(
+        cohort,
+        study.masks,
+        study.registration,
+        folder,
+        root=Path(root),
+        workers=workers,
+        progress=tell,
+    )
+    cohort = prepared.cohort
     table, failures = _features(cohort, config, study, folder, workers, tell)
-    failures = [*cohort.failures, *failures]
+    failures = [*cohort.failures, *prepared.failures, *failures]
     write_failures(folder, failures)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
