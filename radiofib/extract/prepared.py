@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from radiofib.cohort import Acquisition
 from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.engines import ExtractionConfig
+from radiofib.engines.liver import LiverSettings
 from radiofib.images import Image, hash_source, load_roi, make_roi, read_mask
 from radiofib.preprocess.hygiene import clean_region
 from radiofib.preprocess.mri import NyulLandmarks, preprocess_volume
@@ -28,9 +29,13 @@ def mask_label(acquisition: Acquisition, config: ExtractionConfig) -> int | None
     return config.settings.label
 
 
+def _prepares(liver: LiverSettings | None) -> bool:
+    return liver is not None and not (liver.preprocessing is None and liver.hygiene is None)
+
+
 def used_files(acquisition: Acquisition, config: ExtractionConfig) -> dict[str, str]:
     """Return the hashes of the files besides image and mask that a region depends on."""
-    if config.preprocessing is None and config.hygiene is None:
+    if not _prepares(config.liver):
         return {}
     found = {c: acquisition.extra.get(c) for c in FILE_COLUMNS}
     return {c: hash_source(path) for c, path in found.items() if path is not None}
@@ -58,7 +63,8 @@ def load_prepared(
         mask_label=mask_label(acquisition, config),
         channel=acquisition.channel,
     )
-    if (config.preprocessing is None and config.hygiene is None) or roi.origin_mm is None:
+    liver = config.liver
+    if liver is None or not _prepares(liver) or roi.origin_mm is None:
         return roi
     image = Image(
         roi.pixels,
@@ -69,15 +75,15 @@ def load_prepared(
         source_hash=roi.source_hash,
     )
     notes, organs = list(roi.notes), dict(organ_masks(acquisition, image))
-    if config.preprocessing is not None:
+    if liver.preprocessing is not None:
         tissues = {c.removesuffix("_mask"): m for c, m in organs.items() if c != _LESION}
         image, record = preprocess_volume(
-            image, config.preprocessing, region=roi.mask, tissues=tissues, landmarks=landmarks
+            image, liver.preprocessing, region=roi.mask, tissues=tissues, landmarks=landmarks
         )
         notes += record.steps
     region = roi.mask
-    if config.hygiene is not None:
-        clean = clean_region(image, region, config.hygiene, lesion=organs.get(_LESION))
+    if liver.hygiene is not None:
+        clean = clean_region(image, region, liver.hygiene, lesion=organs.get(_LESION))
         region = clean.mask
         notes += clean.notes
     return replace(roi, pixels=image.pixels, mask=region, notes=tuple(notes))
