@@ -40,9 +40,10 @@ FACT_COLUMNS = (
     "quality",
     "mask_source",
     "registration",
+    "intensities",
 )
 #: Facts of one channel, which say nothing of the case as a whole.
-CHANNEL_FACTS = (*FILE_COLUMNS, "registration")
+CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities")
 #: All columns with a meaning; any other is a covariate.
 KNOWN_COLUMNS = (
     "case",

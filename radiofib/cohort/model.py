@@ -49,7 +49,8 @@ class Acquisition:
         ``scanner, vendor, field_t, site, split, reference_method, interval_days, hbp_minutes,
         quality``, masks of other parts (``lesion_mask, spleen_mask, muscle_mask, lobe_mask``),
         ``mask_source`` (where the liver mask is from), ``registration`` (what became of aligning
-        this channel) and covariates; only what is given.
+        this channel), ``intensities`` (``raw`` or ``normalised``) and covariates; only what is
+        given.
 
     Examples
     --------

@@ -188,6 +188,8 @@ def _fact(column: str, value: object, root: Path | None) -> Any:
         return None
     if column in NUMBER_COLUMNS:
         return cells.parse_number(value, _UNITS.get(column, ""))
+    if column == "intensities":
+        return cells.parse_choice(value, ("raw", "normalised"))
     return cells.parse_path(value, root) if column in FILE_COLUMNS else cells.parse_name(value)
 
 

@@ -16,8 +16,10 @@ from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
+from radiofib.extract.liver import with_liver_features
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece, fail
 from radiofib.extract.pieces import Piece, read_piece, write_piece
+from radiofib.extract.prepared import Regions
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import radiofib_version
 from radiofib.roi import Roi
@@ -151,8 +153,10 @@ def _read(work: _Work, _: Acquisition, key: str) -> _Finished | None:
     return None if piece is None else _Finished(key, piece.ndim)
 
 
-def _extract(work: _Work, acquisition: Acquisition, roi: Roi, key: str) -> _Finished:
+def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> _Finished:
+    roi = regions.measured
     features = get_engine(work.config.engine, threads=work.threads).extract(roi, work.config)
+    features = with_liver_features(features, regions.drawn, work.config)
     _refuse_empty(features, roi)
     write_piece(work.folder, key, Piece.of(acquisition, roi, features))
     return _Finished(key, roi.ndim)

@@ -28,6 +28,7 @@ from radiofib.engines.settings import VoxelSettings
 from radiofib.errors import EngineError, Failure, UsageError
 from radiofib.extract.map_files import MAP_FORMATS, write_map
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
+from radiofib.extract.prepared import Regions
 from radiofib.images.map_overlay import map_overlay_png
 from radiofib.parallel import map_pieces
 from radiofib.provenance import canonical_json, hash_file, hash_object, radiofib_version
@@ -221,8 +222,10 @@ def _work(
     )
 
 
-def _make(work: _Work, acquisition: Acquisition, roi: Roi, key: str) -> tuple[MapRow, ...]:
-    rows = _write_all(acquisition, roi, work)
+def _make(
+    work: _Work, acquisition: Acquisition, regions: Regions, key: str
+) -> tuple[MapRow, ...]:
+    rows = _write_all(acquisition, regions.measured, work)
     if not any(row.file for row in rows):
         raise EngineError("no map can be made of this region", found=rows[0].reason)
     _store(work, key, rows)

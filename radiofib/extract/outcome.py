@@ -11,8 +11,7 @@ from radiofib.cohort import Acquisition
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import EngineError, Failure
 from radiofib.extract.pieces import piece_key
-from radiofib.extract.prepared import load_prepared, mask_label, used_files
-from radiofib.roi import Roi
+from radiofib.extract.prepared import Regions, load_regions, mask_label, used_files
 
 __all__ = ["Outcome", "Work", "crashed", "describe", "do_piece", "fail"]
 
@@ -66,7 +65,7 @@ def do_piece(
     work: W,
     step: str,
     read: Callable[[W, Acquisition, str], R | None],
-    make: Callable[[W, Acquisition, Roi, str], R],
+    make: Callable[[W, Acquisition, Regions, str], R],
 ) -> Outcome[R]:
     """Do one piece unless it is there; never raise.
 
@@ -81,7 +80,7 @@ def do_piece(
     read : callable
         Given work, acquisition and key, returns the finished result, None when there is none.
     make : callable
-        Given work, acquisition, region and key, computes and stores the result.
+        Given work, acquisition, regions and key, computes and stores the result.
     """
     at = "read"
     try:
@@ -95,9 +94,9 @@ def do_piece(
         finished = read(work, acquisition, key)
         if finished is not None:
             return Outcome(finished, reused=True)
-        roi = load_prepared(acquisition, work.config)
+        regions = load_regions(acquisition, work.config)
         at = step
-        return Outcome(make(work, acquisition, roi, key))
+        return Outcome(make(work, acquisition, regions, key))
     except Exception as error:  # one bad acquisition never stops the others
         return Outcome(failure=fail(acquisition, error, at))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,25 @@ from radiofib.preprocess.hygiene import clean_region
 from radiofib.preprocess.mri import NyulLandmarks, preprocess_volume
 from radiofib.roi import Roi
 
-__all__ = ["load_prepared", "mask_label", "organ_masks", "used_files"]
+__all__ = ["Regions", "load_regions", "mask_label", "organ_masks", "used_files"]
 
 _LESION = "lesion_mask"
+
+
+@dataclass(frozen=True)
+class Regions:
+    """A region as it was drawn on the image as it is, and as it is measured.
+
+    Parameters
+    ----------
+    drawn : Roi
+        For the outline of the organ.
+    measured : Roi
+        Preprocessed and cleaned, for texture; the same object where nothing was asked for.
+    """
+
+    drawn: Roi
+    measured: Roi
 
 
 def mask_label(acquisition: Acquisition, config: ExtractionConfig) -> int | None:
@@ -41,16 +57,16 @@ def used_files(acquisition: Acquisition, config: ExtractionConfig) -> dict[str, 
     return {c: hash_source(path) for c, path in found.items() if path is not None}
 
 
-def load_prepared(
+def load_regions(
     acquisition: Acquisition,
     config: ExtractionConfig,
     landmarks: NyulLandmarks | None = None,
-) -> Roi:
+) -> Regions:
     """Read an acquisition and do what the configuration asks before features.
 
     The intensities are preprocessed (spikes, bias field, normalisation) with the region as it was
-    drawn; then the region is cleaned (lesions, vessels, capsule). `notes` of the result say what
-    was done.
+    drawn; then the region is cleaned (lesions, vessels, capsule). `notes` of the measured region
+    say what was done.
 
     Raises
     ------
@@ -65,7 +81,7 @@ def load_prepared(
     )
     liver = config.liver
     if liver is None or not _prepares(liver) or roi.origin_mm is None:
-        return roi
+        return Regions(roi, roi)
     image = Image(
         roi.pixels,
         roi.spacing_mm,
@@ -86,7 +102,8 @@ def load_prepared(
         clean = clean_region(image, region, liver.hygiene, lesion=organs.get(_LESION))
         region = clean.mask
         notes += clean.notes
-    return replace(roi, pixels=image.pixels, mask=region, notes=tuple(notes))
+    measured = replace(roi, pixels=image.pixels, mask=region, notes=tuple(notes))
+    return Regions(roi, measured)
 
 
 def organ_masks(

@@ -1,0 +1,247 @@
+"""Features across the channels of a case: one case is one piece of work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiofib.cohort import Acquisition, Cohort
+from radiofib.engines import ExtractionConfig
+from radiofib.errors import EngineError, Failure
+from radiofib.extract.prepared import mask_label, organ_masks
+from radiofib.features.functional import (
+    CaseFeatures,
+    ChannelInput,
+    FunctionalSettings,
+    functional_columns,
+    measure_case,
+)
+from radiofib.images import Image, hash_source, load_roi
+from radiofib.parallel import map_pieces
+from radiofib.provenance import hash_object, radiofib_version
+from radiofib.registry import codebook_rows
+from radiofib.store import read_record, tidy, write_record
+from radiofib.table import MISSING_COLUMNS, FeatureTable
+
+__all__ = ["functional_features", "looks_normalised"]
+
+#: Changes when the content of a finished case changes its meaning.
+CASE_SCHEMA = 1
+#: Share of negative voxels in a magnitude image from which on something was subtracted.
+_MOST_NEGATIVE = 0.01
+_ALIGNED = ("good", "look", "failed")
+
+
+@dataclass(frozen=True)
+class _Work:
+    config: ExtractionConfig
+    settings: FunctionalSettings
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Done:
+    case: CaseFeatures | None = None
+    key: str = ""
+    failure: Failure | None = None
+
+
+def functional_features(
+    cohort: Cohort,
+    config: ExtractionConfig,
+    *,
+    pieces_dir: str | Path,
+    workers: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> tuple[FeatureTable, list[Failure]]:
+    """Compute the functional indices of every case of a cohort, from intensities as they are.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Channels of cases, on one grid where they were aligned.
+    config : ExtractionConfig
+        Its section ``liver.functional`` says what is computed.
+    pieces_dir, workers, progress
+        As in :func:`radiofib.extract.extract_features`.
+
+    Returns
+    -------
+    FeatureTable
+        One row per case (and instance).
+    list of Failure
+        Cases that could not be measured.
+    """
+    settings = config.liver.functional if config.liver else None
+    assert settings is not None  # asked for by extract_features alone
+    folder = Path(pieces_dir)
+    tidy(folder)
+    work = _Work(config, settings, folder)
+    groups = [group for _, group in cohort.rows]
+    done: dict[int, _Done] = {}
+    tasks = list(enumerate(groups))
+    results = map_pieces(partial(_do_case, work=work), tasks, workers=workers, on_crash=_crashed)
+    for (number, group), result in results:
+        done[number] = result
+        if progress is not None:
+            progress(len(done), len(groups), f"{group[0].case}: functional")
+    failures = [f for n in range(len(groups)) if (f := done[n].failure) is not None]
+    return _table(cohort, config, settings, [done[n] for n in range(len(groups))]), failures
+
+
+def looks_normalised(pixels: NDArray[Any]) -> bool:
+    """Tell whether a magnitude image has had something subtracted: it has negative voxels.
+
+    Examples
+    --------
+    >>> looks_normalised(np.array([0.0, 5.0, 9.0])), looks_normalised(np.array([-1.0, 0.0, 1.0]))
+    (False, True)
+    """
+    if pixels.dtype.kind == "u":
+        return False
+    return float(np.count_nonzero(pixels < 0)) > _MOST_NEGATIVE * pixels.size
+
+
+def _do_case(task: tuple[int, list[Acquisition]], *, work: _Work) -> _Done:
+    """Measure one case unless it is there; never raise."""
+    group = [a for a in task[1] if a.channel in _wanted(work.settings)]
+    try:
+        key = _key(group, work)
+        found = read_record(work.folder, key)
+        if found is None:
+            inputs = {a.channel: _input(a, work) for a in group}
+            case = measure_case(inputs, settings=work.settings)
+            write_record(work.folder, key, _stored(case))
+            return _Done(case, key)
+        return _Done(_restored(found), key)
+    except Exception as error:  # one bad case never stops the others
+        first = task[1][0]
+        return _Done(
+            failure=Failure.from_error(
+                error, case=first.case, step="functional", instance=first.instance
+            )
+        )
+
+
+def _wanted(settings: FunctionalSettings) -> set[str]:
+    maps = {settings.t1_map_pre, settings.t1_map_post}
+    return {settings.pre, *settings.phases, *(settings.volume_channels or ()), *maps}
+
+
+def _key(group: list[Acquisition], work: _Work) -> str:
+    def content(a: Acquisition) -> dict[str, Any]:
+        files = {"image": a.image, "mask": a.mask, "spleen": a.extra.get("spleen_mask")}
+        files |= {"muscle": a.extra.get("muscle_mask"), "lobes": a.extra.get("lobe_mask")}
+        facts = {k: a.extra.get(k) for k in ("registration", "intensities", "hbp_minutes")}
+        hashes = {k: None if p is None else hash_source(p) for k, p in files.items()}
+        return {**hashes, **facts, "label": mask_label(a, work.config)}
+
+    return hash_object(
+        {
+            "schema": CASE_SCHEMA,
+            "channels": {a.channel: content(a) for a in group},
+            "settings": work.settings.model_dump(mode="json"),
+            "versions": radiofib_version(),
+        }
+    )
+
+
+def _input(a: Acquisition, work: _Work) -> ChannelInput:
+    roi = load_roi(a.image, a.mask, mask_label=mask_label(a, work.config), channel=a.channel)
+    tissues: dict[str, NDArray[np.bool_]] = {}
+    if roi.origin_mm is not None:
+        image = Image(roi.pixels, roi.spacing_mm, roi.origin_mm, roi.direction)
+        named = dict(organ_masks(a, image))
+        tissues = {
+            name: named[f"{name}_mask"] for name in ("spleen", "muscle") if f"{name}_mask" in named
+        }
+    said = str(a.extra.get("registration") or "")
+    verdict, _, why = said.partition(": ")
+    raw = a.extra.get("intensities") != "normalised"
+    return ChannelInput(
+        roi,
+        raw=raw and not looks_normalised(np.asarray(roi.pixels)),
+        minutes=a.extra.get("hbp_minutes") if a.channel == work.settings.hbp else None,
+        tissues=tissues,
+        registered="failed" if verdict == "native" else verdict if verdict in _ALIGNED else None,  # type: ignore[arg-type]
+        registered_reason=why,
+    )
+
+
+def _crashed(task: tuple[int, list[Acquisition]], error: Exception) -> _Done:
+    died = EngineError(
+        "the process that measured this case died",
+        found=type(error).__name__,
+        hint="it may have run out of memory: use fewer workers",
+    )
+    first = task[1][0]
+    return _Done(
+        failure=Failure.from_error(
+            died, case=first.case, step="functional", instance=first.instance
+        )
+    )
+
+
+def _stored(case: CaseFeatures) -> dict[str, Any]:
+    values = {c: None if math.isnan(v) else v for c, v in case.values.items()}
+    return {
+        "order": list(case.values),
+        "values": values,
+        "missing": case.missing,
+        "flags": case.flags,
+        "warnings": list(case.warnings),
+    }
+
+
+def _restored(found: Mapping[str, Any]) -> CaseFeatures:
+    values = {c: found["values"][c] for c in found["order"]}
+    return CaseFeatures(
+        {c: math.nan if v is None else v for c, v in values.items()},
+        dict(found["missing"]),
+        dict(found["flags"]),
+        tuple(found["warnings"]),
+    )
+
+
+def _table(
+    cohort: Cohort, config: ExtractionConfig, settings: FunctionalSettings, done: list[_Done]
+) -> FeatureTable:
+    columns = functional_columns(settings)
+    obs = cohort.obs()
+    kept = [n for n, one in enumerate(done) if one.case is not None]
+    cases = [one.case for one in done if one.case is not None]
+    rows = [[case.values.get(c, math.nan) for c in columns] for case in cases]
+    keys = [(str(obs["case"][n]), str(obs["instance"][n]) if "instance" in obs else "")
+            for n in kept]  # fmt: skip
+    gaps = [
+        (*key, column, reason)
+        for key, case in zip(keys, cases, strict=True)
+        for column, reason in case.missing.items()
+    ]
+    warnings = [w for case in cases for w in case.warnings]
+    flags = pd.Series([item for case in cases for item in case.flags.items()]).value_counts()
+    return FeatureTable(
+        pd.DataFrame(rows, columns=columns, dtype=np.float64),
+        obs.iloc[kept].reset_index(drop=True),
+        codebook_rows(columns),
+        pd.DataFrame(gaps, columns=list(MISSING_COLUMNS), dtype="str"),
+        {
+            "step": "functional",
+            "radiofib": radiofib_version(),
+            "settings": settings.model_dump(mode="json"),
+            "cases_hash": hash_object(sorted(one.key for one in done if one.key)),
+            "notes": {w: warnings.count(w) for w in sorted(set(warnings))},
+            "flags": [
+                {"column": column, "remark": remark, "regions": int(n)}
+                for (column, remark), n in sorted(flags.items())
+            ],
+        },
+    )
