@@ -1,7 +1,9 @@
 """The one registry of features and the grammar of their column names."""
 
 from radiofib.registry.codebook import (
+    DELTA_FEATURES,
     FEATURES,
+    FUNCTIONAL_FEATURES,
     IBSI_FEATURES,
     Column,
     codebook_rows,
@@ -21,7 +23,9 @@ from radiofib.registry.scale import natural_scale, parse_scale
 from radiofib.registry.spec import FeatureSpec, Registry
 
 __all__ = [
+    "DELTA_FEATURES",
     "FEATURES",
+    "FUNCTIONAL_FEATURES",
     "IBSI_FEATURES",
     "Column",
     "FeatureSpec",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from radiofib.errors import ConfigError
 from radiofib.registry._firstorder import FIRSTORDER
+from radiofib.registry._functional import DELTA, FUNCTIONAL, delta_specs
 from radiofib.registry._glcm import GLCM
 from radiofib.registry._gldm import GLDM
 from radiofib.registry._glrlm import GLRLM
@@ -19,15 +20,17 @@ from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
 from radiofib.registry.names import aliases, image_label, image_name
-from radiofib.registry.spec import FeatureSpec, Registry
+from radiofib.registry.spec import IBSI_FAMILIES, FeatureSpec, Registry
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "CODEBOOK_COLUMNS",
+    "DELTA_FEATURES",
     "FAMILY_LABELS",
     "FEATURES",
+    "FUNCTIONAL_FEATURES",
     "IBSI_FEATURES",
     "Column",
     "codebook_rows",
@@ -40,7 +43,13 @@ FEATURES = Registry((*SHAPE, *SHAPE_2D, *FIRSTORDER, *GLCM, *GLRLM, *GLSZM, *GLD
 
 #: Features of profile ``ibsi`` under IBSI's own tags.
 IBSI_FEATURES = Registry((*IBSI_INTENSITY, *IBSI_TEXTURE))
-_EVERY = Registry((*FEATURES, *IBSI_FEATURES))
+
+#: Indices of a whole case, from several channels or from organ masks.
+FUNCTIONAL_FEATURES = Registry(FUNCTIONAL)
+
+#: Changes of a feature between two phases of a case.
+DELTA_FEATURES = Registry(delta_specs((*FEATURES, *IBSI_FEATURES)))
+_EVERY = Registry((*FEATURES, *IBSI_FEATURES, *FUNCTIONAL_FEATURES, *DELTA_FEATURES))
 
 #: Columns of a codebook, in order; all text.
 CODEBOOK_COLUMNS = (
@@ -77,6 +86,11 @@ FAMILY_LABELS = {
     "dzm": "GLDZM (IBSI)",
     "ngt": "NGTDM (IBSI)",
     "ngl": "NGLDM (IBSI)",
+    "functional": "functional",
+}
+FAMILY_LABELS |= {
+    family: "delta " + FAMILY_LABELS.get(base := family.removeprefix(DELTA), base.upper())
+    for family in DELTA_FEATURES.families
 }
 
 
@@ -116,7 +130,7 @@ class Column:
         """Return what a reader calls the image: from `images`, else by its token."""
         if images and self.image in images:
             return images[self.image]
-        if self.spec.ibsi_profile and self.image != "original":
+        if _own_tokens(self.spec) and self.image != "original":
             return self.image
         return image_label(self.image)
 
@@ -150,9 +164,14 @@ def parse_column(column: str, registry: Registry = _EVERY) -> Column:
     channel, image, feature = parts
     spec = registry[feature]
     # Filters of profile ibsi bring tokens of their own, which only the configuration explains.
-    if not (spec.ibsi_profile and _TOKEN.match(image)):
+    if not (_own_tokens(spec) and _TOKEN.match(image)):
         image_name(image)
     return Column(channel, image, spec)
+
+
+def _own_tokens(spec: FeatureSpec) -> bool:
+    """Tell whether the feature, or the one whose change it is, is of profile ibsi."""
+    return spec.ibsi_profile or spec.family.removeprefix(DELTA) in IBSI_FAMILIES
 
 
 def column_label(column: Column, images: Mapping[str, str] | None = None) -> str:
