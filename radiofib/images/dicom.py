@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pydicom
 
 from radiofib._checks import list_some
 from radiofib.errors import ImageError
+from radiofib.images.dicom_frames import read_frames
 from radiofib.images.dicom_geometry import (
     SliceGrid,
     grid_from_positions,
     same_orientation,
 )
-from radiofib.images.dicom_header import Header, damaged, load_dataset, numbers, read_header
+from radiofib.images.dicom_header import Header, load_dataset, read_header
 from radiofib.images.dicom_pixels import PIXEL_TAGS, decode, read_slice, read_slices, rescale
 from radiofib.images.image import Image
 from radiofib.images.picture import grey_from_colour
@@ -91,8 +91,8 @@ def read_dicom_file(path: Path) -> Image:
             "DICOM file holds no image",
             where=str(path),
             found=f"a {header.modality or 'DICOM'} object",
-            hint="a segmentation object is a mask: convert it to NIfTI or NRRD "
-            "(segimage2itkimage of dcmqi does)",
+            hint="give a segmentation (SEG, RTSTRUCT) as the mask, beside the image it was "
+            "drawn on",
         )
     return _one_file(header, path, [])
 
@@ -175,6 +175,7 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
         source_hash=hash_source(source),
         kind="volume",
         notes=tuple(notes),
+        frame_of_reference=first.frame_of_reference,
     )
 
 
@@ -278,11 +279,8 @@ def _region_spacing(header: Header) -> tuple[float, float] | None:
 def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
     dataset = load_dataset(header.path, PIXEL_TAGS, pixels=True)
     where = str(source)
-    try:
-        frames = [_frame(dataset, item) for item in dataset.PerFrameFunctionalGroupsSequence]
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        raise damaged(header.path, "incomplete functional groups") from None
-    places = [f for f in frames if f[0] is not None and f[1] is not None]
+    frames = read_frames(dataset, header.path)
+    places = [f for f in frames if f.position is not None and f.orientation is not None]
     if len(places) != len(frames) or header.frames != len(frames) or header.colour:
         raise ImageError(
             "multi-frame file does not place each of its frames as one grey slice",
@@ -291,18 +289,18 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
             found=str(len(places)),
             hint="convert it to NIfTI first (dcm2niix does)",
         )
-    if not same_orientation([f[1] for f in frames if f[1] is not None]):
+    if not same_orientation([f.orientation for f in frames if f.orientation is not None]):
         raise ImageError("frames are not parallel", where=where, hint="export one stack of frames")
-    in_plane = frames[0][2]
+    in_plane = frames[0].pixel_spacing
     grid = grid_from_positions(
-        np.array([f[0] for f in frames]), np.array(frames[0][1]),
+        np.array([f.position for f in frames]), np.array(frames[0].orientation),
         pixel_mm=min(in_plane or (1.0, 1.0)), where=where,
     )  # fmt: skip
     values = decode(header.path, colour=False)
     stack = values.reshape(-1, *header.shape)[list(grid.order)]
     between, known = _slice_spacing(header, grid, notes)
     return Image(
-        rescale(stack, [frames[i][3] for i in grid.order]),
+        rescale(stack, [frames[i].law for i in grid.order]),
         (between, *(in_plane or (1.0, 1.0))),
         grid.origin_mm,
         grid.direction,
@@ -310,32 +308,5 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
         source_hash=hash_source(source),
         kind="volume",
         notes=tuple(notes),
-    )
-
-
-_Frame = tuple[
-    tuple[float, ...] | None,
-    tuple[float, ...] | None,
-    tuple[float, float] | None,
-    tuple[float, float],
-]
-
-
-def _frame(dataset: pydicom.Dataset, item: pydicom.Dataset) -> _Frame:
-    """Return position, orientation, pixel spacing, (slope, intercept) of one frame."""
-    shared = dataset.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()]
-
-    def part(name: str) -> pydicom.Dataset:
-        found = item.get(name) or shared[0].get(name)
-        return found[0] if found else pydicom.Dataset()
-
-    spacing = numbers(part("PixelMeasuresSequence"), "PixelSpacing", 2)
-    rescale = part("PixelValueTransformationSequence")
-    slope = numbers(rescale, "RescaleSlope", 1)
-    intercept = numbers(rescale, "RescaleIntercept", 1)
-    return (
-        numbers(part("PlanePositionSequence"), "ImagePositionPatient", 3),
-        numbers(part("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
-        (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
-        (slope[0] if slope else 1.0, intercept[0] if intercept else 0.0),
+        frame_of_reference=header.frame_of_reference,
     )

@@ -16,11 +16,13 @@ from pathlib import Path
 import pydicom
 
 from radiofib.errors import ImageError
+from radiofib.provenance import hash_bytes
 
-__all__ = ["Header", "damaged", "load_dataset", "numbers", "read_header"]
+__all__ = ["Header", "damaged", "hashed_uid", "load_dataset", "numbers", "read_header"]
 
 _TAGS = (
-    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns",
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
+    "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "ImagePositionPatient",
     "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
     "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "SequenceOfUltrasoundRegions",
@@ -50,6 +52,8 @@ class Header:
     lookup: bool
     enhanced: bool
     regions: tuple[tuple[int, int, float, float], ...]
+    sop_class: str = ""
+    frame_of_reference: str = ""
 
     @property
     def is_image(self) -> bool:
@@ -72,6 +76,17 @@ def numbers(dataset: pydicom.Dataset, name: str, count: int) -> tuple[float, ...
     except (TypeError, ValueError):
         return None
     return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
+def hashed_uid(uid: object) -> str:
+    """Return the SHA-256 of a unique identifier, which can be compared but not read; "" for none.
+
+    Examples
+    --------
+    >>> hashed_uid("1.2.3")[:8], hashed_uid(None)
+    ('c47f5b18', '')
+    """
+    return hash_bytes(str(uid).encode()) if uid else ""
 
 
 def _number(dataset: pydicom.Dataset, name: str) -> float | None:
@@ -175,4 +190,6 @@ def _header(path: Path, dataset: pydicom.Dataset) -> Header:
         lookup=bool(dataset.get("ModalityLUTSequence")),
         enhanced="PerFrameFunctionalGroupsSequence" in dataset,
         regions=tuple(regions),
+        sop_class=str(dataset.get("SOPClassUID", "") or ""),
+        frame_of_reference=hashed_uid(dataset.get("FrameOfReferenceUID")),
     )

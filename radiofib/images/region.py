@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from radiofib.errors import ImageError, MaskError
 from radiofib.images.grids import Grid, boxes_overlap, carry_mask, count_outside, displacement
 from radiofib.images.image import Image
-from radiofib.images.mask import read_mask, select_label
+from radiofib.images.mask import read_labels, select_label
 from radiofib.images.read import read_image
 from radiofib.provenance import hash_object
 from radiofib.registry.names import check_channel
@@ -41,10 +41,12 @@ def load_roi(
     image : path
         Anything :func:`radiofib.images.read_image` reads.
     mask : path, optional
-        Anything :func:`radiofib.images.read_mask` reads. Without one, the whole of a 2-D image
-        is the region; a volume needs a mask.
+        Anything :func:`radiofib.images.read_mask` reads; contours of an RTSTRUCT are filled on
+        the grid of the image. Without one, the whole of a 2-D image is the region; a volume
+        needs a mask.
     mask_label : int, optional
-        Label of the region. Default: 1 where present, else the only label there is.
+        Label of the region (segment number of a DICOM SEG, ROI number of an RTSTRUCT).
+        Default: 1 where present, else the only label there is.
     channel : str
         Channel name, such as ``t1`` or ``us``.
 
@@ -75,7 +77,7 @@ def load_roi(
     ('us', 6, ('no mask: the whole picture is the region',))
     """
     picture = read_image(image)
-    labels = None if mask is None else read_mask(mask)
+    labels = None if mask is None else read_labels(mask, mask_label, on=picture, choose=True)
     return make_roi(
         picture,
         labels,
@@ -100,7 +102,8 @@ def make_roi(
     Parameters
     ----------
     image, mask : Image
-        As read; the mask with whole label numbers.
+        As read; the mask with whole label numbers. A mask that depends on the image has been
+        read with it: ``read_mask(path, on=image)``.
     mask_label, channel
         As in :func:`load_roi`.
     where, mask_where : str, optional
