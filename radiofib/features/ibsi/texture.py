@@ -11,13 +11,11 @@ from radiofib._checks import nearest
 from radiofib.errors import ConfigError, EngineError
 from radiofib.features.ibsi import cooccurrence, emphases, tone_difference
 from radiofib.features.ibsi._counts import Counts, Floats, Integers
+from radiofib.features.ibsi._moments import Result, undefined
 from radiofib.features.ibsi._region import Neighbourhood, Region
 from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 
 __all__ = ["TEXTURE_FAMILIES", "IbsiTexture", "Result", "texture"]
-
-#: Values by registry name without aggregation, and why those that are NaN have no value.
-Result = tuple[dict[str, float], dict[str, str]]
 
 EMPTY = "the region holds no voxel"
 
@@ -116,7 +114,7 @@ class IbsiTexture:
         """
         names = _names(family, aggregation)
         if self._region is None:
-            return dict.fromkeys(names, float("nan")), dict.fromkeys(names, EMPTY)
+            return undefined(names, EMPTY)
         with np.errstate(over="ignore"):
             by_matrix, why = self._by_matrix(family, aggregation)
         values = {name: _mean(by_matrix[name]) for name in names}
