@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from radiofib.config import StrictModel
 from radiofib.features.functional import FunctionalSettings
@@ -31,6 +33,8 @@ class LiverSettings(StrictModel):
         corrected (``ucl``) or as published (``uclpub``).
     functional : FunctionalSettings, optional
         Indices across the channels of a case, from intensities as they are in the files.
+    delta : bool
+        Also the change of texture from before contrast to the phases that `functional` names.
 
     Examples
     --------
@@ -43,3 +47,10 @@ class LiverSettings(StrictModel):
     hygiene: RegionHygiene | None = None
     features: tuple[Literal["surface", "ucl", "uclpub"], ...] = ()
     functional: FunctionalSettings | None = None
+    delta: bool = False
+
+    @model_validator(mode="after")
+    def _delta(self) -> Self:
+        if self.delta and self.functional is None:
+            raise ValueError("delta needs 'functional', which names the phases")
+        return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -16,6 +16,7 @@ from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
+from radiofib.extract.functional import functional_features
 from radiofib.extract.liver import with_liver_features
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece, fail
 from radiofib.extract.pieces import Piece, read_piece, write_piece
@@ -23,8 +24,9 @@ from radiofib.extract.prepared import Regions
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import radiofib_version
 from radiofib.roi import Roi
+from radiofib.registry import codebook_rows
 from radiofib.store import tidy
-from radiofib.table import FeatureTable
+from radiofib.table import FeatureTable, join_tables
 
 __all__ = ["extract_features"]
 
@@ -117,7 +119,30 @@ def extract_features(
         done[acquisition.key] = result
         if progress is not None:
             progress(len(done), len(acquisitions), describe(acquisition, result))
-    return _gather(cohort, done, work)
+    table, failures = _gather(cohort, done, work)
+    if config.liver is None or config.liver.functional is None:
+        return table, failures
+    functional, failed = functional_features(
+        cohort, config, table, pieces_dir=folder, workers=workers, progress=progress
+    )
+    joined = _side_by_side(table, functional, config.image_labels)
+    return joined, [*failures, *failed]
+
+
+def _side_by_side(
+    table: FeatureTable, functional: FeatureTable, labels: Mapping[str, str]
+) -> FeatureTable:
+    """Join features of channels and of cases; what both remarked on is told together."""
+    joined = join_tables([table, functional])
+    own, other = table.provenance, functional.provenance
+    provenance = {
+        **own,
+        "notes": {**own["notes"], **other["notes"]},
+        "flags": [*own["flags"], *other["flags"]],
+        "functional": {k: v for k, v in other.items() if k not in ("notes", "flags")},
+    }
+    codebook = codebook_rows(list(joined.X), images=labels)
+    return FeatureTable(joined.X, joined.obs, codebook, joined.missing, provenance)
 
 
 def _gather(

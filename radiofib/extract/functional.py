@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from radiofib.features.functional import (
     CaseFeatures,
     ChannelInput,
     FunctionalSettings,
+    delta_features,
     functional_columns,
     measure_case,
 )
@@ -45,6 +46,16 @@ class _Work:
     config: ExtractionConfig
     settings: FunctionalSettings
     folder: Path
+    delta: bool
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One row of the cohort, with the features of its channels."""
+
+    number: int
+    group: list[Acquisition]
+    texture: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class _Done:
 def functional_features(
     cohort: Cohort,
     config: ExtractionConfig,
+    texture: FeatureTable | None = None,
     *,
     pieces_dir: str | Path,
     workers: int | None = None,
@@ -70,6 +82,8 @@ def functional_features(
         Channels of cases, on one grid where they were aligned.
     config : ExtractionConfig
         Its section ``liver.functional`` says what is computed.
+    texture : FeatureTable, optional
+        Features of the channels, for their changes between phases (``liver.delta``).
     pieces_dir, workers, progress
         As in :func:`radiofib.extract.extract_features`.
 
@@ -84,17 +98,37 @@ def functional_features(
     assert settings is not None  # asked for by extract_features alone
     folder = Path(pieces_dir)
     tidy(folder)
-    work = _Work(config, settings, folder)
-    groups = [group for _, group in cohort.rows]
+    assert config.liver is not None
+    work = _Work(config, settings, folder, config.liver.delta)
+    tasks = _tasks(cohort, texture if config.liver.delta else None, settings)
     done: dict[int, _Done] = {}
-    tasks = list(enumerate(groups))
     results = map_pieces(partial(_do_case, work=work), tasks, workers=workers, on_crash=_crashed)
-    for (number, group), result in results:
-        done[number] = result
+    for task, result in results:
+        done[task.number] = result
         if progress is not None:
-            progress(len(done), len(groups), f"{group[0].case}: functional")
-    failures = [f for n in range(len(groups)) if (f := done[n].failure) is not None]
-    return _table(cohort, config, settings, [done[n] for n in range(len(groups))]), failures
+            progress(len(done), len(tasks), f"{task.group[0].case}: functional")
+    ordered = [done[task.number] for task in tasks]
+    names = tuple(texture.X.columns) if texture is not None and config.liver.delta else None
+    table = _table(cohort, functional_columns(settings, texture=names), settings, ordered)
+    return table, [one.failure for one in ordered if one.failure is not None]
+
+
+def _tasks(
+    cohort: Cohort, texture: FeatureTable | None, settings: FunctionalSettings
+) -> list[_Task]:
+    wanted = _wanted(settings)
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    if texture is not None:
+        instances = texture.obs["instance"] if "instance" in texture.obs else [""] * texture.n_rows
+        columns = [c for c in texture.X if str(c).partition("_")[0] in wanted]
+        values = texture.X[columns].to_numpy()
+        rows = {
+            (str(case), str(instance)): dict(zip(columns, map(float, row), strict=True))
+            for case, instance, row in zip(texture.obs["case"], instances, values, strict=True)
+        }
+    return [
+        _Task(number, group, rows.get(key, {})) for number, (key, group) in enumerate(cohort.rows)
+    ]
 
 
 def looks_normalised(pixels: NDArray[Any]) -> bool:
@@ -110,20 +144,22 @@ def looks_normalised(pixels: NDArray[Any]) -> bool:
     return float(np.count_nonzero(pixels < 0)) > _MOST_NEGATIVE * pixels.size
 
 
-def _do_case(task: tuple[int, list[Acquisition]], *, work: _Work) -> _Done:
+def _do_case(task: _Task, *, work: _Work) -> _Done:
     """Measure one case unless it is there; never raise."""
-    group = [a for a in task[1] if a.channel in _wanted(work.settings)]
+    group = [a for a in task.group if a.channel in _wanted(work.settings)]
     try:
-        key = _key(group, work)
+        key = _key(group, task.texture, work)
         found = read_record(work.folder, key)
-        if found is None:
-            inputs = {a.channel: _input(a, work) for a in group}
-            case = measure_case(inputs, settings=work.settings)
-            write_record(work.folder, key, _stored(case))
-            return _Done(case, key)
-        return _Done(_restored(found), key)
+        if found is not None:
+            return _Done(_restored(found), key)
+        inputs = {a.channel: _input(a, work) for a in group}
+        case = measure_case(inputs, settings=work.settings)
+        if work.delta:
+            case = _joined(case, _deltas(task.texture, inputs, work))
+        write_record(work.folder, key, _stored(case))
+        return _Done(case, key)
     except Exception as error:  # one bad case never stops the others
-        first = task[1][0]
+        first = task.group[0]
         return _Done(
             failure=Failure.from_error(
                 error, case=first.case, step="functional", instance=first.instance
@@ -131,12 +167,32 @@ def _do_case(task: tuple[int, list[Acquisition]], *, work: _Work) -> _Done:
         )
 
 
+def _deltas(
+    texture: Mapping[str, float], inputs: Mapping[str, ChannelInput], work: _Work
+) -> CaseFeatures:
+    """Compare texture between phases: what counts is what texture was measured on."""
+    liver = work.config.liver
+    prepared = liver.preprocessing if liver else None
+    kept = prepared is None or (prepared.normalise is None and prepared.bias is None)
+    measured_on = {c: replace(one, raw=one.raw and kept) for c, one in inputs.items()}
+    return delta_features(texture, measured_on, settings=work.settings)
+
+
+def _joined(one: CaseFeatures, other: CaseFeatures) -> CaseFeatures:
+    return CaseFeatures(
+        {**one.values, **other.values},
+        {**one.missing, **other.missing},
+        {**one.flags, **other.flags},
+        (*one.warnings, *other.warnings),
+    )
+
+
 def _wanted(settings: FunctionalSettings) -> set[str]:
     maps = {settings.t1_map_pre, settings.t1_map_post}
     return {settings.pre, *settings.phases, *(settings.volume_channels or ()), *maps}
 
 
-def _key(group: list[Acquisition], work: _Work) -> str:
+def _key(group: list[Acquisition], texture: Mapping[str, float], work: _Work) -> str:
     def content(a: Acquisition) -> dict[str, Any]:
         files = {"image": a.image, "mask": a.mask, "spleen": a.extra.get("spleen_mask")}
         files |= {"muscle": a.extra.get("muscle_mask"), "lobes": a.extra.get("lobe_mask")}
@@ -149,6 +205,8 @@ def _key(group: list[Acquisition], work: _Work) -> str:
             "schema": CASE_SCHEMA,
             "channels": {a.channel: content(a) for a in group},
             "settings": work.settings.model_dump(mode="json"),
+            "config": work.config.digest if work.delta else None,
+            "texture": {c: repr(v) for c, v in texture.items()},
             "versions": radiofib_version(),
         }
     )
@@ -176,13 +234,13 @@ def _input(a: Acquisition, work: _Work) -> ChannelInput:
     )
 
 
-def _crashed(task: tuple[int, list[Acquisition]], error: Exception) -> _Done:
+def _crashed(task: _Task, error: Exception) -> _Done:
     died = EngineError(
         "the process that measured this case died",
         found=type(error).__name__,
         hint="it may have run out of memory: use fewer workers",
     )
-    first = task[1][0]
+    first = task.group[0]
     return _Done(
         failure=Failure.from_error(
             died, case=first.case, step="functional", instance=first.instance
@@ -212,9 +270,8 @@ def _restored(found: Mapping[str, Any]) -> CaseFeatures:
 
 
 def _table(
-    cohort: Cohort, config: ExtractionConfig, settings: FunctionalSettings, done: list[_Done]
+    cohort: Cohort, columns: list[str], settings: FunctionalSettings, done: list[_Done]
 ) -> FeatureTable:
-    columns = functional_columns(settings)
     obs = cohort.obs()
     kept = [n for n, one in enumerate(done) if one.case is not None]
     cases = [one.case for one in done if one.case is not None]

@@ -90,13 +90,14 @@ def load_regions(
         spacing_known=roi.spacing_known,
         source_hash=roi.source_hash,
     )
-    notes, organs = list(roi.notes), dict(organ_masks(acquisition, image))
+    organs = dict(organ_masks(acquisition, image))
+    notes = [*roi.notes]
     if liver.preprocessing is not None:
         tissues = {c.removesuffix("_mask"): m for c, m in organs.items() if c != _LESION}
-        image, record = preprocess_volume(
+        image, _ = preprocess_volume(
             image, liver.preprocessing, region=roi.mask, tissues=tissues, landmarks=landmarks
         )
-        notes += record.steps
+        notes += image.notes
     region = roi.mask
     if liver.hygiene is not None:
         clean = clean_region(image, region, liver.hygiene, lesion=organs.get(_LESION))
