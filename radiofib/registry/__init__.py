@@ -3,6 +3,7 @@
 from radiofib.registry.codebook import (
     FEATURES,
     IBSI_FEATURES,
+    LIVER_FEATURES,
     Column,
     codebook_rows,
     column_label,
@@ -23,6 +24,7 @@ from radiofib.registry.spec import FeatureSpec, Registry
 __all__ = [
     "FEATURES",
     "IBSI_FEATURES",
+    "LIVER_FEATURES",
     "Column",
     "FeatureSpec",
     "Registry",

@@ -18,6 +18,8 @@ from radiofib.registry._ibsi_intensity import IBSI_INTENSITY
 from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
+from radiofib.registry._surface import SURFACE
+from radiofib.registry._ucl import UCL, UCL_PUBLISHED
 from radiofib.registry.names import aliases, image_label, image_name
 from radiofib.registry.spec import FeatureSpec, Registry
 
@@ -28,6 +30,7 @@ __all__ = [
     "FAMILY_LABELS",
     "FEATURES",
     "IBSI_FEATURES",
+    "LIVER_FEATURES",
     "Column",
     "codebook_rows",
     "column_label",
@@ -39,7 +42,10 @@ FEATURES = Registry((*SHAPE, *SHAPE_2D, *FIRSTORDER, *GLCM, *GLRLM, *GLSZM, *GLD
 
 #: Features of profile ``ibsi`` under IBSI's own tags.
 IBSI_FEATURES = Registry((*IBSI_INTENSITY, *IBSI_TEXTURE))
-_EVERY = Registry((*FEATURES, *IBSI_FEATURES))
+
+#: Features of the liver beyond texture, which no texture engine computes.
+LIVER_FEATURES = Registry((*SURFACE, *UCL, *UCL_PUBLISHED))
+_EVERY = Registry((*FEATURES, *IBSI_FEATURES, *LIVER_FEATURES))
 
 #: Longest label that Stata takes.
 LABEL_LENGTH = 80
@@ -60,6 +66,9 @@ FAMILY_LABELS = {
     "dzm": "GLDZM (IBSI)",
     "ngt": "NGTDM (IBSI)",
     "ngl": "NGLDM (IBSI)",
+    "surface": "surface",
+    "ucl": "UCL",
+    "uclpub": "UCL as published",
 }
 
 

@@ -20,9 +20,11 @@ from radiofib.registry import (
     _ibsi_texture,
     _ngtdm,
     _shape,
+    _surface,
+    _ucl,
 )
 from radiofib.registry._ibsi import AGGREGATIONS
-from radiofib.registry.codebook import FAMILY_LABELS, FEATURES, IBSI_FEATURES
+from radiofib.registry.codebook import FAMILY_LABELS, FEATURES, IBSI_FEATURES, LIVER_FEATURES
 from radiofib.registry.spec import FeatureSpec
 
 __all__ = ["PAGE", "feature_page", "main"]
@@ -39,6 +41,8 @@ _SYMBOLS: dict[str, ModuleType] = {
     "ngtdm": _ngtdm,
     "morph": _ibsi_intensity,
     "cm": _ibsi_texture,
+    "surface": _surface,
+    "ucl": _ucl,
 }
 _INTRODUCTION = """\
 # Features
@@ -63,7 +67,7 @@ def feature_page() -> str:
     >>> page.splitlines()[0], "| `firstorder_mean` | mean |" in page
     ('# Features', True)
     """
-    sources = list(dict.fromkeys(s.citation for s in (*FEATURES, *IBSI_FEATURES)))
+    sources = list(dict.fromkeys(s.citation for s in (*FEATURES, *IBSI_FEATURES, *LIVER_FEATURES)))
     parts = [_INTRODUCTION, "## Profile `pyradiomics`\n"]
     parts += _tables([spec for spec in FEATURES if not spec.deprecated], sources)
     deprecated = ", ".join(f"`{s.key}`" for s in FEATURES if s.deprecated)
@@ -71,6 +75,8 @@ def feature_page() -> str:
     parts.append("## Profile `ibsi`\n")
     parts.append(_aggregations())
     parts += _tables(_without_aggregations(IBSI_FEATURES), sources)
+    parts.append("## Liver\n")
+    parts += _tables(list(LIVER_FEATURES), sources)
     parts.append("## Sources\n")
     parts += [f"{number}. {source}" for number, source in enumerate(sources, 1)]
     return "\n".join(parts) + "\n"
