@@ -19,6 +19,8 @@ from radiofib.registry._ibsi_intensity import IBSI_INTENSITY
 from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
+from radiofib.registry._surface import SURFACE
+from radiofib.registry._ucl import UCL, UCL_PUBLISHED
 from radiofib.registry.names import aliases, image_label, image_name
 from radiofib.registry.spec import IBSI_FAMILIES, FeatureSpec, Registry
 
@@ -32,6 +34,7 @@ __all__ = [
     "FEATURES",
     "FUNCTIONAL_FEATURES",
     "IBSI_FEATURES",
+    "LIVER_FEATURES",
     "Column",
     "codebook_rows",
     "column_label",
@@ -49,7 +52,12 @@ FUNCTIONAL_FEATURES = Registry(FUNCTIONAL)
 
 #: Changes of a feature between two phases of a case.
 DELTA_FEATURES = Registry(delta_specs((*FEATURES, *IBSI_FEATURES)))
-_EVERY = Registry((*FEATURES, *IBSI_FEATURES, *FUNCTIONAL_FEATURES, *DELTA_FEATURES))
+
+#: Features of the liver beyond texture, which no texture engine computes.
+LIVER_FEATURES = Registry((*SURFACE, *UCL, *UCL_PUBLISHED))
+_EVERY = Registry(
+    (*FEATURES, *IBSI_FEATURES, *FUNCTIONAL_FEATURES, *DELTA_FEATURES, *LIVER_FEATURES)
+)
 
 #: Columns of a codebook, in order; all text.
 CODEBOOK_COLUMNS = (
@@ -87,6 +95,9 @@ FAMILY_LABELS = {
     "ngt": "NGTDM (IBSI)",
     "ngl": "NGLDM (IBSI)",
     "functional": "functional",
+    "surface": "surface",
+    "ucl": "UCL",
+    "uclpub": "UCL as published",
 }
 FAMILY_LABELS |= {
     family: "delta " + FAMILY_LABELS.get(base := family.removeprefix(DELTA), base.upper())

@@ -21,6 +21,8 @@ from radiofib.registry import (
     _ibsi_texture,
     _ngtdm,
     _shape,
+    _surface,
+    _ucl,
 )
 from radiofib.registry._ibsi import AGGREGATIONS
 from radiofib.registry.codebook import (
@@ -28,6 +30,7 @@ from radiofib.registry.codebook import (
     FEATURES,
     FUNCTIONAL_FEATURES,
     IBSI_FEATURES,
+    LIVER_FEATURES,
 )
 from radiofib.registry.spec import FeatureSpec
 
@@ -46,6 +49,8 @@ _SYMBOLS: dict[str, ModuleType] = {
     "morph": _ibsi_intensity,
     "cm": _ibsi_texture,
     "functional": _functional,
+    "surface": _surface,
+    "ucl": _ucl,
 }
 _INTRODUCTION = """\
 # Features
@@ -76,7 +81,7 @@ def feature_page() -> str:
     >>> page.splitlines()[0], "| `firstorder_mean` | mean |" in page
     ('# Features', True)
     """
-    every = (*FEATURES, *IBSI_FEATURES, *FUNCTIONAL_FEATURES)
+    every = (*FEATURES, *IBSI_FEATURES, *LIVER_FEATURES, *FUNCTIONAL_FEATURES)
     sources = [*dict.fromkeys(s.citation for s in every), _functional.FAVE]
     parts = [_INTRODUCTION, "## Profile `pyradiomics`\n"]
     parts += _tables([spec for spec in FEATURES if not spec.deprecated], sources)
@@ -85,6 +90,8 @@ def feature_page() -> str:
     parts.append("## Profile `ibsi`\n")
     parts.append(_aggregations())
     parts += _tables(_without_aggregations(IBSI_FEATURES), sources)
+    parts.append("## Liver\n")
+    parts += _tables(list(LIVER_FEATURES), sources)
     parts.append("## Whole case\n")
     parts += _tables(list(FUNCTIONAL_FEATURES), sources)
     parts.append(_DELTA.format(number=len(sources)))
