@@ -17,7 +17,7 @@ from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.functional import functional_features
-from radiofib.extract.liver import with_liver_features
+from radiofib.extract.liver import liver_columns, with_liver_features
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece, fail
 from radiofib.extract.pieces import Piece, read_piece, write_piece
 from radiofib.extract.prepared import Regions
@@ -94,6 +94,7 @@ def extract_features(
     for channel in cohort.channels:
         for ndim in (2, 3):
             engine.columns(config, channel, ndim)
+            liver_columns(config, channel, ndim)
     acquisitions = cohort.acquisitions
     check_no_duplicates(
         [" / ".join(a.key) for a in acquisitions],
