@@ -61,7 +61,7 @@ def align(
             cases,
             plan,
             out,
-            masks=None if masks is None else MaskSettings(folder=str(masks.resolve())),
+            masks=None if masks is None else MaskSettings(folder=masks.resolve()),
             root=root,
             workers=workers,
             progress=tell,

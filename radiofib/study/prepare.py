@@ -83,7 +83,7 @@ def prepare_cohort(
             masks or MaskSettings(),
             folder.root / MASKS,
             root=root,
-            reference=plan.to if plan else None,
+            each_channel=plan is None,
             workers=workers,
             progress=lambda done, total, _: tell("masks", done, total),
         )
