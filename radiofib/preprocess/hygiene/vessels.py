@@ -93,7 +93,11 @@ def robust_centre(values: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def tube_response(
-    pixels: NDArray[np.floating], spacing_mm: tuple[float, ...], scales_mm: tuple[float, ...]
+    pixels: NDArray[np.floating],
+    spacing_mm: tuple[float, ...],
+    scales_mm: tuple[float, ...],
+    *,
+    where: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Return how much each voxel lies in a bright tube, at the best of several scales.
 
@@ -110,6 +114,8 @@ def tube_response(
         Voxel size in the order of the axes.
     scales_mm : tuple of float
         Deviations of the Gaussians.
+    where : ndarray of bool, optional
+        Voxels that are asked for; the others are 0.
 
     References
     ----------
@@ -122,22 +128,25 @@ def tube_response(
     >>> [int(i) for i in np.unravel_index(response[4].argmax(), (9, 9))]
     [4, 4]
     """
-    best = np.zeros(pixels.shape, dtype=np.float32)
-    ndim = pixels.ndim
+    where = np.ones(pixels.shape, dtype=bool) if where is None else where
+    ndim, number = pixels.ndim, int(np.count_nonzero(where))
+    best = np.zeros(number, dtype=np.float32)
     for scale in scales_mm:
         sigma = [scale / s for s in spacing_mm]
-        hessian = np.empty((*pixels.shape, ndim, ndim), dtype=np.float32)
+        hessian = np.empty((number, ndim, ndim), dtype=np.float32)
         for i in range(ndim):
             for j in range(i, ndim):
                 order = [int(a == i) + int(a == j) for a in range(ndim)]
                 part = ndimage.gaussian_filter(pixels, sigma, order, mode="nearest", truncate=4.0)
                 # scale^2 for comparable scales, spacing for derivatives per mm
-                part *= np.float32(scale**2 / (spacing_mm[i] * spacing_mm[j]))
-                hessian[..., i, j] = hessian[..., j, i] = part
-        values = np.minimum(np.linalg.eigvalsh(hessian)[..., : ndim - 1], 0)
-        response = np.sqrt(values[..., 0] * values[..., 1]) if ndim == 3 else -values[..., 0]
+                part = part[where] * np.float32(scale**2 / (spacing_mm[i] * spacing_mm[j]))
+                hessian[:, i, j] = hessian[:, j, i] = part
+        values = np.minimum(np.linalg.eigvalsh(hessian)[:, : ndim - 1], 0)
+        response = np.sqrt(values[:, 0] * values[:, 1]) if ndim == 3 else -values[:, 0]
         np.maximum(best, response, out=best)
-    return best
+    out = np.zeros(pixels.shape, dtype=np.float32)
+    out[where] = best
+    return out
 
 
 def _by_threshold(
@@ -169,7 +178,7 @@ def _by_form(
     found = np.zeros(inside.shape, dtype=bool)
     for sign, name in ((1, "bright"), (-1, "dark")):
         if settings.polarity in (name, "both"):
-            response = tube_response(sign * held, spacing_mm, settings.scales_mm)
+            response = tube_response(sign * held, spacing_mm, settings.scales_mm, where=inside)
             found |= inside & (response > settings.least_response * deviation)
     return found
 

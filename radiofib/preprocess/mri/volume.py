@@ -110,7 +110,7 @@ def preprocess_volume(
     >>> image = Image(pixels, (2.0, 1.0, 1.0), (0.0,) * 3, tuple(np.eye(3).ravel()))
     >>> clean, record = preprocess_volume(image, MriPreprocessing())
     >>> clean.notes, record
-    (('1 voxel of 25,117 clipped to the median of its neighbours (more than 5 above all around
+    (('1 voxel of 25,117 clipped to the median of its neighbours (more than 4.5 above all around
     it)',), PreprocessRecord(raw=True, steps=('spikes',)))
     """
     _check_input(image, region, tissues)
