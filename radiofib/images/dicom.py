@@ -21,6 +21,7 @@ from radiofib.images.dicom_geometry import (
     same_orientation,
 )
 from radiofib.images.dicom_header import Header, load_dataset, read_header
+from radiofib.images.dicom_notes import drop_copies, value_notes
 from radiofib.images.dicom_pixels import PIXEL_TAGS, decode, read_slice, read_slices, rescale
 from radiofib.images.image import Image
 from radiofib.images.picture import grey_from_colour
@@ -146,6 +147,7 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
             expected="a rescale slope and intercept",
             hint="convert the series to NIfTI first",
         )
+    headers = drop_copies(headers, notes)
     positions = [h.position for h in headers]
     if first.orientation is None or any(p is None for p in positions):
         raise ImageError(
@@ -164,7 +166,11 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
         notes.append("the header does not state the pixel size: 1 mm assumed")
         known = False
     ordered = [headers[i] for i in grid.order]
-    _note_slopes(ordered, notes)
+    notes += value_notes(
+        [(h.slope, h.intercept) for h in ordered],
+        [h.real_world for h in ordered],
+        [h.philips_scale for h in ordered],
+    )
     _note_inverted(first, notes)
     return Image(
         read_slices(ordered),
@@ -234,15 +240,6 @@ def _slice_spacing(header: Header, grid: SliceGrid, notes: list[str]) -> tuple[f
     return 1.0, False
 
 
-def _note_slopes(headers: Sequence[Header], notes: list[str]) -> None:
-    slopes = sorted({(h.slope, h.intercept) for h in headers})
-    if len(slopes) > 1:
-        notes.append(
-            f"rescale slope differs between slices ({slopes[0][0]:g} to {slopes[-1][0]:g}): "
-            "applied slice by slice"
-        )
-
-
 def _note_inverted(header: Header, notes: list[str]) -> None:
     if header.photometric == "MONOCHROME1":
         notes.append("MONOCHROME1: stored with larger values darker; SimpleITK inverts them")
@@ -299,8 +296,10 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
     values = decode(header.path, colour=False)
     stack = values.reshape(-1, *header.shape)[list(grid.order)]
     between, known = _slice_spacing(header, grid, notes)
+    ordered = [frames[i] for i in grid.order]
+    notes += value_notes([f.law for f in ordered], [f.real_world for f in ordered], [])
     return Image(
-        rescale(stack, [frames[i].law for i in grid.order]),
+        rescale(stack, [f.law for f in ordered]),
         (between, *(in_plane or (1.0, 1.0))),
         grid.origin_mm,
         grid.direction,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pydicom
 
-from radiofib.images.dicom_header import damaged, numbers
+from radiofib.images.dicom_header import damaged, numbers, real_world_law
 
 __all__ = ["Frame", "read_frames"]
 
@@ -29,6 +29,8 @@ class Frame:
         Rescale slope and intercept.
     segment : int or None
         Segment the frame belongs to.
+    real_world : (float, float) or None
+        Slope and intercept of a real world value mapping.
     """
 
     position: tuple[float, ...] | None
@@ -38,6 +40,7 @@ class Frame:
     thickness: float | None
     law: tuple[float, float]
     segment: int | None
+    real_world: tuple[float, float] | None
 
 
 def read_frames(dataset: pydicom.Dataset, path: Path) -> list[Frame]:
@@ -75,6 +78,7 @@ def _frame(shared: pydicom.Dataset, item: pydicom.Dataset) -> Frame:
             (numbers(rescale, "RescaleIntercept", 1) or (0.0,))[0],
         ),
         segment=None if segment is None else int(segment),
+        real_world=real_world_law(item) or real_world_law(shared),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import ImageError, MaskError
+from radiofib.images.body import share_outside_body
 from radiofib.images.grids import Grid, boxes_overlap, carry_mask, count_outside, displacement
 from radiofib.images.image import Image
 from radiofib.images.mask import read_labels, select_label
@@ -23,6 +24,8 @@ __all__ = ["GRID_TOLERANCE", "load_roi", "make_roi"]
 GRID_TOLERANCE = 0.05
 #: A smaller difference is rounding in the header and not worth a note (mm).
 _ROUNDING_MM = 1e-3
+#: A larger share of the mask in the air around the patient is flagged.
+MOST_OUTSIDE_BODY = 0.5
 #: Largest share of a mask's voxels outside the image; more is the mask of something else.
 _MOST_OUTSIDE = 0.5
 
@@ -134,6 +137,7 @@ def make_roi(
         region, said = _on_image_grid(image, mask, chosen, mask_where or where)
         notes += said
         source = hash_object([image.source_hash, mask.source_hash, mask_label])
+        notes += _doubts(image, mask, region)
     pixels, said = _finite(image.pixels, region, where)
     return Roi(
         pixels=pixels,
@@ -146,6 +150,23 @@ def make_roi(
         direction=image.direction,
         notes=(*notes, *said),
     )
+
+
+def _doubts(image: Image, mask: Image, region: NDArray[np.bool_]) -> list[str]:
+    """Say what speaks for a mask of another patient although it lies within the image."""
+    notes = []
+    frames = {image.frame_of_reference, mask.frame_of_reference} - {""}
+    if len(frames) > 1:
+        notes.append(
+            "mask was drawn in another frame of reference by its header: "
+            "check that it belongs to this image"
+        )
+    share = share_outside_body(image.pixels, region)
+    if share is not None and share > MOST_OUTSIDE_BODY:
+        notes.append(
+            f"{share:.0%} of the mask lies outside the body: check that it belongs to this image"
+        )
+    return notes
 
 
 def _shape(image: Image) -> str:

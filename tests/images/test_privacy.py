@@ -39,7 +39,7 @@ def _bad_value(folder):
 
 BROKEN = {
     "gap": lambda f: write_series(f, VOLUME, skip=(2,)),
-    "double": lambda f: write_series(write_series(f, VOLUME), VOLUME[:1], names=["again"]),
+    "double": lambda f: write_series(write_series(f, VOLUME), VOLUME[:1] + 1, names=["again"]),
     "mixed": lambda f: write_series(
         write_series(f, VOLUME), VOLUME, names=list("abcde"), SeriesInstanceUID="1.9"
     ),
