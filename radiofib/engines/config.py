@@ -315,7 +315,10 @@ class ExtractionConfig(StrictModel):
         }
 
     def _liver(self) -> dict[str, Any]:
-        return {} if self.liver is None else {"liver": self.liver.model_dump(mode="json")}
+        if self.liver is None:
+            return {}
+        # The content of landmarks counts, and where they lie does not.
+        return {"liver": self.liver.model_dump(mode="json", exclude={"landmarks"})}
 
     @property
     def digest(self) -> str:

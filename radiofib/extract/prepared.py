@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,10 @@ from radiofib.cohort import Acquisition
 from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.engines import ExtractionConfig
 from radiofib.engines.liver import LiverSettings
+from radiofib.extract.landmarks import landmarks_file, landmarks_of
 from radiofib.images import Image, hash_source, load_roi, make_roi, read_mask
 from radiofib.preprocess.hygiene import clean_region
-from radiofib.preprocess.mri import NyulLandmarks, preprocess_volume
+from radiofib.preprocess.mri import preprocess_volume
 from radiofib.roi import Roi
 
 __all__ = ["Regions", "load_regions", "mask_label", "organ_masks", "used_files"]
@@ -53,15 +55,12 @@ def used_files(acquisition: Acquisition, config: ExtractionConfig) -> dict[str, 
     """Return the hashes of the files besides image and mask that a region depends on."""
     if not _prepares(config.liver):
         return {}
-    found = {c: acquisition.extra.get(c) for c in FILE_COLUMNS}
+    found: dict[str, Any] = {c: acquisition.extra.get(c) for c in FILE_COLUMNS}
+    found["landmarks"] = landmarks_file(acquisition.channel, config.liver)
     return {c: hash_source(path) for c, path in found.items() if path is not None}
 
 
-def load_regions(
-    acquisition: Acquisition,
-    config: ExtractionConfig,
-    landmarks: NyulLandmarks | None = None,
-) -> Regions:
+def load_regions(acquisition: Acquisition, config: ExtractionConfig) -> Regions:
     """Read an acquisition and do what the configuration asks before features.
 
     The intensities are preprocessed (spikes, bias field, normalisation) with the region as it was
@@ -95,7 +94,11 @@ def load_regions(
     if liver.preprocessing is not None:
         tissues = {c.removesuffix("_mask"): m for c, m in organs.items() if c != _LESION}
         image, _ = preprocess_volume(
-            image, liver.preprocessing, region=roi.mask, tissues=tissues, landmarks=landmarks
+            image,
+            liver.preprocessing,
+            region=roi.mask,
+            tissues=tissues,
+            landmarks=landmarks_of(acquisition.channel, liver),
         )
         notes += image.notes
     region = roi.mask

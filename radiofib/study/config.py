@@ -91,6 +91,8 @@ class StudyConfig(StrictModel):
         Where liver masks come from when the cohort has none.
     registration : RegistrationPlan, optional
         Align the channels of each case before features; without it each is measured as it is.
+    landmark_split : str, optional
+        Cases of this split teach the landmarks of normalisation by ``nyul``.
     main : str, optional
         Name of the target that the report's headline is about; named before the analysis.
     seed : int
@@ -116,6 +118,7 @@ class StudyConfig(StrictModel):
     extraction: str | dict[str, Any] | None = None
     masks: MaskSettings | None = None
     registration: RegistrationPlan | None = None
+    landmark_split: str | None = None
     slides: SlidesConfig = SlidesConfig()
     stager: StagerConfig = StagerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

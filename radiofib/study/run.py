@@ -21,6 +21,7 @@ from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
+from radiofib.study.landmarks import learn_step
 from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
@@ -111,7 +112,7 @@ def run_study(
         workers=workers,
         progress=tell,
     )
-    cohort = prepared.cohort
+    cohort, config = learn_step(study, prepared.cohort, config, folder)
     table, failures = _features(cohort, config, study, folder, workers, tell)
     failures = [*cohort.failures, *prepared.failures, *failures]
     write_failures(folder, failures)
