@@ -249,8 +249,8 @@ class Cohort:
             ``case, patient``, ``instance`` when any is given, ``stage`` (ordered categorical
             with all levels of the scheme) when there is a scheme, then ``scanner, vendor,
             field_t, site, split, reference_method, interval_days, hbp_minutes, quality,
-            mask_source`` and covariates, where given. A value that differs between the channels of one row is
-            missing there; `notes` says so.
+            mask_source`` and covariates, where given. A value that differs between the channels
+            of one row is missing there; `notes` says so.
 
         Examples
         --------

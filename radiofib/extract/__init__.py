@@ -23,8 +23,8 @@ from radiofib.extract.pieces import Piece, read_piece, write_piece
 from radiofib.extract.prepared import Regions
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import radiofib_version
-from radiofib.roi import Roi
 from radiofib.registry import codebook_rows
+from radiofib.roi import Roi
 from radiofib.store import tidy
 from radiofib.table import FeatureTable, join_tables
 
@@ -142,7 +142,7 @@ def _side_by_side(
         "flags": [*own["flags"], *other["flags"]],
         "functional": {k: v for k, v in other.items() if k not in ("notes", "flags")},
     }
-    codebook = codebook_rows(list(joined.X), images=labels)
+    codebook = codebook_rows([str(c) for c in joined.X], images=labels)
     return FeatureTable(joined.X, joined.obs, codebook, joined.missing, provenance)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -120,7 +121,7 @@ def _tasks(
     rows: dict[tuple[str, str], dict[str, float]] = {}
     if texture is not None:
         instances = texture.obs["instance"] if "instance" in texture.obs else [""] * texture.n_rows
-        columns = [c for c in texture.X if str(c).partition("_")[0] in wanted]
+        columns = [c for c in map(str, texture.X) if c.partition("_")[0] in wanted]
         values = texture.X[columns].to_numpy()
         rows = {
             (str(case), str(instance)): dict(zip(columns, map(float, row), strict=True))
@@ -180,7 +181,7 @@ def _deltas(
 
 def _joined(one: CaseFeatures, other: CaseFeatures) -> CaseFeatures:
     return CaseFeatures(
-        {**one.values, **other.values},
+        dict(one.values) | dict(other.values),
         {**one.missing, **other.missing},
         {**one.flags, **other.flags},
         (*one.warnings, *other.warnings),
@@ -249,7 +250,7 @@ def _crashed(task: _Task, error: Exception) -> _Done:
 
 
 def _stored(case: CaseFeatures) -> dict[str, Any]:
-    values = {c: None if math.isnan(v) else v for c, v in case.values.items()}
+    values = {c: None if math.isnan(v) else v for c, v in dict(case.values).items()}
     return {
         "order": list(case.values),
         "values": values,
@@ -275,16 +276,17 @@ def _table(
     obs = cohort.obs()
     kept = [n for n, one in enumerate(done) if one.case is not None]
     cases = [one.case for one in done if one.case is not None]
-    rows = [[case.values.get(c, math.nan) for c in columns] for case in cases]
-    keys = [(str(obs["case"][n]), str(obs["instance"][n]) if "instance" in obs else "")
-            for n in kept]  # fmt: skip
+    found = [dict(case.values) for case in cases]
+    rows = [[values.get(c, math.nan) for c in columns] for values in found]
+    instances = obs["instance"] if "instance" in obs else [""] * len(obs)
+    keys = [(str(obs["case"][n]), str(instances[n])) for n in kept]
     gaps = [
         (*key, column, reason)
         for key, case in zip(keys, cases, strict=True)
         for column, reason in case.missing.items()
     ]
     warnings = [w for case in cases for w in case.warnings]
-    flags = pd.Series([item for case in cases for item in case.flags.items()]).value_counts()
+    flags = Counter(item for case in cases for item in case.flags.items())
     return FeatureTable(
         pd.DataFrame(rows, columns=columns, dtype=np.float64),
         obs.iloc[kept].reset_index(drop=True),
@@ -297,7 +299,7 @@ def _table(
             "cases_hash": hash_object(sorted(one.key for one in done if one.key)),
             "notes": {w: warnings.count(w) for w in sorted(set(warnings))},
             "flags": [
-                {"column": column, "remark": remark, "regions": int(n)}
+                {"column": column, "remark": remark, "regions": n}
                 for (column, remark), n in sorted(flags.items())
             ],
         },

@@ -99,7 +99,9 @@ def _images(
         if ask is not None and ask.inside == "body":
             yield a.case, read_image(a.image), None
             continue
-        path = a.mask if ask is None or ask.inside == "region" else a.extra.get(f"{ask.inside}_mask")
+        path = (
+            a.mask if ask is None or ask.inside == "region" else a.extra.get(f"{ask.inside}_mask")
+        )
         roi = load_roi(
             a.image, path, mask_label=a.mask_label if path == a.mask else None, channel=a.channel
         )

@@ -222,9 +222,7 @@ def _work(
     )
 
 
-def _make(
-    work: _Work, acquisition: Acquisition, regions: Regions, key: str
-) -> tuple[MapRow, ...]:
+def _make(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> tuple[MapRow, ...]:
     rows = _write_all(acquisition, regions.measured, work)
     if not any(row.file for row in rows):
         raise EngineError("no map can be made of this region", found=rows[0].reason)

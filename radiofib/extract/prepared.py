@@ -110,9 +110,7 @@ def load_regions(acquisition: Acquisition, config: ExtractionConfig) -> Regions:
     return Regions(roi, measured)
 
 
-def organ_masks(
-    acquisition: Acquisition, image: Image
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def organ_masks(acquisition: Acquisition, image: Image) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield the masks of other organs and of lesions on the grid of the image.
 
     Any voxel with a label counts (``lobe_mask``, which has labels of its own, is left out).

@@ -5,4 +5,11 @@ from radiofib.prepare.masks import find_liver_masks
 from radiofib.prepare.pair import PairRow
 from radiofib.prepare.register import REFERENCE, Registered, register_cohort
 
-__all__ = ["REFERENCE", "PairRow", "Registered", "RegistrationPlan", "find_liver_masks", "register_cohort"]
+__all__ = [
+    "REFERENCE",
+    "PairRow",
+    "Registered",
+    "RegistrationPlan",
+    "find_liver_masks",
+    "register_cohort",
+]

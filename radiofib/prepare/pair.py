@@ -240,9 +240,7 @@ def _align(task: Task, work: PairWork) -> PairRow:
     return row
 
 
-def _covered(
-    fixed: _Side, moving: _Side, transform: sitk.Transform
-) -> NDArray[np.bool_] | None:
+def _covered(fixed: _Side, moving: _Side, transform: sitk.Transform) -> NDArray[np.bool_] | None:
     """Return the part of the reference's mask that lies inside the channel's field of view."""
     if fixed.mask is None:
         return None
@@ -318,9 +316,7 @@ def _carry(
 ) -> PairRow:
     """Write the resampled image and the masks on both grids."""
     stem = f"{task.name}/{task.moving.channel}"
-    moved = resample_to(
-        moving.image, fixed.image, transform, interpolation=work.plan.interpolation
-    )
+    moved = resample_to(moving.image, fixed.image, transform, interpolation=work.plan.interpolation)
     row = replace(row, image=f"{stem}.nii.gz")
     write_volume(work.folder / row.image, moved)
     if moving.mask is not None:

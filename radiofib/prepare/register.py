@@ -124,7 +124,7 @@ def register_cohort(
     order = {a.key: i for i, a in enumerate(cohort.acquisitions)}
     kept = sorted([*settled.kept, *others], key=lambda a: order[a.key])
     quality = pd.DataFrame(
-        [asdict(done[t.moving.key].row) for t in tasks if done[t.moving.key].row is not None],
+        [asdict(row) for t in tasks if (row := done[t.moving.key].row) is not None],
         columns=[f.name for f in fields(PairRow)],
     )
     return Registered(replace(cohort, acquisitions=tuple(kept)), quality, settled.failures)
@@ -180,9 +180,7 @@ class _Settled:
             else:
                 self.kept.append(self._aligned(a, row, masked))
 
-    def _with_mask(
-        self, reference: Acquisition, rows: dict[str, PairRow | None]
-    ) -> Acquisition:
+    def _with_mask(self, reference: Acquisition, rows: dict[str, PairRow | None]) -> Acquisition:
         """Give a reference without a mask that of the first aligned channel that has one."""
         if reference.mask is not None:
             return reference

@@ -127,9 +127,7 @@ def _pictures(context: Context, frame: pd.DataFrame) -> list[Block]:
         for row in ordered.to_dict(orient="records")
         if row.get("picture") and ".." not in row["picture"].split("/")
     ]
-    made, broken = pictures(
-        wanted, most=MOST_PICTURES, budget=int(BUDGET * context.share / 3)
-    )
+    made, broken = pictures(wanted, most=MOST_PICTURES, budget=int(BUDGET * context.share / 3))
     blocks: list[Block] = []
     if made:
         blocks.append(
