@@ -1,0 +1,143 @@
+"""From a start to a solution through all resolutions, and other starts when one was bad."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from radiofib.preprocess.register.geometry import linear
+from radiofib.preprocess.register.optimise import climb
+from radiofib.preprocess.register.prepare import Prepared, around
+from radiofib.preprocess.register.quality import agreement
+from radiofib.preprocess.register.settings import RegistrationSettings
+
+__all__ = ["best_start", "body_centre", "descend", "other_starts"]
+
+Vector = NDArray[np.float64]
+
+
+def descend(
+    sampled: Prepared,
+    other: Prepared,
+    start: sitk.Transform,
+    settings: RegistrationSettings,
+    *,
+    seed: int,
+    from_level: int = 0,
+) -> sitk.Transform:
+    """Register through the resolutions, coarse to fine.
+
+    The coarsest looks at the whole images, where the range of capture is widest; the finer ones
+    at the mask and its margin, where there is a mask of either image. An affine transform is
+    freed after the coarsest.
+    """
+    found = start
+    for number in range(from_level, len(settings.levels)):
+        grid = sampled.levels[number]
+        region = None
+        if number > 0 and (sampled.mask is not None or other.mask is not None):
+            if sampled.mask is not None:
+                region = around(sampled.mask, grid, sitk.Transform(), settings.margin_mm)
+            else:
+                region = around(other.mask, grid, found, settings.margin_mm)
+            if not sitk.GetArrayViewFromImage(region).any():
+                region = None
+        if number > 0 and settings.transform == "affine":
+            found = as_affine(found)
+        found = climb(
+            grid,
+            other.levels[number],
+            region,
+            found,
+            settings,
+            seed=seed + number,
+            first_step_mm=settings.levels[number] / 2,
+        )
+    return found
+
+
+def as_affine(transform: sitk.Transform) -> sitk.AffineTransform:
+    """Return an Euler or affine transform as an affine one with the same centre."""
+    found = sitk.AffineTransform(3)
+    found.SetCenter(transform.GetCenter())
+    found.SetMatrix(transform.GetMatrix())
+    found.SetTranslation(transform.GetTranslation())
+    return found
+
+
+def body_centre(prepared: Prepared) -> Vector:
+    """Return the centre of the brighter part of an image, or of its mask, in mm."""
+    weight = prepared.mask
+    if weight is None:
+        weight = sitk.OtsuThreshold(prepared.levels[0], 0, 1)
+    values = sitk.GetArrayViewFromImage(weight) > 0
+    places = np.argwhere(values)
+    if not len(places):
+        places = np.argwhere(np.ones(values.shape, dtype=bool))
+    middle = places.mean(axis=0)[::-1]
+    return np.array(weight.TransformContinuousIndexToPhysicalPoint(middle.tolist()))
+
+
+def grid_centre(image: sitk.Image) -> Vector:
+    """Return the middle of a field of view, in mm."""
+    middle = [(n - 1) / 2 for n in image.GetSize()]
+    return np.array(image.TransformContinuousIndexToPhysicalPoint(middle))
+
+
+def other_starts(
+    sampled: Prepared, other: Prepared, centre: Vector, most: int
+) -> list[sitk.Transform]:
+    """Return starts besides the frames as they are.
+
+    Centres of the bodies or masks laid over each other, middles of the fields of view laid over
+    each other, then turns by 15 degrees about each axis and shifts by 25 mm along each.
+    """
+    shifts = [
+        body_centre(other) - body_centre(sampled),
+        grid_centre(other.full) - grid_centre(sampled.full),
+    ]
+    starts = [linear(np.eye(3), shift, "rigid", centre) for shift in shifts]
+    for axis in (2, 0, 1):
+        for sign in (1, -1):
+            shift = np.zeros(3)
+            shift[axis] = 25.0 * sign
+            starts.append(linear(np.eye(3), shift, "rigid", centre))
+    for axis in (2, 0, 1):
+        for sign in (1, -1):
+            turn = sitk.Euler3DTransform()
+            turn.SetCenter(centre.tolist())
+            angles = [0.0, 0.0, 0.0]
+            angles[axis] = sign * np.deg2rad(15.0)
+            turn.SetRotation(*angles)
+            starts.append(turn)
+    return starts[:most]
+
+
+def best_start(
+    sampled: Prepared,
+    other: Prepared,
+    starts: list[sitk.Transform],
+    settings: RegistrationSettings,
+    *,
+    seed: int,
+) -> list[tuple[float, sitk.Transform]]:
+    """Improve each start at the coarsest resolution; return metric and transform, best first."""
+    coarse = sampled.levels[0], other.levels[0]
+    everywhere = np.ones(coarse[0].GetSize()[::-1], dtype=bool)
+    found = []
+    for number, start in enumerate(starts):
+        try:
+            done = climb(
+                *coarse,
+                None,
+                start,
+                settings,
+                seed=seed,
+                first_step_mm=settings.levels[0] / 2,
+            )
+        except RuntimeError:  # too little in common from there
+            continue
+        found.append((agreement(*coarse, done, everywhere, 32), -number, done))
+    found.sort(key=lambda item: item[:2], reverse=True)
+    return [(value, done) for value, _, done in found]
