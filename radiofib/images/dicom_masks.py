@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from radiofib._checks import list_some
 from radiofib.errors import MaskError
-from radiofib.images.dicom_header import load_dataset
+from radiofib.images.dicom_header import damaged, load_dataset
 from radiofib.images.dicom_rtstruct import read_structures
 from radiofib.images.dicom_seg import read_segmentation
 from radiofib.images.image import Image
@@ -33,10 +34,15 @@ def mask_object_kind(path: Path) -> str | None:
         When the header is damaged.
     """
     dataset = load_dataset(path, ("SOPClassUID", "Modality"))
-    stated = str(dataset.get("SOPClassUID", "") or "")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's warnings quote header values
+            stated = str(dataset.get("SOPClassUID", "") or "")
+            modality = str(dataset.get("Modality", "") or "").upper()
+    except Exception as error:
+        raise damaged(path, type(error).__name__) from None
     if stated:
         return _CLASSES.get(stated)
-    modality = str(dataset.get("Modality", "") or "").upper()
     return modality if modality in ("SEG", "RTSTRUCT") else None
 
 

@@ -56,9 +56,10 @@ def slice_step(
     """Return the distance between slices of a segmentation, from the positions of its frames.
 
     Frames of empty slices are usually left out, so the smallest step may be several slices.
-    In this order: what the header states and the image confirms; even steps; the stated
-    spacing, the image's spacing, the smallest step, whichever first divides all steps (within
-    :data:`~radiofib.images.dicom_geometry.STEP_TOLERANCE`).
+    In this order, whichever first divides all steps (within
+    :data:`~radiofib.images.dicom_geometry.STEP_TOLERANCE`): the image's spacing when the header
+    states it too; even steps that the header states; the image's spacing; even steps; the
+    stated spacing; the smallest step.
 
     Parameters
     ----------
@@ -96,19 +97,22 @@ def slice_step(
         return choice, []
     steps = np.diff(along)
     smallest = float(steps.min())
-    if image_step and _divides(along, image_step):
-        for number in known:
-            if abs(number - image_step) <= 0.01 * image_step:
-                return _refined(along, image_step), []
-    if float(np.ptp(steps)) <= STEP_TOLERANCE * smallest:
-        mean = round(float((along[-1] - along[0]) / (len(along) - 1)), 9)
-        said = known[:1] if known and abs(known[0] - mean) > 0.01 * mean else []
+    even = float(np.ptp(steps)) <= STEP_TOLERANCE * smallest
+    mean = round(float((along[-1] - along[0]) / (len(along) - 1)), 9)
+    on_image = image_step is not None and _divides(along, image_step)
+    if image_step and on_image and _agrees(known, image_step):
+        return _refined(along, image_step), []
+    if even and _agrees(known, mean):
+        return mean, []
+    if image_step and on_image:
+        return _refined(along, image_step), []
+    if even:
         return mean, [
             f"frames lie {mean:.6g} mm apart by their positions; the stated {s:g} mm is not used"
-            for s in said
+            for s in known[:1]
         ]
-    for candidate in (*known[:1], image_step, smallest):
-        if candidate and _divides(along, candidate):
+    for candidate in (*known[:1], smallest):
+        if _divides(along, candidate):
             return _refined(along, candidate), []
     raise MaskError(
         "frames of the segmentation are not on evenly spaced slices",
@@ -117,6 +121,10 @@ def slice_step(
         found=list_some((f"{s:.6g} mm" for s in np.unique(np.round(steps, 3))), 5),
         hint="export it again, or resample it onto the image's grid",
     )
+
+
+def _agrees(known: Sequence[float], step: float) -> bool:
+    return any(abs(number - step) <= 0.01 * step for number in known)
 
 
 def _divides(along: NDArray[np.float64], step: float) -> bool:
