@@ -27,12 +27,12 @@ __all__ = ["COLOURS", "exclusion_overlay_png", "render_exclusions"]
 #: Okabe and Ito's colours, told apart by colour-blind readers; the outline has their orange.
 COLOURS: dict[str, tuple[int, int, int]] = {
     "lesion": (213, 94, 0),
-    "capsule": (86, 180, 233),
-    "vessels": (240, 228, 66),
-    "bile_ducts": (0, 158, 115),
+    "capsule": (0, 158, 115),
+    "vessels": (0, 114, 178),
+    "bile_ducts": (240, 228, 66),
 }
-_OTHER = ((204, 121, 167), (0, 114, 178))
-_STRENGTH = 0.55
+_OTHER = ((204, 121, 167), (86, 180, 233))
+_STRENGTH = 0.65
 _GAP, _LINE, _SQUARE = 10, 18, 12
 _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 

@@ -27,8 +27,8 @@ def find_vessels(
     ``threshold``: with g the Gaussian mean over the mask at `smooth_mm` and b that at
     `background_mm`, ``d = g - b``; a vessel is where d lies beyond `k` robust deviations from
     its median. It is done twice, the second time with b and the statistics from what the first
-    left. ``vesselness``: where :func:`tube_response` of ``x - b``, 0 outside the mask, exceeds
-    `least_response` robust deviations of ``x - b``.
+    left. ``vesselness``: where, at one scale at least, :func:`tube_response` of ``x - b``, 0
+    outside the mask, exceeds `least_response` times what chance makes of it.
 
     Groups (connected through faces, edges or corners) below `least_ml` are left in.
 
@@ -94,28 +94,35 @@ def robust_centre(values: NDArray[np.floating]) -> tuple[float, float]:
 
 def tube_response(
     pixels: NDArray[np.floating],
+    where: NDArray[np.bool_],
     spacing_mm: tuple[float, ...],
-    scales_mm: tuple[float, ...],
-    *,
-    where: NDArray[np.bool_] | None = None,
-) -> NDArray[np.float32]:
-    """Return how much each voxel lies in a bright tube, at the best of several scales.
+    scale_mm: float,
+) -> tuple[NDArray[np.float32], float]:
+    """Return how much voxels lie in a bright tube, and how much chance alone makes of it.
 
-    At scale t the Hessian of the image smoothed by a Gaussian of t mm, times t^2, has
-    eigenvalues ``e1 <= e2 <= e3``; a bright tube has two strongly negative ones. The response
-    is ``sqrt(e1 e2)`` where both are negative, else 0 (``-e1`` in 2-D). Derivatives are per mm,
-    so that voxels need not be cubes. It has the unit of the intensities.
+    The Hessian of the image smoothed by a Gaussian of t mm, times t^2, has eigenvalues
+    ``e1 <= e2 <= e3``; a bright tube has two strongly negative ones. The response is
+    ``sqrt(e1 e2)`` where both are negative, else 0 (``-e1`` in 2-D). Derivatives are per mm, so
+    that voxels need not be cubes. It has the unit of the intensities.
+
+    In noise and in texture without direction e2 lies evenly about 0; its robust deviation is
+    the measure of chance (in 2-D that of the trace, for there e1 has no such mean).
 
     Parameters
     ----------
     pixels : ndarray of shape (z, y, x) or (y, x)
         The image; use its negative for dark tubes.
+    where : ndarray of bool
+        Voxels that are asked for, n of them.
     spacing_mm : tuple of float
         Voxel size in the order of the axes.
-    scales_mm : tuple of float
-        Deviations of the Gaussians.
-    where : ndarray of bool, optional
-        Voxels that are asked for; the others are 0.
+    scale_mm : float
+        Deviation of the Gaussian, t.
+
+    Returns
+    -------
+    tuple of ndarray of shape (n,) and float
+        Responses in the order of ``pixels[where]``, and the deviation.
 
     References
     ----------
@@ -123,30 +130,28 @@ def tube_response(
 
     Examples
     --------
-    >>> pixels = np.zeros((9, 9, 9), dtype=np.float32); pixels[:, 4, 4] = 1
-    >>> response = tube_response(pixels, (1.0, 1.0, 1.0), (1.0,))
-    >>> [int(i) for i in np.unravel_index(response[4].argmax(), (9, 9))]
-    [4, 4]
+    >>> rng = np.random.default_rng(0)
+    >>> pixels = rng.normal(0, 0.01, (9, 9, 9)).astype(np.float32); pixels[:, 4, 4] += 1
+    >>> middle = np.zeros(pixels.shape, dtype=bool); middle[4] = True
+    >>> response, chance = tube_response(pixels, middle, (1.0, 1.0, 1.0), 1.0)
+    >>> [int(i) for i in np.unravel_index(response.argmax(), (9, 9))], chance > 0
+    ([4, 4], True)
     """
-    where = np.ones(pixels.shape, dtype=bool) if where is None else where
     ndim, number = pixels.ndim, int(np.count_nonzero(where))
-    best = np.zeros(number, dtype=np.float32)
-    for scale in scales_mm:
-        sigma = [scale / s for s in spacing_mm]
-        hessian = np.empty((number, ndim, ndim), dtype=np.float32)
-        for i in range(ndim):
-            for j in range(i, ndim):
-                order = [int(a == i) + int(a == j) for a in range(ndim)]
-                part = ndimage.gaussian_filter(pixels, sigma, order, mode="nearest", truncate=4.0)
-                # scale^2 for comparable scales, spacing for derivatives per mm
-                part = part[where] * np.float32(scale**2 / (spacing_mm[i] * spacing_mm[j]))
-                hessian[:, i, j] = hessian[:, j, i] = part
-        values = np.minimum(np.linalg.eigvalsh(hessian)[:, : ndim - 1], 0)
-        response = np.sqrt(values[:, 0] * values[:, 1]) if ndim == 3 else -values[:, 0]
-        np.maximum(best, response, out=best)
-    out = np.zeros(pixels.shape, dtype=np.float32)
-    out[where] = best
-    return out
+    sigma = [scale_mm / s for s in spacing_mm]
+    hessian = np.empty((number, ndim, ndim), dtype=np.float32)
+    for i in range(ndim):
+        for j in range(i, ndim):
+            order = [int(a == i) + int(a == j) for a in range(ndim)]
+            part = ndimage.gaussian_filter(pixels, sigma, order, mode="nearest", truncate=4.0)
+            # t^2 for comparable scales, spacing for derivatives per mm
+            part = part[where] * np.float32(scale_mm**2 / (spacing_mm[i] * spacing_mm[j]))
+            hessian[:, i, j] = hessian[:, j, i] = part
+    values = np.linalg.eigvalsh(hessian)
+    low = np.minimum(values[:, : ndim - 1], 0)
+    if ndim == 2:
+        return -low[:, 0], robust_centre(values.sum(axis=1))[1]
+    return np.sqrt(low[:, 0] * low[:, 1]), robust_centre(values[:, 1])[1]
 
 
 def _by_threshold(
@@ -171,15 +176,14 @@ def _by_form(
     spacing_mm: tuple[float, ...],
     settings: VesselSettings,
 ) -> NDArray[np.bool_]:
-    # Outside, the organ's mean goes on: its edge must not answer as a tube.
+    # Outside, the organ's background goes on: its edge must not answer as a tube.
     back = _slow(values, inside, spacing_mm, settings.background_mm)
     held = np.where(inside, values - back, np.float32(0)).astype(np.float32)
-    _, deviation = robust_centre(held[inside])
     found = np.zeros(inside.shape, dtype=bool)
     for sign, name in ((1, "bright"), (-1, "dark")):
-        if settings.polarity in (name, "both"):
-            response = tube_response(sign * held, spacing_mm, settings.scales_mm, where=inside)
-            found |= inside & (response > settings.least_response * deviation)
+        for scale in settings.scales_mm if settings.polarity in (name, "both") else ():
+            response, chance = tube_response(sign * held, inside, spacing_mm, scale)
+            found[inside] |= response > settings.least_response * chance
     return found
 
 
