@@ -94,10 +94,11 @@ def measure_case(
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     flags: dict[str, str] = {}
+    levels: dict[tuple[str, str], tuple[float, list[str]]] = {}
     suspects = _order_warnings(channels, settings)
     for measure in plan(settings):
         column = _column(measure)
-        case = Case(channels, settings)
+        case = Case(channels, settings, levels=levels)
         try:
             values[column] = measure.run(case)
             if not isfinite(values[column]):

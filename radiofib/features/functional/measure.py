@@ -35,12 +35,16 @@ _MOST_OUTSIDE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Channels and settings, and what is noted while one index is measured: remarks, channels."""
+    """Channels and settings, and what is noted while one index is measured: remarks, channels.
+
+    `levels` may be shared between indices: a region then becomes one intensity only once.
+    """
 
     channels: Mapping[str, ChannelInput]
     settings: FunctionalSettings
     remarks: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    levels: dict[tuple[str, str], tuple[float, list[str]]] = field(default_factory=dict)
 
     def channel(self, name: str) -> ChannelInput:
         """Return a channel for its intensities, if its registration did not fail."""
@@ -138,6 +142,17 @@ def _tissue(name: str, channel: ChannelInput, tissue: str) -> NDArray[np.bool_]:
 
 def level(case: Case, name: str, channel: ChannelInput, tissue: str = "") -> float:
     """Return the one intensity of the liver, or of a tissue, which must be above 0."""
+    if (name, tissue) not in case.levels:
+        before = len(case.remarks)
+        value = _level(case, name, channel, tissue)
+        case.levels[name, tissue] = value, case.remarks[before:]
+        return value
+    value, remarks = case.levels[name, tissue]
+    case.remarks.extend(remarks)
+    return value
+
+
+def _level(case: Case, name: str, channel: ChannelInput, tissue: str) -> float:
     mask = _tissue(name, channel, tissue) if tissue else channel.roi.mask
     what = tissue or "liver"
     values = _values(case, name, channel, mask, what)

@@ -107,7 +107,9 @@ def case() -> dict[str, ChannelInput]:
 
 def rescaled(found: ChannelInput, slope: float, intercept: float = 0.0) -> ChannelInput:
     """The same channel with other intensities."""
-    return replace(found, roi=replace(found.roi, pixels=found.roi.pixels * slope + intercept))
+    return replace(
+        found, roi=replace(found.roi, pixels=found.roi.pixels.astype(float) * slope + intercept)
+    )
 
 
 def z_scored(found: ChannelInput) -> ChannelInput:
