@@ -76,9 +76,9 @@ def locate_edges(pixels: NDArray[np.generic], base: Points, spacing: Floats, noi
     interpolation (s^2 / 6); ``w = 0.65 sqrt(sum((n s)^2))`` is chosen wider than that, because
     then t0 hardly depends on where between voxel centres the edge lies. For each t0 the best a
     and c are known in closed form; t0 is the one that explains most, refined by a parabola. The
-    step may go up or down. A profile is dropped when the step explains less than 80 % of its variance,
-    when |c| is below four times the noise, when t0 is at the end of the search, or when it
-    leaves the image.
+    step may go up or down. A profile is dropped when the step explains less than 80 % of its
+    variance, when |c| is below four times the noise, when t0 is at the end of the search, or
+    when it leaves the image.
 
     Parameters
     ----------
