@@ -63,7 +63,7 @@ class LocaliserSettings(StrictModel):
     smallest_sd: float = Field(default=0.04, gt=0)
     tolerance: float = Field(default=3.0, gt=0)
     opening_mm: float = Field(default=7.0, gt=0)
-    edge_mm: float = Field(default=6.0, gt=0)
+    edge_mm: float = Field(default=3.0, gt=0)
     closing_mm: float = Field(default=6.0, ge=0)
     radius_mm: float = Field(default=18.0, gt=0)
     body_mm: tuple[float, float] = (220.0, 140.0)

@@ -13,6 +13,7 @@ SMALL = {
     "cost.py": ["--small", "--runs", "1"],
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
+    "liver_localiser.py": ["--small"],
     "memory.py": ["--small"],
     "mri_case.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
