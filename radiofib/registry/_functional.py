@@ -19,7 +19,7 @@ __all__ = ["DELTA", "FUNCTIONAL", "delta_specs"]
 
 YAMADA = "Yamada et al., Radiology 2011;260:727-733"
 WATANABE = "Watanabe et al., Radiology 2011;259:142-150"
-WU = "Wu et al., Medicine 2017;96:e8339, PubMed 29049250"
+WU = "Wu et al., Medicine 2017;96:e8339, doi 10.1097/MD.0000000000008339"
 CHOI = (
     "Choi et al., Yonsei Med J 2014;55:651-659, doi 10.3349/ymj.2014.55.3.651 "
     "(erratum: Yonsei Med J 2014;55:1162)"

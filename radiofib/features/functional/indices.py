@@ -59,7 +59,7 @@ def relative_enhancement(before: float, after: float) -> float:
 
     References
     ----------
-    Wu et al., Medicine 2017;96:e8339.
+    Wu et al., Medicine 2017;96:e8339, doi 10.1097/MD.0000000000008339.
 
     Examples
     --------

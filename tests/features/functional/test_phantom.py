@@ -126,6 +126,10 @@ def _both(a: Callable[[Case], Case], b: Callable[[Case], Case]) -> Callable[[Cas
     ("change", "column", "reason"),
     [
         (_gone("t1"), RE4, "channel t1 is missing"),
+        (_edit("t1", raw=False), RE4, "intensities of t1 are normalised"),
+        (_edit("t1", raw=False), CEI, "intensities of t1 are normalised"),
+        (_edit("ged4", raw=False), RE4, "intensities of ged4 are normalised"),
+        (_edit("ged4", raw=False), LSR, "intensities of ged4 are normalised"),
         (_gone("ged2"), AREA, "channel ged2 is missing"),
         (_gone("ged4"), VOLUME, "channel ged4 is missing"),
         (_edit("t1", registered="failed", registered_reason="NMI fell"), RE4,
