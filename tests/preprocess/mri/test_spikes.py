@@ -106,10 +106,8 @@ def test_simulated_volumes_keep_every_voxel_but_the_spikes(channel):
         pixels = image_of(volume).pixels
         assert find_spikes(pixels).count == 0
         spiked = pixels.copy()
-        top = np.percentile(pixels, 99.9)
         places = np.random.default_rng(3).integers(0, pixels.size, 5)
-        spiked.flat[places] = spike = np.array(3 * top).astype(pixels.dtype)
-        assert spike == spiked.max()
+        spiked.flat[places] = 2 * int(pixels.max())
         found = find_spikes(spiked)
         assert set(np.flatnonzero(found.where)) == set(places)
 
