@@ -81,14 +81,18 @@ def tissues_of(volume: Volume, anatomy: Anatomy) -> dict[str, Any]:
 
 
 def on_each_scanner(
-    index: int, channel: str, seed: int, size: float = 0.3
+    index: int, channel: str, seed: int, size: float = 0.3, **changes: Any
 ) -> list[tuple[str, Volume, Anatomy]]:
-    """Draw one patient on the four scanners: the same tissue, other intensities."""
+    """Draw one patient on the four scanners: the same tissue, other intensities.
+
+    `changes` replace settings of every scanner.
+    """
     settings = MriSettings(size=size)
     plan = plan_cases(settings, index + 1, seed)[index]
     _, anatomy = person_of(plan, settings, seed)
     found = []
     for k, scanner in enumerate(settings.scanners):
-        own = replace(plan, scanner=scanner, index=1000 * (k + 1) + index)
+        changed = scanner.model_copy(update=changes)
+        own = replace(plan, scanner=changed, index=1000 * (k + 1) + index)
         found.append((scanner.name, draw_channel(own, anatomy, channel, settings, seed), anatomy))
     return found
