@@ -121,7 +121,7 @@ def _slices(roi: Roi, most: int) -> list[int | None]:
 
 def _box(roi: Roi) -> tuple[slice, slice]:
     """Return rows and columns of the region with a margin."""
-    flat = roi.mask.any(axis=0) if roi.ndim == 3 else roi.mask
+    flat: NDArray[np.bool_] = np.asarray(roi.mask.any(axis=0) if roi.ndim == 3 else roi.mask)
     found = []
     for axis in range(2):
         where = np.flatnonzero(flat.any(axis=1 - axis))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from radiofib.preprocess.crop import grown
 from radiofib.preprocess.mri.settings import SpikeClipping
 
 __all__ = ["Spikes", "clip_spikes", "find_spikes"]
@@ -49,7 +50,8 @@ def find_spikes(pixels: NDArray[Any], settings: SpikeClipping | None = None) -> 
     ``step = max(contrast (M - q), noise s)``. A spike is
 
     - a voxel that exceeds every neighbour (26, at the border fewer) by more than `step`; or
-    - a connected group of at most `most_voxels` voxels that all exceed ``M + step``.
+    - a connected group of at most `most_voxels` voxels that all exceed ``M + step``, while
+      none of the voxels around it exceeds M.
 
     A vessel, a cyst or a bright organ keeps its voxels: each has a neighbour about as bright,
     and none exceeds what a patch of 3 x 3 reaches by half the range of the image. The noise is
@@ -85,12 +87,19 @@ def find_spikes(pixels: NDArray[Any], settings: SpikeClipping | None = None) -> 
         others = np.delete(part.ravel(), middle)
         if others.size and float(part.flat[middle]) - float(others.max()) > step:
             where[tuple(place)] = True
-    groups, number = ndimage.label(values > limit, structure=np.ones((3,) * pixels.ndim))
-    sizes = np.bincount(groups.ravel(), minlength=number + 1)
-    left = [int(n) for n in sizes[1:] if n > settings.most_voxels]
-    small = sizes <= settings.most_voxels
-    small[0] = False
-    where |= small[groups]
+    left: list[int] = []
+    full = np.ones((3,) * pixels.ndim, dtype=bool)
+    groups, _ = ndimage.label(values > limit, structure=full)
+    for number, box in enumerate(ndimage.find_objects(groups), start=1):
+        wide = grown(box, 1, pixels.shape)
+        group = groups[wide] == number
+        size = int(np.count_nonzero(group))
+        if size > settings.most_voxels:
+            left.append(size)
+            continue
+        around = values[wide][ndimage.binary_dilation(group, full) & ~group]
+        if around.size and float(around.max()) <= brightest:
+            where[wide] |= group
     return Spikes(where, step, limit, tuple(sorted(left, reverse=True)))
 
 

@@ -114,11 +114,12 @@ def preprocess_volume(
     it)',), PreprocessRecord(raw=True, steps=('spikes',)))
     """
     _check_input(image, region, tissues)
+    _check_landmarks(settings, landmarks)
     masks = dict(tissues)
     pixels, notes, steps = _prepared(image, settings, masks)
     raw = "bias" not in steps
     if (ask := settings.normalise) is not None:
-        found, note = _normalised(pixels, ask, settings, region, masks, landmarks)
+        found, note = _normalised(pixels, ask, region, masks, landmarks)
         pixels, raw = found, False
         notes.append(note)
         steps.append(f"normalise:{ask.method}")
@@ -228,6 +229,17 @@ def _check_input(
             )
 
 
+def _check_landmarks(settings: MriPreprocessing, landmarks: NyulLandmarks | None) -> None:
+    if settings.normalise is None or settings.normalise.method != "nyul":
+        return
+    if landmarks is None:
+        raise ConfigError(
+            "normalise.method nyul needs landmarks",
+            hint="learn them from named training cases (learn_landmarks) and store them",
+        )
+    check_preparation(landmarks, settings)
+
+
 def _prepared(
     image: Image, settings: MriPreprocessing, masks: dict[str, NDArray[np.bool_]]
 ) -> tuple[NDArray[np.generic], list[str], list[str]]:
@@ -263,16 +275,11 @@ def _prepared(
 def _normalised(
     pixels: NDArray[np.generic],
     ask: Normalisation,
-    settings: MriPreprocessing,
     region: NDArray[np.bool_] | None,
     masks: Mapping[str, NDArray[np.bool_]],
     landmarks: NyulLandmarks | None,
 ) -> tuple[NDArray[np.floating], str]:
-    if ask.method == "nyul" and landmarks is None:
-        raise ConfigError(
-            "normalise.method nyul needs landmarks",
-            hint="learn them from named training cases (learn_landmarks) and store them",
-        )
+    """Return the normalised image and what was done, in words."""
     inside = _inside(ask, pixels, region, masks)
     place = f"{ask.inside} ({np.count_nonzero(inside):,} voxels)"
     by = f", times {ask.scale:g}" if ask.scale != 1 else ""
@@ -294,7 +301,6 @@ def _normalised(
         out, median = by_reference(pixels, inside, scale=ask.scale)
         return out, f"divided by {median:.6g}, the median of {place}{by}"
     assert landmarks is not None
-    check_preparation(landmarks, settings)
     own = landmarks_of(pixels, inside, landmarks.percentiles)
     out = apply_landmarks(pixels, own, landmarks.standard_scale, scale=ask.scale)
     return out, (
