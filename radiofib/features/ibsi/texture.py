@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib._checks import nearest
+from radiofib._checks import check_known
 from radiofib.errors import ConfigError, EngineError
 from radiofib.features.ibsi import cooccurrence, emphases, tone_difference
 from radiofib.features.ibsi._counts import Counts, Floats, Integers
 from radiofib.features.ibsi._moments import Result, undefined
 from radiofib.features.ibsi._region import Neighbourhood, Region
+from radiofib.features.matrices.levels import highest_level
 from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 
 __all__ = ["TEXTURE_FAMILIES", "IbsiTexture", "Result", "texture"]
@@ -197,41 +198,23 @@ def texture(
     (10.0, 0.3333)
     >>> texture(np.array([[[1, 2]]]), 2, "ngt", "3d_avg")
     Traceback (most recent call last):
-    radiofib.errors.ConfigError: no aggregation '3d_avg' of the texture family 'ngt' (expected
-    2d, 2_5d, 3d).
+    radiofib.errors.ConfigError: texture family 'ngt': unknown aggregation '3d_avg' (expected 2d,
+    2_5d, 3d).
     """
     return IbsiTexture(levels, n_levels, mask_for_distance).compute(family, aggregation)
 
 
 def _names(family: str, aggregation: str) -> tuple[str, ...]:
-    if family not in _NAMES:
-        close = nearest(family, _NAMES)
-        raise ConfigError(
-            f"no texture family {family!r} of IBSI",
-            expected=", ".join(_NAMES),
-            hint=f"did you mean {close!r}?" if close else None,
-        )
-    if aggregation not in _NAMES[family]:
-        close = nearest(aggregation, _NAMES[family])
-        raise ConfigError(
-            f"no aggregation {aggregation!r} of the texture family {family!r}",
-            expected=", ".join(_NAMES[family]),
-            hint=f"did you mean {close!r}?" if close else None,
-        )
+    check_known(family, _NAMES, what="texture family of IBSI", error=ConfigError)
+    where = f"texture family {family!r}"
+    check_known(aggregation, _NAMES[family], what="aggregation", where=where, error=ConfigError)
     return _NAMES[family][aggregation]
 
 
 def _check(
     levels: NDArray[np.integer], n_levels: int, distance_mask: NDArray[np.bool_] | None
 ) -> None:
-    if levels.ndim not in (2, 3) or not np.issubdtype(levels.dtype, np.integer):
-        raise EngineError(
-            "grey levels must be a 2-D or 3-D array of integers",
-            found=f"{levels.ndim}-D {levels.dtype}",
-        )
-    highest = int(levels.max(initial=0))
-    if levels.dtype.kind == "i" and int(levels.min(initial=0)) < 0:
-        raise EngineError("grey levels must be 0 outside the region and 1 or more inside")
+    highest = highest_level(levels)
     if highest > n_levels:
         raise EngineError(
             "a grey level is above the number of levels",

@@ -15,12 +15,36 @@ from radiofib.errors import EngineError
 from radiofib.features.matrices import _kernels as k
 from radiofib.features.matrices.angles import directions
 
-__all__ = ["Frame", "Layout", "Levels"]
+__all__ = ["Frame", "Layout", "Levels", "highest_level"]
 
 #: Largest level for which levels are ranked by a table and not by sorting.
 _LARGEST_TABLE = 1 << 24
 #: Levels up to this one are kept as they are.
 _LARGEST_BYTE = 255
+_WRONG_LEVELS = "grey levels must be 0 outside the region and 1 or more inside"
+
+
+def highest_level(levels: NDArray[np.integer]) -> int:
+    """Return the highest level of an array of grey levels, 0 when it is empty.
+
+    Raises
+    ------
+    EngineError
+        When the array is not 2-D or 3-D, holds no integers or negative ones.
+
+    Examples
+    --------
+    >>> highest_level(np.array([[0, 3], [1, 2]]))
+    3
+    """
+    if levels.ndim not in (2, 3) or not np.issubdtype(levels.dtype, np.integer):
+        raise EngineError(
+            "grey levels must be a 2-D or 3-D array of integers",
+            found=f"{levels.ndim}-D {levels.dtype}",
+        )
+    if levels.dtype.kind == "i" and int(levels.min(initial=0)) < 0:
+        raise EngineError(_WRONG_LEVELS, found="negative levels")
+    return int(levels.max(initial=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,17 +260,9 @@ class Levels(Frame):
         EngineError
             When the array is not 2-D or 3-D, holds no integers, negative levels or no region.
         """
-        if levels.ndim not in (2, 3) or not np.issubdtype(levels.dtype, np.integer):
-            raise EngineError(
-                "grey levels must be a 2-D or 3-D array of integers",
-                found=f"{levels.ndim}-D {levels.dtype}",
-            )
-        highest = int(levels.max(initial=0))
-        if highest < 1 or (levels.dtype.kind == "i" and int(levels.min()) < 0):
-            raise EngineError(
-                "grey levels must be 0 outside the region and 1 or more inside",
-                found=f"levels up to {highest}" if highest < 1 else "negative levels",
-            )
+        highest = highest_level(levels)
+        if highest < 1:
+            raise EngineError(_WRONG_LEVELS, found=f"levels up to {highest}")
         if highest <= _LARGEST_BYTE:
             value_of = np.arange(highest + 1, dtype=np.int64)
             small: NDArray[np.integer] = levels.astype(np.uint8, copy=False)
