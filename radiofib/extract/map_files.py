@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from radiofib.errors import EngineError
+from radiofib.errors import EngineError, ImageError
+from radiofib.images import write_volume
 from radiofib.preprocess import Grid
 
 __all__ = ["MAP_FORMATS", "write_map"]
@@ -29,17 +28,12 @@ def write_map(values: NDArray[np.float64], grid: Grid, path: Path) -> None:
     EngineError
         When the format cannot hold the geometry.
     """
-    image = grid.image(values)
-    temporary = path.with_name(f".{os.getpid()}.part.{path.name}")
     try:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
-        temporary.replace(path)
-    except RuntimeError as error:
+        write_volume(path, grid.image(values))
+    except ImageError as error:
         raise EngineError(
             "the map cannot be written",
-            where=path.name,
-            found=str(error).strip().splitlines()[-1],
+            where=error.where,
+            found=error.found,
             hint="free disk space, or write NRRD (--maps-format nrrd)",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

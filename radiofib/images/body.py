@@ -78,16 +78,19 @@ def share_outside_body(pixels: NDArray[np.generic], mask: NDArray[np.bool_]) -> 
     if pixels.ndim != 3 or min(pixels.shape[1:]) < _SMALLEST:
         return None
     touched = np.flatnonzero(mask.any(axis=(1, 2)))
+    if not touched.size:
+        return None
     if touched.size > _SLICES:
         touched = touched[np.linspace(0, touched.size - 1, _SLICES).round().astype(int)]
     step = max(1, -(-max(pixels.shape[1:]) // _SIDE))
     planes = np.stack([pixels[z, ::step, ::step] for z in touched]).astype(np.float64)
-    thinned = np.stack([mask[z, ::step, ::step] for z in touched])
-    if not np.isfinite(planes).all() or not thinned.any() or planes.min() == planes.max():
+    if not np.isfinite(planes).all() or planes.min() == planes.max():
         return None
     threshold = float(threshold_otsu(planes))
-    outside = sum(
-        int(np.count_nonzero(inside & ~body_hull(plane, threshold)))
-        for plane, inside in zip(planes, thinned, strict=True)
-    )
-    return outside / int(np.count_nonzero(thinned))
+    outside = total = 0
+    for z, plane in zip(touched, planes, strict=True):
+        y, x = np.nonzero(mask[z])
+        hull = body_hull(plane, threshold)
+        outside += int(np.count_nonzero(~hull[y // step, x // step]))
+        total += y.size
+    return outside / total

@@ -161,9 +161,10 @@ def _fill(roi: _Roi, grid: Grid, where: str) -> tuple[NDArray[np.bool_], list[st
         notes.append(f"contours lie up to {off * grid.spacing_mm[2]:.2g} mm beside the slices")
     inside = sorted(z for z in chosen if region[z].any())
     if inside and (lost := inside[-1] - inside[0] + 1 - len(inside)):
-        notes.append(f"{lost} slices between the contours have none: background there")
+        some = "1 slice has" if lost == 1 else f"{lost} slices have"
+        notes.append(f"{some} no contour although those on both sides do: background there")
     if roi.passed_over:
-        notes.append(f"{roi.passed_over} points or open contours passed over")
+        notes.append(f"passed over: {roi.passed_over} point(s) or open contour(s)")
     return region, notes
 
 

@@ -17,7 +17,7 @@ from tests.images.dicom_objects import write_seg
 from tests.images.dicoms import leaks, reread, write_dicom, write_series
 
 QUIET = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -116,7 +116,9 @@ def test_fractions_are_cut_at_half(tmp_path):
     image = read_image(write_series(tmp_path / "image", VOLUME))
     found = read_mask(write_seg(tmp_path / "seg", {1: values}, kind="FRACTIONAL"), on=image)
     assert found.pixels[1, 0, :4].tolist() == [0, 1, 1, 1]
-    assert found.notes[0] == "fractional segmentation (probability) cut at half of its largest value"
+    assert (
+        found.notes[0] == "fractional segmentation (probability) cut at half of its largest value"
+    )
 
 
 def test_run_length_coded_fractions(tmp_path):
