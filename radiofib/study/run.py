@@ -19,11 +19,13 @@ from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
+from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
+from radiofib.study.submission import SUBMISSION_FILES, submission_step
 from radiofib.study.tables import config_for
 from radiofib.table import FeatureTable, join_tables
 
@@ -100,12 +102,14 @@ def run_study(
     # A misspelt stager is refused before hours of extraction, not after.
     build_stager(study)
     cohort = load_cohort(study, Path(root))
+    check_channel_sets(study, cohort)
     config = extraction_config(study, cohort, Path(root))
     table, failures = _features(cohort, config, study, folder, workers, tell)
     failures = [*cohort.failures, *failures]
     write_failures(folder, failures)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
+        folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",
             where=cohort.source,
@@ -118,6 +122,7 @@ def run_study(
     features_hash = hash_file(folder.path("features/features.parquet"))
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += submission_step(study, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += _examples(study, cohort, table, folder)
     write_failures(folder, failures)
@@ -293,7 +298,7 @@ def _facts(
             "failures": len(failures),
         },
         "main": {
-            "model": study.stager.name,
+            "model": main_model(study),
             "setting": study.evaluation.settings[0],
             "target": study.main,
         },
