@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 
 __all__ = ["EvaluationConfig", "SlidesConfig", "StagerConfig", "StudyConfig", "find_study"]
+
+SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 
 _RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
@@ -93,6 +95,12 @@ class StudyConfig(StrictModel):
         Align the channels of each case before features; without it each is measured as it is.
     landmark_split : str, optional
         Cases of this split teach the landmarks of normalisation by ``nyul``.
+    channel_sets : dict of str to list of str
+        Name of a set -> its channels. The stager is trained and tested once for each set, on the
+        same cases in the same folds; the first is the main one. Left out: all channels.
+    submission : {"care-liver"}, optional
+        Also predict the cases without a stage and write the challenge's file; needs the channel
+        sets ``Contrast`` and ``NonContrast``.
     main : str, optional
         Name of the target that the report's headline is about; named before the analysis.
     seed : int
@@ -122,6 +130,8 @@ class StudyConfig(StrictModel):
     slides: SlidesConfig = SlidesConfig()
     stager: StagerConfig = StagerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
+    submission: Literal["care-liver"] | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (
         "csv",
@@ -138,6 +148,19 @@ class StudyConfig(StrictModel):
             raise ValueError("name the data: give either 'card' or 'cohort'")
         if self.card is not None and self.scheme is not None:
             raise ValueError("'scheme' belongs to a cohort table; a data card has its own")
+        return self
+
+    @model_validator(mode="after")
+    def _useful_sets(self) -> Self:
+        for name, channels in self.channel_sets.items():
+            if not channels or len(set(channels)) < len(channels):
+                raise ValueError(f"channel set {name!r} must list its channels, each once")
+        if len({name.lower() for name in self.channel_sets}) < len(self.channel_sets):
+            raise ValueError("names of channel sets differ in case only")
+        if self.submission is not None and set(self.channel_sets) != {"Contrast", "NonContrast"}:
+            raise ValueError(
+                "'submission: care-liver' needs the channel sets 'Contrast' and 'NonContrast'"
+            )
         return self
 
 

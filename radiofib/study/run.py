@@ -19,6 +19,7 @@ from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
+from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.landmarks import learn_step
@@ -26,6 +27,7 @@ from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
+from radiofib.study.submission import SUBMISSION_FILES, submission_step
 from radiofib.study.tables import config_for
 from radiofib.table import FeatureTable, join_tables
 
@@ -102,6 +104,7 @@ def run_study(
     # A misspelt stager is refused before hours of extraction, not after.
     build_stager(study)
     cohort = load_cohort(study, Path(root))
+    check_channel_sets(study, cohort)
     config = extraction_config(study, cohort, Path(root))
     prepared = prepare_cohort(
         cohort,
@@ -118,6 +121,7 @@ def run_study(
     write_failures(folder, failures)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
+        folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",
             where=cohort.source,
@@ -130,6 +134,7 @@ def run_study(
     features_hash = hash_file(folder.path("features/features.parquet"))
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += submission_step(study, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += _examples(study, cohort, table, folder)
     write_failures(folder, failures)
@@ -305,7 +310,7 @@ def _facts(
             "failures": len(failures),
         },
         "main": {
-            "model": study.stager.name,
+            "model": main_model(study),
             "setting": study.evaluation.settings[0],
             "target": study.main,
         },
