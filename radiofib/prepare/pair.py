@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,13 @@ class PairRow:
     reasons : str
         Why it is not good.
     metric_before, metric_after : float or None
-        Mutual information before and after (more is better when negated; see RegistrationSettings).
+        Mutual information in nats, before and after.
     dice_before, dice_after : float or None
         Overlap of the two masks, where both channels have one.
     inverse_consistency_mm : float or None
         How far a point comes back from where it started when sent there and back.
+    residual_mm : float or None
+        How far parts of the body still want to move, each on its own.
     overlap : float or None
         Share of the reference's field of view that the channel covers.
     coverage : float or None
@@ -75,6 +78,7 @@ class PairRow:
     dice_before: float | None = None
     dice_after: float | None = None
     inverse_consistency_mm: float | None = None
+    residual_mm: float | None = None
     overlap: float | None = None
     coverage: float | None = None
     starts: int = 0
@@ -279,13 +283,18 @@ def _judged(
         metric_after=found.metric_after,
         dice_before=found.dice_before,
         dice_after=found.dice_after,
-        inverse_consistency_mm=found.inverse_consistency_mm,
+        inverse_consistency_mm=_number(found.inverse_consistency_mm),
+        residual_mm=_number(found.residual_mm),
         overlap=found.overlap,
         coverage=coverage,
         starts=found.starts,
         shift_mm=shift,
         rotation_deg=angle,
     )
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _motion(transform: sitk.Transform, fixed: _Side) -> tuple[float, float]:
