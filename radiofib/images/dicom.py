@@ -45,7 +45,8 @@ def read_dicom_folder(folder: Path) -> Image:
         grid.
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    headers = [read_header(p) for p in files if is_dicom_file(p)]
+    dicom = [p for p in files if is_dicom_file(p)]
+    headers = [read_header(p) for p in dicom]
     images = [h for h in headers if h.is_image]
     if not images:
         raise ImageError(
@@ -66,7 +67,7 @@ def read_dicom_folder(folder: Path) -> Image:
             found=f"{len(by_series)}: {list_some(map(_describe, by_series.values()), 5)}",
             hint="put each series into a folder of its own",
         )
-    notes = []
+    notes = _lost_slices(set(files) - set(dicom), images)
     if len(headers) > len(images):
         others = Counter(h.modality or "?" for h in headers if not h.is_image)
         notes.append("passed over: " + ", ".join(f"{n} {m} object" for m, n in others.items()))
@@ -112,6 +113,24 @@ def _one_file(header: Header, source: Path, notes: list[str]) -> Image:
     if header.position is None or header.orientation is None:
         return _picture(header, source, notes)
     return _volume([header], source, notes)
+
+
+def _lost_slices(others: set[Path], images: Sequence[Header]) -> list[str]:
+    """Refuse an empty file named like the slices: it was one; note what is no DICOM at all."""
+    endings = {h.path.suffix.lower() for h in images}
+    alike = sorted(p for p in others if p.suffix.lower() in endings and p.name[0] != ".")
+    for path in alike:
+        if path.stat().st_size == 0:
+            raise ImageError(
+                "file is empty",
+                where=str(path),
+                expected="a slice, as the other files of this ending",
+                found="0 bytes",
+                hint="copy or export it again",
+            )
+    if not alike:
+        return []
+    return [f"passed over: {list_some((p.name for p in alike), 3)}, named like slices, no DICOM"]
 
 
 def _census(files: Sequence[Path], headers: Sequence[Header]) -> str:
