@@ -1,12 +1,12 @@
 """The features of UCL's entry to the LiFS benchmark, corrected (ucl) and as published (uclpub).
 
 Symbols: X are the N intensities in the region, m their mean; V and A the volume and area of its
-surface mesh, H the volume of the convex hull, l1 >= l2 >= l3 the eigenvalues of the covariance
-of the voxel centres; G the gradient magnitude; T the structure tensor, t1 >= t2 >= t3 its
-eigenvalues; h1 >= h2 >= h3 the eigenvalues of the Hessian; C(d) = mean((i(p + d) - i(p))^2) the
-GLCM contrast of grey levels i for a displacement d in a plane, over four directions. uclpub keeps
-the published faults: voxel units whatever the spacing, derivatives that see the surroundings,
-grey levels that wrap around at 256 and whole slices for the GLCM.
+surface (of the mask after a Gaussian of 2 mm), H the volume of its convex hull, l1 >= l2 >= l3
+the eigenvalues of the covariance of the voxel centres; G the gradient magnitude; T the structure
+tensor, t1 >= t2 >= t3 its eigenvalues; h1 >= h2 >= h3 the eigenvalues of the Hessian; C(d) =
+mean((i(p + d) - i(p))^2) the GLCM contrast of grey levels i for a displacement d in a plane, over
+four directions. uclpub keeps the published faults: voxel units whatever the spacing, derivatives
+that see the surroundings, grey levels that wrap around at 256 and whole slices for the GLCM.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["UCL", "UCL_PUBLISHED"]
 
 LIFS = "LiFS benchmark, entry of UCL, arXiv 2605.25595, doi 10.48550/arXiv.2605.25595"
 _SCALE = "Gaussian derivatives of 2 mm inside the mask"
-_BINS = "32 levels between P1 and P99 of the region, pairs inside it, |d| near 7 mm"
+_BINS = "32 levels between P1 and P99 of the region, pairs inside it, |d| 7 mm"
 _WRAPPED = "central slice of the whole array, levels int(X) modulo 256, |d| 1 voxel"
 
 
@@ -75,7 +75,7 @@ _SHAPE = (
         "volume",
         "volume",
         "mm3",
-        "V of the mesh",
+        "N times volume of one voxel",
         "mm^3",
         "voxels",
         "N: number of voxels",
@@ -96,7 +96,7 @@ _SHAPE = (
         "surface_area",
         "surface area",
         "mm2",
-        "A of the mesh half-way between voxels",
+        "A, after a Gaussian of 2 mm on the mask",
         "mm^2",
         "voxels^2",
         "A of marching cubes at level 0 of the binary mask: one voxel too far out",
@@ -116,7 +116,7 @@ _SHAPE = (
         "convex_volume",
         "volume of the convex hull",
         "mm3",
-        "H of the mesh corners",
+        "H of the same surface",
         "mm^3",
         "voxels",
         "H of the corners of the mesh at level 0",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-__all__ = ["Points", "base_surface", "thinned", "voxel_surface"]
+__all__ = ["Points", "base_surface", "smoothed", "thinned", "voxel_surface"]
 
 Floats = NDArray[np.float64]
 #: Width (mm) of the Gaussian that takes the staircase off a mask, and its least width in voxels.
@@ -31,8 +31,17 @@ class Points(NamedTuple):
     normals: Floats
 
 
-def _smooth(mask: NDArray[np.bool_], spacing: Floats) -> tuple[NDArray[np.float32], int]:
-    """Return the mask after a Gaussian, and the empty voxels put around it."""
+def smoothed(mask: NDArray[np.bool_], spacing: Floats) -> tuple[NDArray[np.float32], int]:
+    """Return the mask after a Gaussian, and the number of empty voxels put around it.
+
+    The Gaussian has a width of 2 mm, at least 0.8 voxels along each axis.
+
+    Examples
+    --------
+    >>> soft, margin = smoothed(np.ones((9, 9, 9), dtype=bool), np.ones(3))
+    >>> soft.shape, margin
+    ((19, 19, 19), 5)
+    """
     width = np.maximum(SMOOTH_MM / spacing, SMOOTH_VOXELS)
     margin = int(np.ceil(2 * width.max())) + 1
     padded = np.pad(mask.astype(np.float32), margin)
@@ -73,7 +82,7 @@ def base_surface(mask: NDArray[np.bool_], spacing: Floats) -> Points:
     >>> bool(np.all(np.sum((found.at - 10) * found.normals, axis=1) > 5))
     True
     """
-    soft, margin = _smooth(mask, spacing)
+    soft, margin = smoothed(mask, spacing)
     if soft.max() <= 0.5:
         return Points(np.empty((0, 3)), np.empty((0, 3)))
     corners = marching_cubes(soft, 0.5, allow_degenerate=False)[0].astype(np.float64)
@@ -88,7 +97,7 @@ def voxel_surface(mask: NDArray[np.bool_], spacing: Floats) -> Points:
     >>> float(voxel_surface(np.ones((9, 9, 9), dtype=bool), np.ones(3)).at.min())
     -0.5
     """
-    soft, margin = _smooth(mask, spacing)
+    soft, margin = smoothed(mask, spacing)
     padded = np.pad(mask, margin)
     found = []
     for axis in range(3):

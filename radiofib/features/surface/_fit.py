@@ -14,7 +14,7 @@ from radiofib.features.surface._base import Points
 __all__ = ["Heights", "local_heights"]
 
 Floats = NDArray[np.float64]
-#: Neighbours count within this many widths, when their normals are within 60 degrees.
+#: Neighbours count within this many widths, when their normals are within 72 degrees.
 REACH = 2.5
 #: The penalty on terms of a quadric: noise of the edge and usual size of the coefficients.
 NOISE_MM, CURVED_PER_MM = 0.1, 0.03
@@ -22,38 +22,52 @@ _CHUNK = 2000
 
 
 class Heights(NamedTuple):
-    """A local fit over the tangent plane of each place.
+    """A local fit around each place.
 
     Parameters
     ----------
     height : ndarray, shape (n,)
-        Height of the fit over the place along its normal, in mm.
+        Height of the fit over the place along `normals`, in mm.
     slope : ndarray, shape (n,)
-        Tangent of the angle between the fit and the plane.
+        Tangent of the angle between the fit and the plane across `normals`.
     covered : ndarray, shape (n,)
         Whether points lie all around: enough of them, and not on one side.
-    agreement : ndarray, shape (n,)
-        Length of the weighted mean of the neighbours' unit normals (1 in a plane).
+    curvature : ndarray, shape (n,)
+        Greatest absolute principal curvature of the fit, per mm.
+    normals : ndarray, shape (n, 3)
+        Along which heights are measured.
     """
 
     height: Floats
     slope: Floats
     covered: NDArray[np.bool_]
-    agreement: Floats
+    curvature: Floats
+    normals: Floats
+
+
+class _Sums(NamedTuple):
+    """Normal equations of all places: left sides, right sides, and sums over neighbours."""
+
+    left: Floats
+    right: Floats
+    others: Floats
 
 
 def local_heights(
-    points: Points, places: Points, width_mm: float, most: int, *, quadric: bool = False
+    points: Points, places: Points, width_mm: float, most: int, *, reference: bool = False
 ) -> Heights:
     r"""Fit ``h = b0 + b1 u + b2 v + b3 u^2 + b4 u v + b5 v^2`` around every place.
 
     u and v are coordinates in the plane across the normal of the place, h is the height over it;
     weights are ``exp(-(u^2 + v^2) / (2 width^2))``. Waves of wavelength L in a plane pass with
     the gain ``(1 + s) exp(-s)``, ``s = 2 (pi width / L)^2``. Over a sphere of radius R the fit
-    lies off by width^4 / R^3. With `quadric` there are the terms ``b6 u h + b7 v h + b8 h^2``
-    too, and spheres, cylinders and ellipsoids are followed exactly, since all of them are zeros
-    of a polynomial of second order in u, v and h; a slight penalty keeps the three terms small
-    where the surface is too flat to tell them.
+    lies off by width^4 / R^3.
+
+    A `reference` is rid of that. Its normal is the mean of the neighbours' normals; and since
+    spheres, cylinders and ellipsoids are zeros of a polynomial of second order in u, v and h, the
+    terms ``b6 u q + b7 v q + b8 q^2`` are added, with q the height of the first fit over b0. (q
+    and not h, which would let the fit follow the bumps it is to be compared with.) A slight
+    penalty keeps the three terms small where the surface is too flat to tell them.
 
     Parameters
     ----------
@@ -65,8 +79,8 @@ def local_heights(
         Width of the weights.
     most : int
         Most neighbours of a place; must exceed those within 2.5 widths.
-    quadric : bool
-        Whether to fit a quadric.
+    reference : bool
+        Whether to fit a reference.
 
     References
     ----------
@@ -81,39 +95,75 @@ def local_heights(
     array([0.5])
     """
     number = len(places.at)
-    height, slope = np.full(number, np.nan), np.full(number, np.nan)
-    agreement = np.zeros(number)
-    covered = np.zeros(number, dtype=bool)
     tree = cKDTree(points.at)
     most = min(most, len(points.at))
-    # A trace of ridge keeps places with too few neighbours solvable; they are not covered.
-    ridge = [1e-9] * 6 + [(NOISE_MM / (CURVED_PER_MM * width_mm**2)) ** 2] * 3 * quadric
     density = _density(tree, points, width_mm)
+    found = Heights(
+        np.zeros(number),
+        np.zeros(number),
+        np.zeros(number, dtype=bool),
+        np.zeros(number),
+        places.normals.copy(),
+    )
     for start in range(0, number, _CHUNK):
         part = slice(start, start + _CHUNK)
         at, normals = places.at[part], places.normals[part]
         far, near = tree.query(at, k=most, distance_upper_bound=REACH * width_mm)
-        there = np.isfinite(far).reshape(len(at), -1)
-        first, second = _tangents(normals)
-        left, right, sums = _accumulate(
-            points.at,
-            points.normals,
-            np.where(there, near.reshape(there.shape), -1),
-            at,
-            np.stack([normals, first, second], axis=1),
-            width_mm,
-            9 if quadric else 6,
-        )
-        total = np.maximum(sums[:, 0], 1e-300)
-        agreement[part] = np.linalg.norm(sums[:, 2:], axis=1) / total
-        aside = np.hypot(right[:, 9], right[:, 10]) / total
-        enough = (total > 0.5 * density) & (sums[:, 1] >= 12)
-        covered[part] = enough & (aside < 0.5)
-        size = left.shape[1]
-        fitted = np.linalg.solve(left + np.diag(ridge), right[:, :size, None])[..., 0]
-        height[part] = fitted[:, 0]
-        slope[part] = np.hypot(fitted[:, 1], fitted[:, 2]) / width_mm
-    return Heights(height, slope, covered, agreement)
+        near = np.where(np.isfinite(far), near, -1).reshape(len(at), -1)
+        bent = np.zeros((len(at), 5))
+        if reference:
+            mean = _sums(points, near, at, normals, width_mm, bent, 6).others[:, 2:]
+            size = np.linalg.norm(mean, axis=1, keepdims=True)
+            normals = np.where(size > 0, mean / np.maximum(size, 1e-12), normals)
+        sums = _sums(points, near, at, normals, width_mm, bent, 6)
+        fitted = _solve(sums, width_mm)
+        _keep(found, part, normals, fitted, sums, density, width_mm)
+        if reference:
+            sums = _sums(points, near, at, normals, width_mm, fitted[:, 1:6], 9)
+            fitted = _solve(sums, width_mm)
+            found.height[part] = fitted[:, 0]
+            found.slope[part] = np.hypot(fitted[:, 1], fitted[:, 2]) / width_mm
+    return found
+
+
+def _keep(
+    found: Heights,
+    part: slice,
+    normals: Floats,
+    fitted: Floats,
+    sums: _Sums,
+    density: float,
+    width_mm: float,
+) -> None:
+    total = np.maximum(sums.others[:, 0], 1e-300)
+    aside = np.hypot(sums.right[:, 9], sums.right[:, 10]) / total
+    found.covered[part] = (total > 0.5 * density) & (sums.others[:, 1] >= 12) & (aside < 0.5)
+    found.normals[part] = normals
+    found.height[part] = fitted[:, 0]
+    found.slope[part] = np.hypot(fitted[:, 1], fitted[:, 2]) / width_mm
+    a, b, c = fitted[:, 3], fitted[:, 4], fitted[:, 5]
+    found.curvature[part] = (np.abs(a + c) + np.hypot(a - c, b)) / width_mm**2
+
+
+def _sums(
+    points: Points,
+    near: NDArray[np.int64],
+    at: Floats,
+    normals: Floats,
+    width_mm: float,
+    bent: Floats,
+    size: int,
+) -> _Sums:
+    frames = np.stack([normals, *_tangents(normals)], axis=1)
+    return _Sums(*_accumulate(points.at, points.normals, near, at, frames, width_mm, bent, size))
+
+
+def _solve(sums: _Sums, width_mm: float) -> Floats:
+    size = sums.left.shape[1]
+    # A trace of ridge keeps places with too few neighbours solvable; they are not covered.
+    ridge = [1e-9] * 6 + [(NOISE_MM / (CURVED_PER_MM * width_mm**2)) ** 2] * (size - 6)
+    found = np.linalg.solve(sums.left + np.diag(ridge), sums.right[:, :size, None])
+    return np.asarray(found[..., 0])
 
 
 def _density(tree: cKDTree, points: Points, width_mm: float) -> float:
@@ -133,13 +183,13 @@ def _tangents(normals: Floats) -> tuple[Floats, Floats]:
 
 @kernel
 def _accumulate(
-    points: Any, normals: Any, near: Any, places: Any, frames: Any, width: Any, size: Any
+    points: Any, normals: Any, near: Any, places: Any, frames: Any, width: Any, bent: Any, size: Any
 ) -> Any:
     """Sum up the normal equations of all places.
 
     Coordinates are in units of the width, heights in mm. Returns the left sides; the right
     sides, which hold the weighted sums of u and v in columns 9 and 10; and the sum of weights,
-    number of neighbours and weighted sum of their normals.
+    number of neighbours and weighted sum of their normals. `bent` holds b1 to b5 of q.
     """
     number = len(places)
     left = np.zeros((number, size, size))
@@ -152,7 +202,7 @@ def _accumulate(
             if j < 0:
                 break
             n = normals[j]
-            if n[0] * frame[0, 0] + n[1] * frame[0, 1] + n[2] * frame[0, 2] <= 0.5:
+            if n[0] * frame[0, 0] + n[1] * frame[0, 1] + n[2] * frame[0, 2] <= 0.3:
                 continue
             z = points[j, 0] - places[i, 0]
             y = points[j, 1] - places[i, 1]
@@ -160,7 +210,6 @@ def _accumulate(
             h = z * frame[0, 0] + y * frame[0, 1] + x * frame[0, 2]
             u = (z * frame[1, 0] + y * frame[1, 1] + x * frame[1, 2]) / width
             v = (z * frame[2, 0] + y * frame[2, 1] + x * frame[2, 2]) / width
-            high = h / width
             weight = np.exp(-(u * u + v * v) / 2)
             terms[0] = 1.0
             terms[1] = u
@@ -168,6 +217,10 @@ def _accumulate(
             terms[3] = u * u
             terms[4] = u * v
             terms[5] = v * v
+            high = 0.0
+            for a in range(5):
+                high += bent[i, a] * terms[a + 1]
+            high /= width
             terms[6] = u * high
             terms[7] = v * high
             terms[8] = high * high

@@ -32,8 +32,8 @@ _EDGE_CELL, _REFERENCE_CELL = 1.0, 2.5
 _EDGE_MOST, _REFERENCE_MOST = 320, 480
 #: Most places where the distance is measured, and least that make a mean.
 PLACES, LEAST_PLACES = 4000, 100
-#: Where normals within the reference agree less, the surface turns over: an edge of the organ.
-LEAST_FLAT = 0.85
+#: Where the reference has less than this radius of curvature in mm, the organ has a border.
+LEAST_RADIUS_MM = 13.0
 #: Slices further apart do not show the surface between them.
 MOST_SPACING_MM = 4.0
 
@@ -80,8 +80,8 @@ def surface_features(roi: Roi) -> SurfaceFeatures:
     between them is taken at right angles to the reference and its absolute value averaged. So
     waves of wavelength L count with the gain ``g(2.5) - g(8)``,
     ``g(w) = (1 + s) exp(-s)``, ``s = 2 (pi w / L)^2``: .67 at 10 mm, .86 at 15, .80 at 20, .39 at
-    30 and .08 at 50. Sharp borders of the organ, where normals within the reference turn, are
-    left out.
+    30 and .08 at 50. Sharp borders of the organ, where the reference has a radius below
+    13 mm, are left out.
 
     `mask_roughness` is the mean distance between the voxel faces of the mask and the smooth
     reference through them. It measures the staircase of the voxels, hence the scanner, and is
@@ -190,8 +190,9 @@ def _mean_distance(points: Points, edge_mm: float | None) -> tuple[float, int]:
         return float("nan"), 0
     places = rest if edge_mm else points
     places = Points(*(a[:: -(-len(places.at) // PLACES)] for a in places))
-    reference = local_heights(rest, places, REFERENCE_MM, _REFERENCE_MOST, quadric=True)
-    good = reference.covered & (reference.agreement >= LEAST_FLAT)
+    reference = local_heights(rest, places, REFERENCE_MM, _REFERENCE_MOST, reference=True)
+    good = reference.covered & (reference.curvature <= 1 / LEAST_RADIUS_MM)
+    places = Points(places.at, reference.normals)
     edge: Floats = np.zeros(len(places.at))
     if edge_mm:
         near = local_heights(thinned(points, _EDGE_CELL), places, edge_mm, _EDGE_MOST)

@@ -108,9 +108,10 @@ def derivatives(
         rest = first[i] * below[units[j]] + first[j] * below[units[i]] + value * below[both]
         second.append((top[both] - rest) / base)
     size = np.float32(scale)
-    gradient: NDArray[np.float32] = np.stack(first, axis=1) * size
-    hessian: NDArray[np.float32] = np.stack(second, axis=1) * size
-    return gradient, hessian
+    return (
+        np.stack(first, axis=1, dtype=np.float32) * size,
+        np.stack(second, axis=1, dtype=np.float32) * size,
+    )
 
 
 def _all_orders(

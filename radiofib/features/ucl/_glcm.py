@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radiofib.features.ucl._statistics import EQUAL, Result
 
-__all__ = ["PLANES", "contrast", "offsets_mm", "plane_contrasts", "quantised", "summary"]
+__all__ = ["PLANES", "contrast", "plane_contrasts", "quantised", "steps_mm", "summary"]
 
 #: Axes (of z, y, x) that span a plane.
 PLANES = {"xy": (1, 2), "xz": (0, 2), "yz": (0, 1)}
@@ -36,36 +36,42 @@ def quantised(pixels: NDArray[np.generic], mask: NDArray[np.bool_]) -> NDArray[n
     return found
 
 
-def offsets_mm(
-    plane: tuple[int, int], spacing: Sequence[float], distance: float = DISTANCE_MM
-) -> list[tuple[int, ...]]:
-    """Return whole-voxel steps near a distance along two axes and their two diagonals.
+def steps_mm(
+    displacement: Sequence[float], spacing: Sequence[float]
+) -> list[tuple[float, tuple[int, ...]]]:
+    """Return whole-voxel steps around a displacement in mm, with weights that sum to 1.
 
-    Steps are rounded, at least one voxel.
+    Along each axis the displacement lies between two whole steps; they are weighted so that the
+    mean of their squared lengths is the squared displacement. Contrast grows with the square of
+    a short distance, so that the weighted mean of contrasts hardly depends on the grid.
 
     Examples
     --------
-    >>> offsets_mm((1, 2), (3.5, 1.0, 1.0))
-    [(0, 0, 7), (0, 7, 0), (0, 5, 5), (0, 5, -5)]
+    >>> steps_mm((0.0, 0.0, 7.0), (3.5, 1.0, 1.0))
+    [(1.0, (0, 0, 7))]
+    >>> [(round(w, 3), step) for w, step in steps_mm((5.0, 0.0, -4.0), (7.0, 1.0, 1.0))]
+    [(0.49, (0, 0, -4)), (0.51, (1, 0, -4))]
     """
-    a, b = plane
+    found: list[tuple[float, tuple[int, ...]]] = [(1.0, ())]
+    for length, step in zip(displacement, spacing, strict=True):
+        sign = -1 if length < 0 else 1
+        exact = abs(length) / step
+        low = int(exact + 1e-9)
+        share = (exact**2 - low**2) / (2 * low + 1)
+        ends = [(1 - share, low), (share, low + 1)] if share > 1e-6 else [(1.0, low)]
+        found = [(w * s, (*at, sign * n)) for w, at in found for s, n in ends]
+    return found
 
-    def steps(axis: int, length: float) -> int:
-        return max(round(length / spacing[axis]), 1)
 
-    def offset(first: int, second: int) -> tuple[int, ...]:
-        found = [0, 0, 0]
-        found[a], found[b] = first, second
-        return tuple(found)
-
+def _displacements(plane: tuple[int, int], distance: float) -> list[tuple[float, ...]]:
+    """Return displacements along two axes and their two diagonals, all of one length."""
     slant = distance / 2**0.5
-    one, other = steps(a, slant), steps(b, slant)
-    return [
-        offset(0, steps(b, distance)),
-        offset(steps(a, distance), 0),
-        offset(one, other),
-        offset(one, -other),
-    ]
+    found = []
+    for first, second in ((0.0, distance), (distance, 0.0), (slant, slant), (slant, -slant)):
+        along = [0.0, 0.0, 0.0]
+        along[plane[0]], along[plane[1]] = first, second
+        found.append(tuple(along))
+    return found
 
 
 def contrast(
@@ -128,6 +134,8 @@ def plane_contrasts(
 ) -> Result:
     """Return mean contrast and anisotropy in the three planes, over all slices of a region.
 
+    Four directions at 7 mm in each plane; see :func:`steps_mm` for distances between voxels.
+
     Parameters
     ----------
     pixels : ndarray, shape (z, y, x)
@@ -157,11 +165,13 @@ def plane_contrasts(
     seen: dict[tuple[int, ...], float] = {}
     for plane, axes in PLANES.items():
         names = f"glcm_{plane}_contrast_mean", f"glcm_{plane}_anisotropy"
-        offsets = offsets_mm(axes, spacing)
-        for offset in offsets:
-            if offset not in seen:
-                seen[offset] = contrast(levels, offset, mask)
-        values = [seen[offset] for offset in offsets]
+        values = []
+        for displacement in _displacements(axes, DISTANCE_MM):
+            steps = steps_mm(displacement, spacing)
+            for _, offset in steps:
+                if offset not in seen:
+                    seen[offset] = contrast(levels, offset, mask)
+            values.append(sum(weight * seen[offset] for weight, offset in steps))
         if flat or not np.isfinite(values).all():
             reason = EQUAL if flat else f"no two voxels {DISTANCE_MM:g} mm apart in some direction"
             found |= dict.fromkeys(names, float("nan"))

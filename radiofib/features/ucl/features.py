@@ -62,14 +62,15 @@ class UclFeatures:
 def ucl_features(roi: Roi, *, published: bool = False) -> UclFeatures:
     """Return the 31 computed features of UCL's entry to the LiFS benchmark.
 
-    The corrected set differs from the published one in this: shape is in mm (published: voxels,
-    and a mesh one voxel too large); `vol_portion` is the share of the smallest oriented box
-    (published: of the field of view, which is the scanner's); derivatives are Gaussian ones at
-    2 mm, with the structure tensor averaged over 4 mm, and see nothing outside the mask
-    (published: differences between voxels, surroundings included); the GLCM counts all pairs
-    inside the mask near 7 mm apart in 32 levels between P1 and P99 of the region (published:
-    neighbours in one whole slice, 8 bit with wrap-around); planes are named by the axes of the
-    image. Intensities are taken as they are in both: normalise before, if they have no unit.
+    The corrected set differs from the published one in this: shape is in mm and from a surface
+    without staircase (published: voxels, and a mesh one voxel too large); `vol_portion` is the
+    share of the smallest oriented box (published: of the field of view, which is the scanner's);
+    derivatives are Gaussian ones at 2 mm, with the structure tensor averaged over 4 mm, and see
+    nothing outside the mask (published: differences between voxels, surroundings included); the
+    GLCM counts all pairs inside the mask 7 mm apart in 32 levels between P1 and P99 of the region
+    (published: neighbours in one whole slice, 8 bit with wrap-around); planes are named by the
+    axes of the image. Intensities are taken as they are in both: normalise before, if they have
+    no unit.
 
     Parameters
     ----------
@@ -93,9 +94,9 @@ def ucl_features(roi: Roi, *, published: bool = False) -> UclFeatures:
     >>> roi = Roi(100.0 + x + y * z, z**2 + y**2 + x**2 < 70, (2.0, 1.0, 1.0), "t1")
     >>> found = ucl_features(roi)
     >>> len(found.values), round(found.values["sphericity"], 2), found.missing
-    (31, 0.86, {})
+    (31, 0.93, {})
     >>> round(ucl_features(roi, published=True).values["sphericity"], 2)
-    0.57
+    0.85
     """
     names = PUBLISHED_NAMES if published else NAMES
     if roi.ndim == 2:

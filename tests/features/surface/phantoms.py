@@ -69,43 +69,42 @@ class Bumpy:
         pixels += noise * np.random.default_rng(seed).standard_normal(cover.shape)
         return Roi(pixels.astype(np.float32), cover > 0.5, tuple(spacing), "ged4")
 
-    def surface(self, number: int) -> tuple[Any, Any]:
-        """True points of the surface and normals of the ellipsoid there, by bisection."""
+    def surface(self, number: int) -> tuple[Any, Any, Any]:
+        """Points and normals of the ellipsoid, and how far the bumpy surface is, by bisection."""
         z = 1 - (2 * np.arange(number) + 1) / number
         turn = np.pi * (3 - np.sqrt(5)) * np.arange(number)
         flat = np.sqrt(1 - z**2)
-        rays = (
-            np.stack([z, flat * np.sin(turn), flat * np.cos(turn)]) * np.array(self.half)[:, None]
-        )
-        low, high = np.full(number, 0.6), np.full(number, 1.4)
+        half = np.array(self.half)
+        at = np.stack([z, flat * np.sin(turn), flat * np.cos(turn)], axis=1) * half
+        normals = at / half**2
+        normals /= np.linalg.norm(normals, axis=1)[:, None]
+        low, high = np.full(number, -8.0), np.full(number, 8.0)
         for _ in range(40):
             middle = (low + high) / 2
-            inside = self.distance(list(rays * middle)) < 0
+            inside = self.distance(list((at + normals * middle[:, None]).T)) < 0
             low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-        at = (rays * low).T
-        normals = at / np.array(self.half) ** 2
-        return at, normals / np.linalg.norm(normals, axis=1)[:, None]
+        return at, normals, low
 
     def expected(self, width: float = 8.0, number: int = 40000, places: int = 400) -> float:
-        """Mean distance of the true surface from local quadrics, each by least squares.
+        """Mean distance of the bumps from their own local quadratic fits.
 
-        Written out without the package: weights of `width` mm within 2.5 widths.
+        Heights are those over the ellipsoid, which is known, so that nothing has to follow its
+        form; each fit is one by least squares, with weights of `width` mm within 2.5 widths.
+        Points are spread evenly over the sphere, hence weighted by area over the ellipsoid.
         """
-        at, normals = self.surface(number)
-        distances = []
+        at, normals, height = self.surface(number)
+        half = np.array(self.half)
+        area = np.linalg.norm(at / half**2, axis=1)
+        distances, areas = [], []
         for i in range(0, number, number // places):
             apart = at - at[i]
-            near = (np.sum(apart**2, axis=1) < (2.5 * width) ** 2) & (normals @ normals[i] > 0.5)
+            near = np.sum(apart**2, axis=1) < (2.5 * width) ** 2
             apart = apart[near]
-            mean = normals[near].mean(axis=0)
-            if np.linalg.norm(mean) < 0.75:  # the tips, which are left out of measurement too
-                continue
-            normal = normals[i]
-            first = np.linalg.svd(normal[None])[2][1]
-            h, u = apart @ normal, apart @ first
-            v = apart @ np.cross(normal, first)
-            root = np.exp(-(u**2 + v**2) / (4 * width**2))
-            terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v, u * h, v * h, h * h], 1)
-            b = np.linalg.lstsq(terms * root[:, None], h * root, rcond=None)[0]
-            distances.append(abs(b[0]) / np.sqrt(1 + b[1] ** 2 + b[2] ** 2))
-        return float(np.mean(distances))
+            first = np.linalg.svd(normals[i][None])[2][1]
+            u, v = apart @ first, apart @ np.cross(normals[i], first)
+            root = np.sqrt(np.exp(-(u**2 + v**2) / (2 * width**2)) * area[near])
+            terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=1)
+            b = np.linalg.lstsq(terms * root[:, None], height[near] * root, rcond=None)[0]
+            distances.append(abs(height[i] - b[0]))
+            areas.append(area[i])
+        return float(np.average(distances, weights=areas))
