@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from radiofib.registry import FeatureSpec
 
 __all__ = [
+    "IN_PIXELS",
     "ONE_LEVEL",
     "flat_directions",
     "flat_distribution",
@@ -18,6 +19,8 @@ __all__ = [
     "value_conventions",
 ]
 
+#: Remark on a length where the image gives no size of a pixel.
+IN_PIXELS = "in pixels: the image does not say how large a pixel is"
 #: Remarks on GLCM features where the region has one grey level.
 ONE_LEVEL = {
     name: f"{value} by convention: one grey level"
@@ -145,7 +148,7 @@ def in_pixels(spec: FeatureSpec, image_type: str) -> str | None:
     True
     """
     if "mm" in spec.unit:
-        return "in pixels: the image does not say how large a pixel is"
+        return IN_PIXELS
     if image_type == "LoG":
-        return "filter width in pixels: the image does not say how large a pixel is"
+        return f"filter width {IN_PIXELS}"
     return None
