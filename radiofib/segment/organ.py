@@ -76,7 +76,7 @@ def find_organ(work: WorkingImage, settings: LocaliserSettings) -> Organ | None:
     mode = float(np.median(values))
     sd = max(float(1.4826 * np.median(np.abs(values - mode))), settings.smallest_sd)
     even = np.abs(work.scale - mode) < settings.tolerance * sd
-    near = work.body & ndimage.binary_closing(even)
+    near = work.body & closed(even, step, step)
     core = _likeliest(opened(near, settings.opening_mm, step), work)
     if core is None:
         return None
