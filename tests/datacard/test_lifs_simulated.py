@@ -90,12 +90,13 @@ def test_masks_for_all_are_loaded_as_given(tmp_path: Path) -> None:
 
 @pytest.mark.external
 def test_no_spike_is_seen_in_real_volumes(external_data: Path) -> None:
+    real = ("MR_T1_image", "CT_image", "PET_image", "example_mr_sm", "example_ct_sm", "example_ct")
     volumes = [
         path
         for path in sorted((external_data / "mri").rglob("*"))
-        if path.is_file() and is_volume(path.name) and path.name.split(".")[0] in ("mri", "ct")
+        if is_volume(path.name) and path.name.removesuffix(".nii.gz") in real
     ]
-    assert volumes
+    assert len(volumes) == 9
     assert {p.parent.name: f.spike for p, f in look_at(volumes).items() if f.spike} == {}
 
 
