@@ -14,6 +14,7 @@ SMALL = {
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
     "memory.py": ["--small"],
+    "mri_intensities.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
     "pyradiomics_equality.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],
