@@ -16,6 +16,7 @@ SMALL = {
     "liver_localiser.py": ["--small"],
     "memory.py": ["--small"],
     "mri_case.py": ["--small"],
+    "mri_intensities.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
     "pyradiomics_equality.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],

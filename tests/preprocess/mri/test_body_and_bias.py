@@ -132,15 +132,19 @@ def test_too_little_to_estimate_from():
         log_bias_field(small, body)
 
 
-@pytest.mark.parametrize("seed", [41, 42])
-def test_simulated_livers_are_more_even_afterwards(seed):
-    """With a field of twice the usual strength; the usual one is for benchmarks."""
+def test_simulated_livers_are_more_even_afterwards():
+    """With a field of twice the usual strength; the usual one is for the benchmark."""
     steps = MriPreprocessing(bias=BiasField(shrink_mm=12))
-    for name, volume, anatomy in on_each_scanner(0, "t1", seed, size=0.15, bias=0.3)[:2]:
-        given = image_of(volume)
-        liver = array_of(volume.liver) & ~vessels_of(volume, anatomy) & ~array_of(volume.lesion)
-        done, _ = preprocess_volume(given, steps)
-        before, after = (
-            float(p[liver].std() / p[liver].mean()) for p in (given.pixels, done.pixels)
-        )
-        assert after < 0.8 * before, (name, before, after)
+    ratios = []
+    for seed in (61, 62):
+        for _, volume, anatomy in on_each_scanner(0, "ged4", seed, size=0.15, bias=0.3):
+            given = image_of(volume)
+            liver = array_of(volume.liver) & ~vessels_of(volume, anatomy)
+            liver &= ~array_of(volume.lesion)
+            done, _ = preprocess_volume(given, steps)
+            before, after = (
+                float(p[liver].std() / p[liver].mean()) for p in (given.pixels, done.pixels)
+            )
+            ratios.append(after / before)
+    assert np.median(ratios) < 0.85, ratios
+    assert max(ratios) < 1.1, ratios  # a field that spares the liver leaves nothing to gain
