@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
-
 from radiofib.engines import ExtractionConfig, RoiFeatures
 from radiofib.registry import LIVER_FEATURES, FeatureSpec
 from radiofib.roi import Roi
@@ -12,19 +9,6 @@ from radiofib.roi import Roi
 __all__ = ["liver_columns", "with_liver_features"]
 
 _IMAGE = "original"
-
-
-class _Found(Protocol):
-    """What a family returns: by feature name."""
-
-    @property
-    def values(self) -> Mapping[str, float]: ...
-
-    @property
-    def missing(self) -> Mapping[str, str]: ...
-
-    @property
-    def flags(self) -> Mapping[str, str]: ...
 
 
 def liver_columns(config: ExtractionConfig, channel: str, ndim: int) -> list[str]:
@@ -75,11 +59,14 @@ def with_liver_features(features: RoiFeatures, roi: Roi, config: ExtractionConfi
     return RoiFeatures(values, missing, flags)
 
 
-def _measure(family: str, roi: Roi) -> _Found:
+def _measure(family: str, roi: Roi) -> RoiFeatures:
+    """Measure a family; values, reasons and remarks by name of the feature."""
     if family == "surface":
         from radiofib.features.surface import surface_features
 
-        return surface_features(roi)
+        outline = surface_features(roi)
+        return RoiFeatures(outline.values, outline.missing, outline.flags)
     from radiofib.features.ucl import ucl_features
 
-    return ucl_features(roi, published=family == "uclpub")
+    found = ucl_features(roi, published=family == "uclpub")
+    return RoiFeatures(found.values, found.missing)
