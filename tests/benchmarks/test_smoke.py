@@ -16,6 +16,7 @@ SMALL = {
     "memory.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
     "pyradiomics_equality.py": ["--small"],
+    "registration.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],
     "shape_and_filters.py": ["--small", "--repeats", "1"],
     "texture_matrices.py": ["--small", "--rounds", "1"],
