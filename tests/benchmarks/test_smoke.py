@@ -19,6 +19,7 @@ SMALL = {
     "mri_intensities.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
     "pyradiomics_equality.py": ["--small"],
+    "registration.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],
     "shape_and_filters.py": ["--small", "--repeats", "1"],
     "texture_matrices.py": ["--small", "--rounds", "1"],

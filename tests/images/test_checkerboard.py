@@ -1,49 +1,53 @@
-"""Fields of two volumes in turn, the right way up, the same bytes."""
+"""The checkerboard picture of a registration."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import PIL.Image
+import pytest
 import SimpleITK as sitk
 
-from radiofib.images.checkerboard import checkerboard_png
+from radiofib.errors import ImageError
+from radiofib.images.checkerboard import checkerboard_png, render_checkerboard
+from radiofib.images.overlay import OUTLINE
 
 
-def of(array: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> sitk.Image:
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(spacing)
+def volume(values):
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing((1.0, 1.0, 4.0))
     return image
 
 
-def test_fields_alternate_between_the_two(tmp_path: Path) -> None:
-    ramp = np.tile(np.linspace(0, 100, 512), (1, 512, 1)).astype(np.float32)
-    path = checkerboard_png(of(ramp), of(ramp[..., ::-1].copy()), tmp_path / "a.png", field_mm=64)
-    shown = np.asarray(PIL.Image.open(path))[..., 0].astype(int)
-    assert shown.shape == (512, 512)
-    middle, beside = shown[256, 250], shown[256, 256 + 90]
-    rising = np.linspace(0, 255, 512)
-    assert abs(middle - rising[250]) < 6
-    assert abs(beside - (255 - rising[346])) < 6
-    # Half the fields show the second volume, in which the ramp falls.
-    steps = np.diff(shown[256])
-    falls = steps[steps != 0] < 0
-    assert 0.35 < falls.mean() < 0.65
+def test_tiles_take_turns_between_the_images():
+    rng = np.random.default_rng(0)
+    one, two = (volume(rng.normal(size=(8, 64, 64))) for _ in range(2))
+    both = render_checkerboard(one, two, tiles=4, longest_side=64)[:64, :64].astype(int)
+    first = render_checkerboard(one, one, tiles=4, longest_side=64)[:64, :64].astype(int)
+    grey = first[..., 2]  # blue is not tinted
+    same = both[..., 2] == grey
+    assert same[:16, :16].all()
+    assert same[16:32, 16:32].all()
+    assert not same[:16, 16:32].all()
+    assert (both[:16, :16, 0] == both[:16, :16, 2]).all()
+    assert (both[:16, 16:32, 0] < both[:16, 16:32, 2]).mean() > 0.9
 
 
-def test_the_mask_chooses_the_slice_and_is_outlined(tmp_path: Path) -> None:
+def test_flipped_storage_gives_the_same_picture_and_file(tmp_path):
     rng = np.random.default_rng(1)
-    image = of(rng.normal(size=(5, 40, 40)), (2.0, 2.0, 7.0))
-    region = np.zeros((5, 40, 40), np.uint8)
-    region[3, 10:30, 10:30] = 1
-    mask = of(region, (2.0, 2.0, 7.0))
-    path = checkerboard_png(image, image, tmp_path / "a.png", mask=mask)
-    shown = np.asarray(PIL.Image.open(path))
-    amber = (shown == (255, 176, 0)).all(axis=-1)
-    assert amber.any()
-    rows, columns = np.nonzero(amber)
-    assert abs(rows.mean() / shown.shape[0] - 0.5) < 0.02
-    assert abs((columns.max() - columns.min()) / shown.shape[1] - 0.5) < 0.03
-    again = checkerboard_png(image, image, tmp_path / "b.png", mask=mask)
-    assert again.read_bytes() == path.read_bytes()
+    values = rng.normal(size=(8, 40, 50))
+    mask = np.zeros(values.shape, np.uint8)
+    mask[3:6, 10:20, 12:30] = 1
+    plain, region = volume(values), volume(mask)
+    turned = [sitk.DICOMOrient(v, "RAS") for v in (plain, region)]
+    picture = render_checkerboard(plain, plain, mask=region)
+    assert (picture == np.array(OUTLINE)).all(axis=-1).sum() > 50
+    assert (picture == render_checkerboard(turned[0], turned[0], mask=turned[1])).all()
+    path = checkerboard_png(plain, plain, tmp_path / "a.png", mask=region)
+    assert (np.asarray(PIL.Image.open(path)) == picture).all()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_another_grid_is_refused():
+    one = volume(np.zeros((8, 40, 50)))
+    with pytest.raises(ImageError, match="registered image lies on another grid"):
+        render_checkerboard(one, volume(np.zeros((8, 40, 51))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import SimpleITK as sitk
 
 from radiofib.preprocess.register.settings import RegistrationSettings
@@ -28,6 +30,7 @@ def climb(
     settings: RegistrationSettings,
     *,
     seed: int,
+    samples: int,
     first_step_mm: float,
 ) -> sitk.Transform:
     """Improve a transform at one resolution.
@@ -40,9 +43,11 @@ def climb(
     fixed, moving : sitk.Image
         float32, of this resolution.
     region : sitk.Image, optional
-        Where samples are taken, on the grid of `fixed`.
+        Where samples are taken, on any grid of the same frame.
     start : sitk.Transform
         Euler or affine, its centre within the body; left as it is.
+    samples : int
+        Most voxels to compare.
     first_step_mm : float
         Length of the first step.
 
@@ -57,10 +62,11 @@ def climb(
     n = float(fixed.GetNumberOfPixels())
     if region is not None:
         method.SetMetricFixedMask(region)
-        n = float(sitk.GetArrayViewFromImage(region).sum())
-    if n > settings.samples:
+        share = float(sitk.GetArrayViewFromImage(region).sum()) * prod(region.GetSpacing())
+        n = max(share / prod(fixed.GetSpacing()), 1.0)
+    if n > samples:
         method.SetMetricSamplingStrategy(sitk.ImageRegistrationMethod.RANDOM)
-        method.SetMetricSamplingPercentage(settings.samples / n, itk_seed(seed))
+        method.SetMetricSamplingPercentage(min(1.0, samples / n), itk_seed(seed))
     else:
         method.SetMetricSamplingStrategy(sitk.ImageRegistrationMethod.NONE)
     method.SetInterpolator(sitk.sitkLinear)

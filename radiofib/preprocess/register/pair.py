@@ -20,7 +20,13 @@ from radiofib.preprocess.register.prepare import (
     positions,
     prepare,
 )
-from radiofib.preprocess.register.search import best_start, body_centre, descend, other_starts
+from radiofib.preprocess.register.search import (
+    best_start,
+    body_centre,
+    descend,
+    other_starts,
+    region_of,
+)
 from radiofib.preprocess.register.settings import RegistrationSettings
 
 __all__ = ["Registration", "register_pair"]
@@ -89,7 +95,7 @@ def register_pair(
     """Find the rigid or affine transform that brings one image onto another.
 
     Mattes mutual information, maximised by gradient descent through several resolutions. The
-    image with the larger voxels is the one whose voxels are compared and the finer one is
+    image with the thicker slices is the one whose voxels are compared and the finer one is
     interpolated, whichever of them is fixed: interpolating thick slices shifts the optimum by
     millimetres. A second run with the roles exchanged, from a start of its own, gives the
     inverse consistency. When the verdict is not "good", other starts are tried and the best is
@@ -160,7 +166,7 @@ def _register(
         values = sitk.GetArrayViewFromImage(image.levels[0])
         if values.min() == values.max():
             return _failed(still, dice_before, f"the {what} image has one value everywhere")
-    swapped = _voxel(there) > 1.2 * _voxel(here)
+    swapped = max(moving.GetSpacing()) > 1.05 * max(fixed.GetSpacing())
     sampled, other = (there, here) if swapped else (here, there)
     centre = body_centre(sampled)
     start = linear(np.eye(3), np.zeros(3), "rigid", centre)
@@ -273,22 +279,18 @@ def _where(
     margin_mm: float,
     swapped: bool,
 ) -> NDArray[np.bool_]:
-    """Return the voxels of the compared image that count: near a mask, or all."""
-    still = sitk.Transform(3, sitk.sitkIdentity)
-    region = None
+    """Return the voxels of the compared image that count: near a mask, or in the body."""
     if swapped:
         back = inverse(transform, "affine", np.zeros(3))
-        if there.mask is not None:
-            region = around(there.mask, grid, still, margin_mm)
-        elif here.mask is not None:
-            region = around(here.mask, grid, back, margin_mm)
-    elif here.mask is not None:
-        region = around(here.mask, grid, still, margin_mm)
-    elif there.mask is not None:
-        region = around(there.mask, grid, transform, margin_mm)
-    if region is None or not sitk.GetArrayViewFromImage(region).any():
+        region = region_of(there, here, back, margin_mm)
+    else:
+        region = region_of(here, there, transform, margin_mm)
+    if region is None:
         region = sitk.OtsuThreshold(grid, 0, 1)
         region = sitk.BinaryDilate(sitk.BinaryFillhole(region), [2, 2, 2])
+    else:
+        still = sitk.Transform(3, sitk.sitkIdentity)
+        region = sitk.Resample(region, grid, still, sitk.sitkNearestNeighbor)
     found: NDArray[np.bool_] = sitk.GetArrayFromImage(region) > 0
     return found
 
@@ -315,10 +317,6 @@ def _dice(here: Prepared, there: Prepared, transform: sitk.Transform) -> float |
     if here.mask is None or there.mask is None:
         return None
     return quality.dice(here.mask, there.mask, transform)
-
-
-def _voxel(prepared: Prepared) -> float:
-    return float(np.prod(prepared.levels[-1].GetSpacing()))
 
 
 def _meet(one: sitk.Image, other: sitk.Image) -> bool:

@@ -12,7 +12,7 @@ from radiofib.preprocess.register.prepare import Prepared, around
 from radiofib.preprocess.register.quality import agreement
 from radiofib.preprocess.register.settings import RegistrationSettings
 
-__all__ = ["best_start", "body_centre", "descend", "other_starts"]
+__all__ = ["best_start", "body_centre", "descend", "other_starts", "region_of"]
 
 Vector = NDArray[np.float64]
 
@@ -33,16 +33,12 @@ def descend(
     freed after the coarsest.
     """
     found = start
+    region = None
+    coarse = settings.samples // 2
     for number in range(from_level, len(settings.levels)):
         grid = sampled.levels[number]
-        region = None
-        if number > 0 and (sampled.mask is not None or other.mask is not None):
-            if sampled.mask is not None:
-                region = around(sampled.mask, grid, sitk.Transform(), settings.margin_mm)
-            else:
-                region = around(other.mask, grid, found, settings.margin_mm)
-            if not sitk.GetArrayViewFromImage(region).any():
-                region = None
+        if number == max(from_level, 1):
+            region = region_of(sampled, other, found, settings.margin_mm)
         if number > 0 and settings.transform == "affine":
             found = as_affine(found)
         found = climb(
@@ -52,9 +48,24 @@ def descend(
             found,
             settings,
             seed=seed + number,
+            samples=settings.samples if number + 1 == len(settings.levels) else coarse,
             first_step_mm=settings.levels[number] / 2,
         )
     return found
+
+
+def region_of(
+    sampled: Prepared, other: Prepared, transform: sitk.Transform, margin_mm: float
+) -> sitk.Image | None:
+    """Return where to look, on the coarsest grid of `sampled`: about its mask or the other's."""
+    grid = sampled.levels[0]
+    if sampled.mask is not None:
+        region = around(sampled.mask, grid, sitk.Transform(3, sitk.sitkIdentity), margin_mm)
+    elif other.mask is not None:
+        region = around(other.mask, grid, transform, margin_mm)
+    else:
+        return None
+    return region if sitk.GetArrayViewFromImage(region).any() else None
 
 
 def as_affine(transform: sitk.Transform) -> sitk.AffineTransform:
@@ -134,6 +145,7 @@ def best_start(
                 start,
                 settings,
                 seed=seed,
+                samples=settings.samples // 4,
                 first_step_mm=settings.levels[0] / 2,
             )
         except RuntimeError:  # too little in common from there
