@@ -19,7 +19,7 @@ from radiofib.preprocess.hygiene import clean_region
 from radiofib.preprocess.mri import preprocess_volume
 from radiofib.roi import Roi
 
-__all__ = ["Regions", "load_regions", "mask_label", "organ_masks", "used_files"]
+__all__ = ["Regions", "load_regions", "mask_label", "organ_masks", "segment_masks", "used_files"]
 
 _LESION = "lesion_mask"
 
@@ -131,3 +131,26 @@ def organ_masks(acquisition: Acquisition, image: Image) -> Iterator[tuple[str, N
         union = replace(labels, pixels=anything.astype(np.uint8))
         found = make_roi(image, union, channel=acquisition.channel, mask_where=str(path))
         yield column, found.mask
+
+
+def segment_masks(acquisition: Acquisition, image: Image) -> dict[str, NDArray[np.bool_]]:
+    """Return Couinaud's segments I-III and IV-VIII (labels 1-8 of ``lobe_mask``) on a grid.
+
+    Raises
+    ------
+    MaskError
+        When the mask cannot be read or lies elsewhere.
+    """
+    path = acquisition.extra.get("lobe_mask")
+    if path is None:
+        return {}
+    labels = read_mask(path)
+    number = np.asarray(labels.pixels)
+    found: dict[str, NDArray[np.bool_]] = {}
+    for name, low, high in (("segments_1_3", 1, 3), ("segments_4_8", 4, 8)):
+        part = (number >= low) & (number <= high)
+        if part.any():
+            union = replace(labels, pixels=part.astype(np.uint8))
+            roi = make_roi(image, union, channel=acquisition.channel, mask_where=str(path))
+            found[name] = roi.mask
+    return found
