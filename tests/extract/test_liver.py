@@ -118,7 +118,7 @@ def test_texture_is_measured_after_preprocessing_and_indices_before(tmp_path: Pa
     assert table.X["ged4_original_firstorder_mean"][0] == pytest.approx(0, abs=1e-5)
     enhancement = table.X["ged4_original_functional_relative_enhancement"][0]
     assert enhancement == pytest.approx(0.8)
-    assert any("zscore" in n or "deviation" in n for n in table.provenance["notes"])
+    assert any("z-score" in n for n in table.provenance["notes"])
 
 
 def test_changes_of_texture_between_phases(tmp_path: Path) -> None:

@@ -38,14 +38,14 @@ def test_pixels_are_those_whose_centres_lie_inside(seed, corners, size):
 def test_count_approaches_the_area(seed, corners):
     """|pixels - area| is below the pixels an outline can touch: length x sqrt(2) + 4."""
     rng = np.random.default_rng(seed)
-    polygon = star(rng, corners, np.array([150.0, 150.0]) + rng.random(2), 120)
+    polygon = star(rng, corners, np.array([60.0, 60.0]) + rng.random(2), 50)
     area = polygon_area(polygon)
     length = np.linalg.norm(polygon - np.roll(polygon, 1, axis=0), axis=1).sum()
-    count = np.count_nonzero(fill_contours([polygon], (300, 300)))
+    count = np.count_nonzero(fill_contours([polygon], (120, 120)))
     assert abs(count - area) <= np.sqrt(2) * length + 4
     # and over shifts below a pixel the error averages out
     shifts = rng.random((30, 2))
-    counts = [np.count_nonzero(fill_contours([polygon + s], (302, 302))) for s in shifts]
+    counts = [np.count_nonzero(fill_contours([polygon + s], (122, 122))) for s in shifts]
     assert np.mean(counts) == pytest.approx(area, abs=4 * np.std(counts) / np.sqrt(30) + 1)
 
 

@@ -17,7 +17,7 @@ from tests.images.dicoms import leaks, reread, write_series
 from tests.images.test_contours import star
 
 QUIET = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -238,7 +238,7 @@ def test_closing_point_given_twice_and_spaces(tmp_path):
     assert read_mask(path, on=FLAT).pixels.sum() == 64
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_damaged_files_give_a_mask_or_a_mask_error(tmp_path_factory, data):
     path = write_rtstruct(

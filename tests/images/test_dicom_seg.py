@@ -17,7 +17,7 @@ from tests.images.dicom_objects import write_seg
 from tests.images.dicoms import leaks, reread, write_dicom, write_series
 
 QUIET = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -298,7 +298,7 @@ def test_frames_on_uneven_slices(tmp_path):
         read_mask(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_damaged_files_give_a_mask_or_a_mask_error(tmp_path_factory, data):
     """Bytes changed or cut anywhere: never another exception, never a patient field."""
