@@ -134,17 +134,15 @@ def test_too_little_to_estimate_from():
 
 def test_simulated_livers_are_more_even_afterwards():
     """With a field of twice the usual strength; the usual one is for the benchmark."""
-    steps = MriPreprocessing(bias=BiasField(shrink_mm=12))
+    steps = MriPreprocessing(bias=BiasField(shrink_mm=12, iterations=10))
     ratios = []
-    for seed in (61, 62):
-        for _, volume, anatomy in on_each_scanner(0, "ged4", seed, size=0.15, bias=0.3):
-            given = image_of(volume)
-            liver = array_of(volume.liver) & ~vessels_of(volume, anatomy)
-            liver &= ~array_of(volume.lesion)
-            done, _ = preprocess_volume(given, steps)
-            before, after = (
-                float(p[liver].std() / p[liver].mean()) for p in (given.pixels, done.pixels)
-            )
-            ratios.append(after / before)
+    for _, volume, anatomy in on_each_scanner(0, "ged4", seed=61, size=0.15, bias=0.3):
+        given = image_of(volume)
+        liver = array_of(volume.liver) & ~vessels_of(volume, anatomy) & ~array_of(volume.lesion)
+        done, _ = preprocess_volume(given, steps)
+        before, after = (
+            float(p[liver].std() / p[liver].mean()) for p in (given.pixels, done.pixels)
+        )
+        ratios.append(after / before)
     assert np.median(ratios) < 0.85, ratios
     assert max(ratios) < 1.1, ratios  # a field that spares the liver leaves nothing to gain

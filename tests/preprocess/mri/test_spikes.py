@@ -100,9 +100,9 @@ def test_noise_alone_has_no_spikes(seed):
     assert find_spikes(magnitude, SpikeClipping(noise=0, contrast=0.05)).count > 0
 
 
-@pytest.mark.parametrize("channel", ["t2", "dwi", "ged1", "ged4"])
+@pytest.mark.parametrize("channel", ["t2", "dwi", "ged1"])
 def test_simulated_volumes_keep_every_voxel_but_the_spikes(channel):
-    for _, volume, _ in on_each_scanner(1, channel, seed=21):
+    for _, volume, _ in on_each_scanner(1, channel, seed=21, size=0.15):
         pixels = image_of(volume).pixels
         assert find_spikes(pixels).count == 0
         spiked = pixels.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ def tissues_of(volume: Volume, anatomy: Anatomy) -> dict[str, Any]:
     return {"liver": array_of(volume.liver), "spleen": array_of(volume.spleen), "muscle": muscle}
 
 
+@lru_cache(maxsize=16)
 def on_each_scanner(
     index: int, channel: str, seed: int, size: float = 0.3, **changes: Any
 ) -> list[tuple[str, Volume, Anatomy]]:
