@@ -3,7 +3,7 @@
 Symbols: along the outward normal of the mask's smoothed surface, t is the distance, w the width
 of a step blurred by the voxel, Phi the normal distribution; e and r are the heights of local
 fits through the edge points over the tangent plane with Gaussian weights of 2.5 mm (edge) and
-8 mm (reference, a quadric), g the slope of the reference.
+8 mm (reference), g the slope of the reference.
 """
 
 from __future__ import annotations

@@ -152,8 +152,9 @@ def _fit_steps(
     step = inner & (explained[rows, best] >= LEAST_EXPLAINED * total)
     middle = np.clip(best, 1, len(t0) - 2)
     a, b, c = (explained[rows, middle + s] for s in (-1, 0, 1))
-    bend = np.minimum(a - 2 * b + c, -1e-300)
-    found = t0[middle] + STEP_MM * np.clip((a - c) / (2 * bend), -1, 1)
+    bend = a - 2 * b + c
+    top = np.divide(a - c, 2 * bend, out=np.zeros_like(bend), where=bend < 0)
+    found = t0[middle] + STEP_MM * np.clip(top, -1, 1)
     usable = inside & ~low & step
     counts = np.array([(inside & low).sum(), (inside & ~low & ~step).sum(), (~inside).sum()])
     return np.where(usable, found, np.nan), counts.astype(np.float64)

@@ -16,8 +16,6 @@ __all__ = ["Heights", "local_heights"]
 Floats = NDArray[np.float64]
 #: Neighbours count within this many widths, when their normals are within 72 degrees.
 REACH = 2.5
-#: The penalty on terms of a quadric: noise of the edge and usual size of the coefficients.
-NOISE_MM, CURVED_PER_MM = 0.1, 0.03
 _CHUNK = 2000
 
 
@@ -60,14 +58,14 @@ def local_heights(
 
     u and v are coordinates in the plane across the normal of the place, h is the height over it;
     weights are ``exp(-(u^2 + v^2) / (2 width^2))``. Waves of wavelength L in a plane pass with
-    the gain ``(1 + s) exp(-s)``, ``s = 2 (pi width / L)^2``. Over a sphere of radius R the fit
+    the gain ``(1 + s) exp(-s)``, ``s = 2 (pi width / L)^2``, more where the weights' end at 2.5
+    widths cuts them. Over a sphere of radius R the fit
     lies off by width^4 / R^3.
 
-    A `reference` is rid of that. Its normal is the mean of the neighbours' normals; and since
-    spheres, cylinders and ellipsoids are zeros of a polynomial of second order in u, v and h, the
-    terms ``b6 u q + b7 v q + b8 q^2`` are added, with q the height of the first fit over b0. (q
-    and not h, which would let the fit follow the bumps it is to be compared with.) A slight
-    penalty keeps the three terms small where the surface is too flat to tell them.
+    A `reference` is rid of that: its normal is the mean of the neighbours' normals, and with the
+    first fit's height q over b0 and its mean curvature m, the fourth order of a sphere, ``m q^2 /
+    2``, is taken off the heights before a second fit. (Terms of higher order fitted to the points
+    themselves would follow the bumps that the reference is to be compared with.)
 
     Parameters
     ----------
@@ -112,15 +110,15 @@ def local_heights(
         near = np.where(np.isfinite(far), near, -1).reshape(len(at), -1)
         bent = np.zeros((len(at), 5))
         if reference:
-            mean = _sums(points, near, at, normals, width_mm, bent, 6).others[:, 2:]
+            mean = _sums(points, near, at, normals, width_mm, bent).others[:, 2:]
             size = np.linalg.norm(mean, axis=1, keepdims=True)
             normals = np.where(size > 0, mean / np.maximum(size, 1e-12), normals)
-        sums = _sums(points, near, at, normals, width_mm, bent, 6)
-        fitted = _solve(sums, width_mm)
+        sums = _sums(points, near, at, normals, width_mm, bent)
+        fitted = _solve(sums)
         _keep(found, part, normals, fitted, sums, density, width_mm)
         if reference:
-            sums = _sums(points, near, at, normals, width_mm, fitted[:, 1:6], 9)
-            fitted = _solve(sums, width_mm)
+            sums = _sums(points, near, at, normals, width_mm, fitted[:, 1:6])
+            fitted = _solve(sums)
             found.height[part] = fitted[:, 0]
             found.slope[part] = np.hypot(fitted[:, 1], fitted[:, 2]) / width_mm
     return found
@@ -136,7 +134,7 @@ def _keep(
     width_mm: float,
 ) -> None:
     total = np.maximum(sums.others[:, 0], 1e-300)
-    aside = np.hypot(sums.right[:, 9], sums.right[:, 10]) / total
+    aside = np.hypot(sums.right[:, 6], sums.right[:, 7]) / total
     found.covered[part] = (total > 0.5 * density) & (sums.others[:, 1] >= 12) & (aside < 0.5)
     found.normals[part] = normals
     found.height[part] = fitted[:, 0]
@@ -152,17 +150,14 @@ def _sums(
     normals: Floats,
     width_mm: float,
     bent: Floats,
-    size: int,
 ) -> _Sums:
     frames = np.stack([normals, *_tangents(normals)], axis=1)
-    return _Sums(*_accumulate(points.at, points.normals, near, at, frames, width_mm, bent, size))
+    return _Sums(*_accumulate(points.at, points.normals, near, at, frames, width_mm, bent))
 
 
-def _solve(sums: _Sums, width_mm: float) -> Floats:
-    size = sums.left.shape[1]
+def _solve(sums: _Sums) -> Floats:
     # A trace of ridge keeps places with too few neighbours solvable; they are not covered.
-    ridge = [1e-9] * 6 + [(NOISE_MM / (CURVED_PER_MM * width_mm**2)) ** 2] * (size - 6)
-    found = np.linalg.solve(sums.left + np.diag(ridge), sums.right[:, :size, None])
+    found = np.linalg.solve(sums.left + 1e-9 * np.eye(6), sums.right[:, :6, None])
     return np.asarray(found[..., 0])
 
 
@@ -183,19 +178,19 @@ def _tangents(normals: Floats) -> tuple[Floats, Floats]:
 
 @kernel
 def _accumulate(
-    points: Any, normals: Any, near: Any, places: Any, frames: Any, width: Any, bent: Any, size: Any
+    points: Any, normals: Any, near: Any, places: Any, frames: Any, width: Any, bent: Any
 ) -> Any:
     """Sum up the normal equations of all places.
 
     Coordinates are in units of the width, heights in mm. Returns the left sides; the right
-    sides, which hold the weighted sums of u and v in columns 9 and 10; and the sum of weights,
+    sides, which hold the weighted sums of u and v in columns 6 and 7; and the sum of weights,
     number of neighbours and weighted sum of their normals. `bent` holds b1 to b5 of q.
     """
     number = len(places)
-    left = np.zeros((number, size, size))
-    right = np.zeros((number, 11))
+    left = np.zeros((number, 6, 6))
+    right = np.zeros((number, 8))
     sums = np.zeros((number, 5))
-    terms = np.empty(9)
+    terms = np.empty(6)
     for i in range(number):
         frame = frames[i]
         for j in near[i]:
@@ -211,30 +206,28 @@ def _accumulate(
             u = (z * frame[1, 0] + y * frame[1, 1] + x * frame[1, 2]) / width
             v = (z * frame[2, 0] + y * frame[2, 1] + x * frame[2, 2]) / width
             weight = np.exp(-(u * u + v * v) / 2)
+            high = 0.0
             terms[0] = 1.0
             terms[1] = u
             terms[2] = v
             terms[3] = u * u
             terms[4] = u * v
             terms[5] = v * v
-            high = 0.0
             for a in range(5):
                 high += bent[i, a] * terms[a + 1]
-            high /= width
-            terms[6] = u * high
-            terms[7] = v * high
-            terms[8] = high * high
-            for a in range(size):
+            # The fourth order of a sphere of this mean curvature.
+            h -= (bent[i, 2] + bent[i, 4]) / 2 * (high / width) ** 2
+            for a in range(6):
                 for b in range(a + 1):
                     left[i, a, b] += weight * terms[a] * terms[b]
                 right[i, a] += weight * terms[a] * h
-            right[i, 9] += weight * u
-            right[i, 10] += weight * v
+            right[i, 6] += weight * u
+            right[i, 7] += weight * v
             sums[i, 0] += weight
             sums[i, 1] += 1
             for c in range(3):
                 sums[i, 2 + c] += weight * n[c]
-        for a in range(size):
+        for a in range(6):
             for b in range(a):
                 left[i, b, a] = left[i, a, b]
     return left, right, sums
