@@ -347,7 +347,13 @@ def _read(source: MaskSource) -> MaskFound:
     region, said = select_label(mask, source.label, where=str(source.path))
     notes = (*mask.notes, *said)
     return MaskFound(
-        replace(mask, pixels=region.astype(np.uint8), notes=notes),
+        replace(
+            mask,
+            pixels=region.astype(np.uint8),
+            # The label is 1 from here on: what was chosen must show in the hash.
+            source_hash=hash_object([mask.source_hash, source.label]),
+            notes=notes,
+        ),
         source.source,
         path=source.path,
         label=source.label,

@@ -134,8 +134,8 @@ def find_masks(
         check_pattern(pattern)
     if label is not None and label < 1:
         raise UsageError("a mask label is 1 or more", where=str(folder), found=str(label))
-    shared = _shared_stems(cases)
-    hits = {a.key: hit for a in cases if (hit := _named(folder, a, pattern, shared)) is not None}
+    shared, names = _shared_stems(cases), _Names(folder)
+    hits = {a.key: hit for a in cases if (hit := _named(names, a, pattern, shared)) is not None}
     _refuse_shared_files(hits)
     refused: dict[Key, str] = {}
     kept: dict[Key, Hit] = {}
@@ -168,31 +168,58 @@ def _shared_stems(cases: Iterable[Acquisition]) -> set[str]:
     return {stem for stem, names in owners.items() if len(names) > 1}
 
 
+class _Names:
+    """The files of a folder, each of its own folders listed once however many names are tried."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._listed: dict[Path, frozenset[str]] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        parent = path.parent
+        if parent not in self._listed:
+            try:
+                names = frozenset(p.name for p in parent.iterdir())
+            except OSError:  # no such folder, or a name longer than the file system allows
+                names = frozenset()
+            self._listed[parent] = names
+        return path.name in self._listed[parent] and path.is_file()
+
+    def of(self, pattern: str, acquisition: Acquisition, *, wild: bool) -> list[Path]:
+        """Return the files a pattern names for an acquisition, the image itself left out."""
+        paths: list[Path] = []
+        for name in fill_pattern(pattern, acquisition, wild=wild):
+            if wild:
+                paths += sorted(p for p in self.folder.glob(name) if p.is_file())
+            elif (path := self.folder / name) in self:
+                paths.append(path)
+        # The image may lie in the folder under a name that fits (nnU-Net's _0000).
+        own = acquisition.image.resolve()
+        found = {path.resolve(): path for path in reversed(paths)}
+        found.pop(own, None)
+        return list(reversed(found.values()))
+
+
 def _named(
-    folder: Path, acquisition: Acquisition, pattern: str | None, shared: set[str]
+    names: _Names, acquisition: Acquisition, pattern: str | None, shared: set[str]
 ) -> Hit | None:
     """Return the one file that patterns name for an acquisition."""
     hits: dict[Path, Hit] = {}
+    stem = image_stem(acquisition.image)
     if pattern is not None:
-        for path in _files(folder, pattern, acquisition):
+        for path in names.of(pattern, acquisition, wild=True):
             by_channel = "{channel}" in pattern or "{image}" in pattern
             hits.setdefault(path, Hit(path, "pattern", pattern, None, by_channel))
     else:
         for layout in LAYOUTS:
             for template in layout.templates:
                 by_image = "{image}" in template
-                if (
-                    by_image
-                    and "{case}" not in template
-                    and image_stem(acquisition.image) in shared
-                ):
+                if by_image and "{case}" not in template and stem in shared:
                     continue
-                by_channel = "{channel}" in template or (
-                    by_image and image_stem(acquisition.image) != acquisition.case
-                )
+                by_channel = "{channel}" in template or (by_image and stem != acquisition.case)
                 for ending in _SUFFIXES:
                     name = template + ending
-                    for path in _files(folder, name, acquisition):
+                    for path in names.of(name, acquisition, wild=False):
                         hits.setdefault(
                             path, Hit(path, layout.tool, name, layout.label, by_channel)
                         )
@@ -203,21 +230,11 @@ def _named(
             "two files are named for one image",
             where=f"case {acquisition.case!r}, channel {acquisition.channel!r}",
             expected="one mask",
-            found=f"{_below(first.path, folder)} (pattern {first.pattern}) and "
-            f"{_below(second.path, folder)} (pattern {second.pattern}){also}",
+            found=f"{_below(first.path, names.folder)} (pattern {first.pattern}) and "
+            f"{_below(second.path, names.folder)} (pattern {second.pattern}){also}",
             hint="say which with a pattern of your own, such as '{case}/liver.nii.gz'",
         )
     return next(iter(hits.values()), None)
-
-
-def _files(folder: Path, pattern: str, acquisition: Acquisition) -> list[Path]:
-    found: dict[Path, Path] = {}
-    for name in fill_pattern(pattern, acquisition):
-        for path in sorted(folder.glob(name)):
-            # The image itself may lie in the folder under a name that fits (nnU-Net's _0000).
-            if path.is_file() and path.resolve() != acquisition.image.resolve():
-                found.setdefault(path.resolve(), path)
-    return list(found.values())
 
 
 def _below(path: Path, folder: Path) -> str:

@@ -157,18 +157,20 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
-def fill_pattern(pattern: str, acquisition: Acquisition) -> list[str]:
-    """Return the paths a pattern names for an acquisition, as globs, without repetition.
+def fill_pattern(pattern: str, acquisition: Acquisition, *, wild: bool = True) -> list[str]:
+    """Return the paths a pattern names for an acquisition, without repetition.
 
-    A channel is tried as the cohort writes it (lower case) and in capitals; ``*`` and ``?`` in
-    the pattern are wild, in a name they are not. A name that holds a path separator names no
-    file.
+    A channel is tried as the cohort writes it (lower case) and in capitals. With `wild` the
+    paths are globs: ``*`` and ``?`` in the pattern are wild, in a name they are not. A name that
+    holds a path separator names no file.
 
     Examples
     --------
     >>> one = Acquisition("c[1]", "p", "ged4", Path("GED4.nii.gz"))
     >>> fill_pattern("{case}_{channel}.nii.gz", one)
     ['c[[]1]_ged4.nii.gz', 'c[[]1]_GED4.nii.gz']
+    >>> fill_pattern("{image}.nii.gz", one, wild=False)
+    ['GED4.nii.gz']
     """
     filled = []
     for channel in (acquisition.channel, acquisition.channel.upper()):
@@ -181,9 +183,10 @@ def fill_pattern(pattern: str, acquisition: Acquisition) -> list[str]:
         names = [values[field] for field in _FIELD.findall(pattern)]
         if any(not n or n in (".", "..") or "/" in n or "\\" in n or "\0" in n for n in names):
             return []
-        filled.append(_filled(pattern, values))
+        shown = {k: glob.escape(v) for k, v in values.items()} if wild else values
+        filled.append(_filled(pattern, shown))
     return list(dict.fromkeys(filled))
 
 
 def _filled(pattern: str, values: dict[str, str]) -> str:
-    return _FIELD.sub(lambda match: glob.escape(values[match[1]]), pattern)
+    return _FIELD.sub(lambda match: values[match[1]], pattern)

@@ -13,6 +13,7 @@ from scipy import ndimage
 from radiofib.errors import MaskError
 from radiofib.images.grids import Grid
 from radiofib.images.image import Image
+from radiofib.provenance import hash_array
 from radiofib.segment.body import WorkingImage, working_image
 from radiofib.segment.grids import on_grid, to_itk
 from radiofib.segment.localiser_settings import LocaliserSettings
@@ -106,16 +107,17 @@ def localise_liver(
         f"mask by the {LOCALISER_SOURCE}: not drawn or checked by a reader",
         *_said(facts),
     ]
+    pixels = _carried(organ.region, work.grid, grid)
+    if not pixels.any():
+        raise MaskError("nothing of the liver is left on the image's grid", where=where)
     mask = Image(
-        _carried(organ.region, work.grid, grid),
+        pixels,
         image.spacing_mm,
         image.origin_mm,
         image.direction,
-        source_hash=image.source_hash,
+        source_hash=hash_array(pixels),
         notes=tuple(notes),
     )
-    if not mask.pixels.any():
-        raise MaskError("nothing of the liver is left on the image's grid", where=where)
     return Localised(mask, facts, tuple(notes))
 
 

@@ -17,6 +17,7 @@ from radiofib.errors import ConfigError, MaskError, ModelError
 from radiofib.images.grids import Grid
 from radiofib.images.image import Image
 from radiofib.preprocess.memory import check_memory
+from radiofib.provenance import hash_array
 from radiofib.segment.grids import on_grid, oriented_grid, to_itk
 from radiofib.segment.model_facts import ModelFacts, facts_of_model, normalised
 from radiofib.segment.regions import fill_holes, largest_piece
@@ -253,12 +254,13 @@ def segment_with_model(image: Image, model: LiverModel, *, where: str | None = N
         notes.append(f"largest of {pieces} pieces kept, {lost:.1%} of the voxels left out")
     spacing = " x ".join(f"{s:g}" for s in facts.spacing_mm)
     notes.append(f"segmented by '{model.session.name}' at {spacing} mm, {facts.orientation}")
+    pixels = kept.astype(np.uint8)
     mask = Image(
-        kept.astype(np.uint8),
+        pixels,
         image.spacing_mm,
         image.origin_mm,
         image.direction,
-        source_hash=image.source_hash,
+        source_hash=hash_array(pixels),
         notes=tuple(notes),
     )
     volume_ml = float(np.count_nonzero(kept)) * image.voxel_volume_mm3 / 1000

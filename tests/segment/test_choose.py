@@ -102,6 +102,8 @@ def test_label_of_a_file_with_several_is_never_guessed(tmp_path: Path) -> None:
         mask_for(one, folder)
     found = mask_for(one, settings(folder=tmp_path / "masks", label=5))
     np.testing.assert_array_equal(found.mask.pixels, labels == 5)
+    other = mask_for(one, settings(folder=tmp_path / "masks", label=9))
+    assert other.mask.source_hash != found.mask.source_hash
     with pytest.raises(MaskError, match="label 7 is not in the mask"):
         mask_for(one, settings(folder=tmp_path / "masks", label=7))
 
