@@ -78,6 +78,7 @@ def ours(fixed: Any, moving: Any, masks: dict[str, Any]) -> tuple[Any, dict[str,
 
 
 def ucl(fixed: Any, moving: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ARG001
+    fixed, moving = (sitk.Cast(i, sitk.sitkFloat32) for i in (fixed, moving))
     method = _published(fixed, moving, sitk.Euler3DTransform())
     method.SetMetricAsJointHistogramMutualInformation()
     method.SetOptimizerAsGradientDescent(5.0, 100, 1e-6, 10)
@@ -88,6 +89,7 @@ def ucl(fixed: Any, moving: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, 
 
 
 def nctst(fixed: Any, moving: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ARG001
+    fixed, moving = (sitk.Cast(i, sitk.sitkFloat32) for i in (fixed, moving))
     method = _published(fixed, moving, sitk.AffineTransform(3))
     method.SetMetricAsMattesMutualInformation(50)
     method.SetOptimizerAsGradientDescent(1.0, 300, 1e-6, 10)
@@ -109,8 +111,7 @@ def _published(fixed: Any, moving: Any, transform: Any) -> Any:
 
 def _run(method: Any, fixed: Any, moving: Any) -> tuple[Any, dict[str, Any]]:
     method.SetOptimizerScalesFromPhysicalShift()
-    done = method.Execute(*(sitk.Cast(i, sitk.sitkFloat32) for i in (fixed, moving)))
-    return done, {"verdict": ""}
+    return method.Execute(fixed, moving), {"verdict": ""}
 
 
 METHODS: dict[str, Callable[..., tuple[Any, dict[str, Any]]]] = {

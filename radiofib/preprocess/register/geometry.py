@@ -51,16 +51,18 @@ def linear(
     array([1., 2., 3.])
     """
     about = np.zeros(3) if centre is None else np.asarray(centre, dtype=np.float64)
+    rest = (shift + matrix @ about - about).tolist()
     if kind == "rigid":
-        found = sitk.Euler3DTransform()
-        found.SetCenter(about.tolist())
-        found.SetMatrix(matrix.ravel().tolist(), 1e-4)
-    else:
-        found = sitk.AffineTransform(3)
-        found.SetCenter(about.tolist())
-        found.SetMatrix(matrix.ravel().tolist())
-    found.SetTranslation((shift + matrix @ about - about).tolist())
-    return found
+        rigid = sitk.Euler3DTransform()
+        rigid.SetCenter(about.tolist())
+        rigid.SetMatrix(matrix.ravel().tolist(), 1e-4)
+        rigid.SetTranslation(rest)
+        return rigid
+    affine = sitk.AffineTransform(3)
+    affine.SetCenter(about.tolist())
+    affine.SetMatrix(matrix.ravel().tolist())
+    affine.SetTranslation(rest)
+    return affine
 
 
 def inverse(transform: sitk.Transform, kind: str, centre: NDArray[np.float64]) -> sitk.Transform:
@@ -73,7 +75,7 @@ def inverse(transform: sitk.Transform, kind: str, centre: NDArray[np.float64]) -
     array([-1., -2., -3.])
     """
     matrix, shift = matrix_of(transform)
-    back = np.linalg.inv(matrix)
+    back: NDArray[np.float64] = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     return linear(back, -back @ shift, kind, centre)
 
 

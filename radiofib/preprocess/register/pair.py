@@ -329,7 +329,7 @@ def _lattice(image: sitk.Image) -> NDArray[np.float64]:
     axes = [np.linspace(0, n - 1, 9) for n in image.GetSize()]
     index = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1)
     matrix = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    return index @ matrix.T + np.array(image.GetOrigin())
+    return np.asarray(index @ matrix.T + np.array(image.GetOrigin()))
 
 
 def _failed(transform: sitk.Transform, dice_before: float | None, why: str) -> Registration:

@@ -91,7 +91,10 @@ def _shrunk(image: sitk.Image, size_mm: float) -> sitk.Image:
         max(1, min(round(size_mm / s), n))
         for s, n in zip(image.GetSpacing(), image.GetSize(), strict=True)
     ]
-    return sitk.BinShrink(image, factors) if max(factors) > 1 else image
+    if max(factors) == 1:
+        return image
+    smaller: sitk.Image = sitk.BinShrink(image, factors)
+    return smaller
 
 
 def around(
@@ -106,7 +109,8 @@ def around(
     distance = sitk.SignedMaurerDistanceMap(
         touched, squaredDistance=False, useImageSpacing=True, insideIsPositive=False
     )
-    return sitk.Cast(distance <= margin_mm, sitk.sitkUInt8)
+    near: sitk.Image = sitk.Cast(distance <= margin_mm, sitk.sitkUInt8)
+    return near
 
 
 def positions(image: sitk.Image, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -121,4 +125,4 @@ def positions(image: sitk.Image, inside: NDArray[np.bool_]) -> NDArray[np.float6
     """
     index = np.argwhere(inside)[:, ::-1].astype(np.float64)
     matrix = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    return index @ matrix.T + np.array(image.GetOrigin())
+    return np.asarray(index @ matrix.T + np.array(image.GetOrigin()))

@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from radiofib.preprocess.register.geometry import linear
+from radiofib.preprocess.register.geometry import linear, matrix_of
 from radiofib.preprocess.register.optimise import climb
 from radiofib.preprocess.register.prepare import Prepared, around
 from radiofib.preprocess.register.quality import agreement
@@ -68,18 +68,16 @@ def region_of(
     return region if sitk.GetArrayViewFromImage(region).any() else None
 
 
-def as_affine(transform: sitk.Transform) -> sitk.AffineTransform:
-    """Return an Euler or affine transform as an affine one with the same centre."""
-    found = sitk.AffineTransform(3)
-    found.SetCenter(transform.GetCenter())
-    found.SetMatrix(transform.GetMatrix())
-    found.SetTranslation(transform.GetTranslation())
-    return found
+def as_affine(transform: sitk.Transform) -> sitk.Transform:
+    """Return a linear transform as an affine one with the same centre."""
+    matrix, shift = matrix_of(transform)
+    centre = np.array(transform.GetFixedParameters()[:3])
+    return linear(matrix, shift, "affine", centre)
 
 
-def body_centre(prepared: Prepared) -> Vector:
-    """Return the centre of the brighter part of an image, or of its mask, in mm."""
-    weight = prepared.mask
+def body_centre(prepared: Prepared, *, by_mask: bool = True) -> Vector:
+    """Return the centre of an image's mask, in mm; of its brighter part where it has none."""
+    weight = prepared.mask if by_mask else None
     if weight is None:
         weight = sitk.OtsuThreshold(prepared.levels[0], 0, 1)
     values = sitk.GetArrayViewFromImage(weight) > 0
@@ -104,8 +102,9 @@ def other_starts(
     Centres of the bodies or masks laid over each other, middles of the fields of view laid over
     each other, then turns by 15 degrees about each axis and shifts by 25 mm along each.
     """
+    masked = sampled.mask is not None and other.mask is not None
     shifts = [
-        body_centre(other) - body_centre(sampled),
+        body_centre(other, by_mask=masked) - body_centre(sampled, by_mask=masked),
         grid_centre(other.full) - grid_centre(sampled.full),
     ]
     starts = [linear(np.eye(3), shift, "rigid", centre) for shift in shifts]

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from radiofib.errors import ImageError, MaskError
 from radiofib.preprocess.register import RegistrationSettings, register_pair
 from radiofib.preprocess.register.geometry import distance_mm
-from radiofib.preprocess.register.prepare import positions
-from radiofib.simulate._random import child_rng
-from radiofib.simulate.mri_anatomy import LiverLaw, draw_anatomy
-from radiofib.simulate.mri_scanner import MRI_SCANNERS, make_grid, render
+from radiofib.simulate.pairs import PairSettings, draw_pair
 
-SIZE = 0.4
-
-
-def draw(seed, scanner, channel, motion):
-    anatomy = draw_anatomy(1.0, LiverLaw(), np.random.default_rng(seed))
-    rng = child_rng(seed, channel)
-    grid = make_grid(scanner, channel, SIZE, np.array([0.0, 0.0, 8.0]))
-    drawn = render(anatomy, scanner, channel, grid, motion, 1.0, rng)
-    return grid.image(drawn.pixels), grid.image(drawn.liver.astype(np.uint8))
+QUICK = RegistrationSettings(levels=(8.0, 4.0), samples=5000, more_starts=0)
 
 
 @pytest.fixture(scope="module")
 def case():
-    truth = sitk.Euler3DTransform()
-    truth.SetParameters((0.08, -0.05, 0.1, 9.0, -7.0, 11.0))
-    fixed, fixed_mask = draw(5, MRI_SCANNERS[0], "ged4", sitk.Euler3DTransform())
-    moving, moving_mask = draw(5, MRI_SCANNERS[3], "t2", truth)
-    inside = sitk.GetArrayFromImage(fixed_mask) > 0
-    points = positions(fixed_mask, inside)[::20]
-    return fixed, fixed_mask, moving, moving_mask, truth, points
+    pair = draw_pair(1, 5, settings=PairSettings(size=0.35, motion_deg=7, motion_mm=12))
+    masks = pair.fixed_mask, pair.moving_mask
+    return pair.fixed, masks[0], pair.moving, masks[1], pair.truth, pair.points
 
 
 def test_recovers_the_transform_without_masks(case):
@@ -62,21 +46,44 @@ def test_one_mask_is_enough(case, side):
     assert distance_mm(found.transform, truth, points) < 2.5
 
 
+def test_a_mask_of_another_patient_is_a_reason(case):
+    fixed, fixed_mask, moving, moving_mask, _, _ = case
+    large = sitk.BinaryDilate(moving_mask, [4, 4, 1])
+    small = sitk.BinaryErode(moving_mask, [4, 4, 1])
+    for wrong in (large, small):
+        found = register_pair(fixed, moving, QUICK, fixed_mask=fixed_mask, moving_mask=wrong)
+        assert found.verdict != "good"
+        assert any("another patient" in reason for reason in found.reasons)
+
+
+def test_affine_finds_a_stretch(case):
+    fixed = case[0]
+    stretch = sitk.AffineTransform(3)
+    stretch.SetMatrix((1.04, 0.02, 0, 0, 0.97, 0, 0, 0, 1.03))
+    stretch.SetTranslation((4, -3, 5))
+    moving = sitk.Resample(fixed, fixed, stretch.GetInverse())
+    affine = QUICK.model_copy(update={"transform": "affine"})
+    found = register_pair(fixed, moving, affine)
+    rigid = register_pair(fixed, moving, QUICK)
+    left = [distance_mm(r.transform, stretch, case[5]) for r in (found, rigid)]
+    assert left[0] < 1.0 < left[1]
+    assert isinstance(found.transform, sitk.AffineTransform)
+
+
 def test_same_seed_same_bytes_whatever_the_threads(case):
     fixed, _, moving, _, _, _ = case
-    quick = RegistrationSettings(levels=(8.0, 4.0), samples=5000, more_starts=0)
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     results = []
     try:
         for threads in (1, 4):
             sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-            found = register_pair(fixed, moving, quick, seed=3)
+            found = register_pair(fixed, moving, QUICK, seed=3)
             results.append((found.transform.GetParameters(), found.inverse_consistency_mm))
             assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == threads
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
     assert results[0] == results[1]
-    other = register_pair(fixed, moving, quick, seed=4)
+    other = register_pair(fixed, moving, QUICK, seed=4)
     assert other.transform.GetParameters() != results[0][0]
 
 
