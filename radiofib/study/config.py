@@ -142,6 +142,18 @@ class StudyConfig(StrictModel):
     examples: int = Field(default=6, ge=0, le=50)
     seed: int = Field(default=0, ge=0)
 
+    def with_mask_folder(self, folder: Path) -> Self:
+        """Return the study with another folder of liver masks.
+
+        Examples
+        --------
+        >>> study = StudyConfig(title="A study", cohort="cohort.csv")
+        >>> study.with_mask_folder(Path("masks")).masks.folder.name
+        'masks'
+        """
+        masks = (self.masks or MaskSettings()).model_copy(update={"folder": folder})
+        return self.model_copy(update={"masks": masks})
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.card is None) == (self.cohort is None):
