@@ -59,7 +59,7 @@ def localise_liver(
     The volume is turned to LPS and resampled to 3 mm; MR is corrected by N4. Inside the body,
     the largest even organ on the patient's right is sought by intensity mode, opening, place
     and a watershed of the gradient (:mod:`radiofib.segment.organ`). It is carried back as a
-    signed distance, interpolated linearly, so the mask follows no voxel staircase.
+    signed distance, interpolated linearly, which smooths the steps of the working grid.
 
     It finds the liver of most T1-like, contrast-enhanced and CT volumes. It does not tell the
     liver from what touches it at the same intensity, and misses parts of another intensity:
