@@ -142,11 +142,8 @@ def test_the_region_is_cleaned_for_texture_and_whole_for_the_surface(tmp_path: P
     table = extract(tmp_path, rows, liver)
     notes = " ".join(table.provenance["notes"])
     assert "lesion" in notes
-    voxels = table.X["t1_original_ucl_volume_voxels"] if (
-        "t1_original_ucl_volume_voxels" in table.X
-    ) else None
-    ml = table.X.filter(regex="^t1_original_ucl_volume").iloc[0, 0]
-    assert voxels is not None or ml > 0
+    assert table.X["t1_original_ucl_volume"][0] == pytest.approx(6 * 20 * 19 * 12, rel=0.05)
+    assert table.X["t1_original_firstorder_mean"][0] == pytest.approx(500, rel=0.01)
     assert table.X["t1_original_surface_mask_roughness"].notna().all()
 
 

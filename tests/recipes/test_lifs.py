@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +37,7 @@ def test_recipe_has_both_settings_of_the_challenge() -> None:
 def test_folder_to_valid_submission_and_a_spoiled_one_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """30 + 6 cases on tiny grids, all features of the recipe: some minutes on two cores."""
+    """30 + 6 cases on tiny grids, all features of the recipe but alignment."""
     root = write_lifs_folder(
         tmp_path / "lifs",
         n_training=30,
@@ -49,8 +50,11 @@ def test_folder_to_valid_submission_and_a_spoiled_one_refused(
     out = tmp_path / "run"
     # Of 30 cases three have S3, too few for the recipe's five folds; all else is as packaged.
     recipe = tmp_path / "lifs.yaml"
-    text = find_study("lifs").read_text(encoding="utf-8")
-    recipe.write_text(text.replace("folds: 5", "folds: 3"), encoding="utf-8")
+    text = find_study("lifs").read_text(encoding="utf-8").replace("folds: 5", "folds: 3")
+    # Every channel has its mask here, on voxels of a centimetre: alignment is tested below.
+    alone = re.sub(r"^registration: .*\n", "", text, flags=re.MULTILINE)
+    assert alone != text
+    recipe.write_text(alone, encoding="utf-8")
     run = ("run", recipe, "--root", root, "--out", out, "--workers", 2)
     assert status(*run) == 0
     info, file = root / "LiQA_val/info.csv", out / "LiFS_pred.csv"
@@ -88,3 +92,34 @@ def test_folder_to_valid_submission_and_a_spoiled_one_refused(
     assert all(name in report for name in sets)
     validation = pd.read_csv(out / "submission.csv", keep_default_na=False)
     assert set(validation["flag"]) == {""}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_channels_of_the_folder_are_aligned_as_the_recipe_says(tmp_path: Path) -> None:
+    """Card, traps and registration together; GED4 alone has a mask."""
+    root = write_lifs_folder(
+        tmp_path / "lifs",
+        n_training=3,
+        n_validation=1,
+        seed=5,
+        settings=MriSettings(size=0.5),
+        masks="ged4",
+        workers=2,
+    )
+    out = tmp_path / "aligned"
+    code = status("register", "lifs", "--root", root, "--out", out, "--workers", 2)
+    quality = pd.read_csv(out / "registration.csv")
+    cohort = pd.read_csv(out / "cohort.csv")
+    failed = int((quality["verdict"] == "failed").sum())
+    assert code == (3 if failed else 0)
+    assert failed <= len(quality) // 4
+    assert len(cohort) == quality["case"].nunique() + len(quality) - failed
+    assert cohort["mask"].notna().all()
+    known = pd.read_csv(root / "truth_transforms.csv").set_index(["case", "channel"])
+    good = quality[quality["verdict"] == "good"]
+    assert len(good) >= len(quality) // 2
+    for row in good.itertuples():
+        truth = known.loc[(row.case, row.channel)]
+        moved = (truth[["tx_mm", "ty_mm", "tz_mm"]] ** 2).sum() ** 0.5
+        assert abs(row.shift_mm - moved) < 5
