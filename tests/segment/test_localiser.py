@@ -100,7 +100,7 @@ def test_cut_field_of_view_is_said(abdomen: tuple[Image, np.ndarray]) -> None:
 
 def test_implausible_volume_is_refused(abdomen: tuple[Image, np.ndarray]) -> None:
     image, _ = abdomen
-    small = QUICK.model_copy(update={"volume_ml": (3000.0, 4000.0)})
+    small = QUICK.model_copy(update={"volume_ml": (3000.0, 4000.0), "cut_volume_ml": 3000.0})
     with pytest.raises(MaskError, match=r"no plausible liver \(expected 3000 to 4000 ml; found"):
         localise_liver(image, small)
 
