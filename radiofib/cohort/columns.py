@@ -41,9 +41,10 @@ FACT_COLUMNS = (
     "mask_source",
     "registration",
     "intensities",
+    "native_geometry",
 )
 #: Facts of one channel, which say nothing of the case as a whole.
-CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities")
+CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities", "native_geometry")
 #: All columns with a meaning; any other is a covariate.
 KNOWN_COLUMNS = (
     "case",

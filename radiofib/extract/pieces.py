@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from radiofib.cohort import Acquisition
+from radiofib.cohort.geometry import parse_geometry, size_of
 from radiofib.engines import RoiFeatures
 from radiofib.engines.reasons import fold_reasons
 from radiofib.images import hash_source
@@ -70,24 +71,24 @@ class Piece:
     def of(cls, acquisition: Acquisition, roi: Roi, features: RoiFeatures) -> Piece:
         """Gather what an engine found for an acquisition."""
         columns = list(features.values)
+        shape = tuple(int(n) for n in roi.pixels.shape)
+        spacing = tuple(map(float, roi.spacing_mm)) if roi.spacing_known else None
+        file_bytes = size_of(acquisition.image)
+        if (native := acquisition.extra.get("native_geometry")) is not None:
+            # An aligned image has the reference's grid; a control must know the channel's own.
+            shape, spacing, file_bytes = parse_geometry(native)
         return cls(
             case=acquisition.case,
             channel=acquisition.channel,
             instance=acquisition.instance,
-            shape=tuple(int(n) for n in roi.pixels.shape),
-            spacing_mm=tuple(map(float, roi.spacing_mm)) if roi.spacing_known else None,
-            file_bytes=_file_bytes(acquisition.image),
+            shape=shape,
+            spacing_mm=spacing,
+            file_bytes=file_bytes,
             features={c: None if math.isnan(v) else v for c, v in features.values.items()},
             missing=fold_reasons(features.missing, columns),
             flags=fold_reasons(features.flags, columns),
             notes=roi.notes,
         )
-
-
-def _file_bytes(path: Path) -> int:
-    if path.is_dir():
-        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    return path.stat().st_size
 
 
 def piece_key(
@@ -127,6 +128,7 @@ def piece_key(
             "image": hash_source(acquisition.image),
             "mask": None if acquisition.mask is None else hash_source(acquisition.mask),
             "mask_label": mask_label,
+            "native": acquisition.extra.get("native_geometry"),
             "config": config_hash,
             "versions": versions,
         }

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
+from radiofib.cohort.geometry import geometry_text, size_of
 from radiofib.errors import EngineError, Failure
 from radiofib.images import as_sitk, hash_source, load_roi, read_image, write_volume
 from radiofib.images.checkerboard import checkerboard_png
@@ -61,6 +62,9 @@ class PairRow:
         Starts that were tried.
     shift_mm, rotation_deg : float or None
         How far the centre of the region was moved, and by what angle.
+    native_geometry : str
+        Matrix (z, y, x), voxel (mm) and bytes of the channel's own file: what negative controls
+        need to know of it.
     image, transform, mask, mask_here, mask_there, picture : str
         Files, relative to the folder; "" where there is none. `mask` is the reference's mask cut
         to what the channel covers (none when it covers all of it), `mask_here` the reference's mask
@@ -84,6 +88,7 @@ class PairRow:
     starts: int = 0
     shift_mm: float | None = None
     rotation_deg: float | None = None
+    native_geometry: str = ""
     image: str = ""
     transform: str = ""
     mask: str = ""
@@ -230,7 +235,7 @@ def _align(task: Task, work: PairWork) -> PairRow:
         fixed.image, moving.image, plan.settings, fixed_mask=fixed.mask, moving_mask=moving.mask
     )
     seen = _covered(fixed, moving, found.transform)
-    row = _judged(task, found, fixed, seen, plan)
+    row = _judged(task, found, fixed, moving.image, seen, plan)
     (work.folder / task.name).mkdir(parents=True, exist_ok=True)
     stem = f"{task.name}/{task.moving.channel}"
     row = replace(row, transform=f"{stem}.tfm")
@@ -257,6 +262,7 @@ def _judged(
     task: Task,
     found: Registration,
     fixed: _Side,
+    native: sitk.Image,
     seen: NDArray[np.bool_] | None,
     plan: RegistrationPlan,
 ) -> PairRow:
@@ -290,6 +296,9 @@ def _judged(
         starts=found.starts,
         shift_mm=shift,
         rotation_deg=angle,
+        native_geometry=geometry_text(
+            native.GetSize()[::-1], native.GetSpacing()[::-1], size_of(task.moving.image)
+        ),
     )
 
 

@@ -207,7 +207,7 @@ class _Settled:
         # Other organs are outlined on the reference; the channel's own outlines lie elsewhere now.
         files = {c: reference.extra.get(c) for c in _organs(a, reference)}
         extra = {k: v for k, v in {**a.extra, **files}.items() if v is not None}
-        return _told(replace(moved, extra=extra), row.verdict)
+        return _told(replace(moved, extra=extra), row.verdict, native_geometry=row.native_geometry)
 
     def _without(
         self, a: Acquisition, reason: str, reference: Acquisition | None, rule: str | None = None

@@ -10,7 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from radiofib.cohort import Acquisition, Cohort
+from radiofib.engines import ExtractionConfig
 from radiofib.errors import CohortError, RadiofibError
+from radiofib.extract import extract_features
 from radiofib.images import load_roi
 from radiofib.prepare import Registered, RegistrationPlan, register_cohort
 from tests.prepare.cases import LIVER, cohort, mask, patient, registration
@@ -166,3 +168,18 @@ def test_one_bad_channel_spoils_nothing(tmp_path: Path) -> None:
     assert set(by_channel(found)) == {"t1", "ged4"}
     assert [f.channel for f in found.failures] == ["t2"]
     assert "t2.nii.gz" in found.failures[0].reason
+
+
+@pytest.mark.usefixtures("aligned")
+def test_controls_know_the_file_of_an_aligned_channel(tmp_path: Path) -> None:
+    rows = patient(tmp_path, "a", shift_mm=SHIFT)
+    own = sitk.ReadImage(str(tmp_path / "a/t1.nii.gz"))[:, :, 1:9]
+    own.SetSpacing((2.0, 2.0, 3.5))
+    sitk.WriteImage(own, str(tmp_path / "a/t1.nii.gz"))
+    found = run(cohort(tmp_path, rows), tmp_path)
+    config = ExtractionConfig.parse({"featureClass": {"firstorder": ["Mean"]}}, where="test")
+    table, _ = extract_features(found.cohort, config, pieces_dir=tmp_path / "p", workers=1)
+    facts = table.obs.iloc[0]
+    assert (facts["geom_t1_nz"], facts["geom_t1_sz"]) == (8, 3.5)
+    assert (facts["geom_ged4_nz"], facts["geom_ged4_sz"]) == (10, 3.0)
+    assert facts["geom_t1_bytes"] == (tmp_path / "a/t1.nii.gz").stat().st_size
