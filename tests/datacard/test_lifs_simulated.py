@@ -104,7 +104,7 @@ def test_no_spike_is_seen_in_real_volumes(external_data: Path) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [0, 7])
 def test_full_size_has_the_published_counts_and_every_trap(tmp_path: Path, seed: int) -> None:
-    """360 + 60 cases on tiny grids: about 80 s to simulate and 20 s to validate on two cores."""
+    """360 + 60 cases on tiny grids: about 80 s to simulate and 30 s to validate on two cores."""
     traps = LifsTraps(singleton=4, spike=2, duplicates=5, straddling=3)
     root = write_lifs_folder(
         tmp_path / "lifs",
