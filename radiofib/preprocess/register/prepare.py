@@ -103,7 +103,7 @@ def around(
     """Return the voxels of a grid within a distance of a mask that a transform brings there."""
     soft = _shrunk(sitk.Cast(mask, sitk.sitkFloat32), min(grid.GetSpacing()))
     there = sitk.Resample(soft, grid, transform, sitk.sitkLinear, 0.0, sitk.sitkFloat32)
-    touched = sitk.Cast(there > 0.05, sitk.sitkUInt8)
+    touched: sitk.Image = sitk.Cast(there > 0.05, sitk.sitkUInt8)
     if not sitk.GetArrayViewFromImage(touched).any():
         return touched
     distance = sitk.SignedMaurerDistanceMap(
