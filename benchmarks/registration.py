@@ -10,7 +10,8 @@ masks      the first of them, with both liver masks
 far        up to 45 degrees and 80 mm, without masks
 slab       the moving field of view cut to 0.8 x 0.8 x 0.35
 stranger   the moving image is another patient's: any transform counts as wrong
-sts        CT and T1 MR of two patients (real): 50 solutions about their own median
+sts        CT and T1 MR of two patients' thighs (real): 50 solutions about their own median
+stsmasks   the same with the tumour outlined on both
 
 The published settings are those of two LiFS methods as far as they are described (arXiv
 2605.25595): UCL rigid, joint-histogram mutual information, and NCTST affine, Mattes mutual
@@ -30,6 +31,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,7 @@ GROUPS: dict[str, tuple[Any, bool, float, float, int]] = {
     "stranger": ("stranger", False, 10, 20, 10),
 }
 STS = ("STS_002", "STS_003")
+STS_GROUPS = ("sts", "stsmasks")
 
 
 def ours(fixed: Any, moving: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -156,7 +159,9 @@ def measure(
     return rows
 
 
-def settle(piece: tuple[str, int], seed: int, folder: Path) -> tuple[Any, dict[str, Any]]:
+def settle(
+    piece: tuple[str, int], seed: int, folder: Path, *, masked: bool
+) -> tuple[Any, dict[str, Any]]:
     """Register MR to CT of a real patient from one start; points where the solution puts them."""
     patient, number = piece
     fixed, moving, mask = (
@@ -167,9 +172,18 @@ def settle(piece: tuple[str, int], seed: int, folder: Path) -> tuple[Any, dict[s
     points = [mask.TransformIndexToPhysicalPoint(p) for p in inside.tolist()]
     middle = tuple(np.mean(points, axis=0).tolist())
     by = misplacement(child_rng(seed, f"start-{patient}", number), 10, 20, middle)
+    masks: dict[str, Any] = {}
+    if masked:
+        own = sitk.ReadImage(str(folder / patient / "MR_T1_mask.nii.gz"))
+        masks = {"fixed_mask": mask > 0, "moving_mask": moved_header(own > 0, by)}
     clock = time.process_time()
-    transform, figures = ours(fixed, moved_header(moving, by), {})
-    row = {"group": "sts", "pair": f"{patient} CT MR-T1", "start": number, "method": "radiofib"}
+    transform, figures = ours(fixed, moved_header(moving, by), masks)
+    row = {
+        "group": "stsmasks" if masked else "sts",
+        "pair": f"{patient} CT MR-T1",
+        "start": number,
+        "method": "radiofib",
+    }
     row |= {"cpu_s": round(time.process_time() - clock, 2)}
     back = by.GetInverse()
     there = [back.TransformPoint(transform.TransformPoint(p)) for p in points]
@@ -194,17 +208,17 @@ def summary(rows: pd.DataFrame) -> list[str]:
     lines = []
     for (group, method), part in rows.groupby(["group", "method"], sort=False):
         line = f"{group}, {method}: {len(part)} runs, {part['cpu_s'].median():.1f} s"
-        if part["error_mm"].notna().any() and group != "sts":
+        if part["error_mm"].notna().any() and group not in STS_GROUPS:
             line += f", error median {part['error_mm'].median():.2f} mm,"
             line += f" 95 % below {part['error_mm'].quantile(0.95):.2f}"
-        if group == "sts":
+        if group in STS_GROUPS:
             for pair, half in part.groupby("pair"):
                 line += f"; {pair}: spread median {half['spread_mm'].median():.2f},"
                 line += f" largest {half['spread_mm'].max():.2f} mm"
         if method == "radiofib":
             line += "; " + ", ".join(f"{k} {v}" for k, v in part["verdict"].value_counts().items())
         lines.append(line)
-    mine = rows[(rows["method"] == "radiofib") & ~rows["group"].isin(["sts", "published"])]
+    mine = rows[(rows["method"] == "radiofib") & ~rows["group"].isin([*STS_GROUPS, "published"])]
     error = mine["error_mm"].fillna(np.inf)
     wrong, right = mine[error > 5], mine[error < 2]
     for what, part, good in (("over 5 mm", wrong, False), ("under 2 mm", right, True)):
@@ -232,7 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--seed", type=int, default=2027)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--groups", default=",".join((*GROUPS, "sts")))
+    parser.add_argument("--groups", default=",".join((*GROUPS, *STS_GROUPS)))
     default = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
     data = Path(os.environ.get("RADIOFIB_EXTERNAL_DATA", default)) / "mri" / "ibsi_sts"
     parser.add_argument("--data", type=Path, default=data)
@@ -252,14 +266,15 @@ def main(arguments: list[str] | None = None) -> None:
         for row in found:
             print(", ".join(f"{k} {v}" for k, v in row.items()), flush=True)
         rows += found
-    if "sts" in wanted and not options.small and options.data.is_dir():
-        for patient in STS:
-            starts = [(patient, number) for number in range(50)]
-            settled = partial(settle, seed=options.seed, folder=options.data)
-            found_all = map_pieces(settled, starts, workers=options.workers, on_crash=_stop)
-            rows += spread([result for _, result in sorted(found_all, key=lambda f: f[0])])
+    there = [] if options.small or not options.data.is_dir() else STS_GROUPS
+    for group, patient in product([g for g in there if g in wanted], STS):
+        starts = [(patient, number) for number in range(50)]
+        masked = group == "stsmasks"
+        settled = partial(settle, seed=options.seed, folder=options.data, masked=masked)
+        found_all = map_pieces(settled, starts, workers=options.workers, on_crash=_stop)
+        rows += spread([result for _, result in sorted(found_all, key=lambda f: f[0])])
     frame = pd.DataFrame(rows)
-    order = {g: i for i, g in enumerate((*GROUPS, "sts"))}
+    order = {g: i for i, g in enumerate((*GROUPS, *STS_GROUPS))}
     frame = frame.sort_values(
         ["group", "pair", "start", "method"], key=lambda c: c.map(order) if c.name == "group" else c
     )

@@ -31,6 +31,10 @@ def align(
     masks: Annotated[
         Path | None, typer.Option(help="Folder of liver masks (TotalSegmentator, nnU-Net ...).")
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML with sections registration and masks, over the options above."),
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder the paths are relative to.")] = None,
     scheme: Annotated[str | None, typer.Option(help="Stage scheme, such as lifs.")] = None,
     workers: Workers = None,
@@ -44,32 +48,40 @@ def align(
     """
     from radiofib.prepare import RegistrationPlan
     from radiofib.segment import MaskSettings
-    from radiofib.study import RunFolder, open_cohort, register_files, write_failures
-
-    plan = RegistrationPlan.parse(
-        {
-            "to": to,
-            "grid": grid,
-            "on_failure": on_failure,
-            "settings": {"transform": transform},
-        },
-        where="radiofib register",
+    from radiofib.study import (
+        RunFolder,
+        open_cohort,
+        read_sections,
+        register_files,
+        write_failures,
     )
+
+    given = {"to": to, "grid": grid, "on_failure": on_failure, "settings": {"transform": transform}}
+    sections = read_sections(config) if config is not None else {}
+    own = {**sections.get("registration", {})}
+    if config is None or "registration" not in sections:
+        own = given
+    plan = RegistrationPlan.parse(own, where=str(config or "radiofib register"))
+    found = MaskSettings.parse(sections.get("masks") or {}, where=str(config))
+    if masks is not None:
+        found = found.model_copy(update={"folder": masks.resolve()})
     cases = open_cohort(cohort, root, scheme)
     with progress_bar() as tell:
         done = register_files(
             cases,
             plan,
             out,
-            masks=None if masks is None else MaskSettings(folder=masks.resolve()),
+            masks=found,
             root=root,
             workers=workers,
             progress=tell,
         )
     assert done.quality is not None
     listing = write_failures(RunFolder(out), done.failures)
-    counts = done.quality["verdict"].value_counts()
-    said = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("good", "look", "failed"))
-    typer.echo(f"{len(done.quality)} channels aligned to {plan.to}: {said}")
-    typer.echo(f"for features: radiofib extract {out / 'cohort.csv'} --out features.parquet")
-    finish(done.failures, useful=bool(len(done.quality)), where=listing)
+    counts = {v: int((done.quality["verdict"] == v).sum()) for v in ("good", "look", "failed")}
+    said = ", ".join(f"{n} {v}" for v, n in counts.items())
+    aligned = counts["good"] + counts["look"]
+    typer.echo(f"{aligned} of {done.pairs} channels aligned to {plan.to}: {said}")
+    if aligned:
+        typer.echo(f"for features: radiofib extract {out / 'cohort.csv'} --out features.parquet")
+    finish(done.failures, useful=aligned > 0, where=listing)

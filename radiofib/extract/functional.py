@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import EngineError, Failure
+from radiofib.extract.outcome import lost_in_alignment
 from radiofib.extract.prepared import mask_label, organ_masks, segment_masks
 from radiofib.features.functional import (
     CaseFeatures,
@@ -165,8 +166,9 @@ def _do_case(task: _Task, *, work: _Work) -> _Done:
         found = read_record(work.folder, key)
         if found is not None:
             return _Done(_restored(found), key)
-        inputs = {a.channel: _input(a, work) for a in group}
-        case = measure_case(inputs, settings=work.settings)
+        lost = {a.channel: f.reason for a in group if (f := lost_in_alignment(a)) is not None}
+        inputs = {a.channel: _input(a, work) for a in group if a.channel not in lost}
+        case = _with_reasons(measure_case(inputs, settings=work.settings), lost)
         if work.delta:
             case = _joined(case, _deltas(task.texture, inputs, work))
         write_record(work.folder, key, _stored(case))
@@ -178,6 +180,12 @@ def _do_case(task: _Task, *, work: _Work) -> _Done:
                 error, case=first.case, step="functional", instance=first.instance
             )
         )
+
+
+def _with_reasons(case: CaseFeatures, lost: Mapping[str, str]) -> CaseFeatures:
+    """Say of a channel that was lost why, and not that it is missing."""
+    said = {f"channel {channel} is missing": reason for channel, reason in lost.items()}
+    return replace(case, missing={c: said.get(r, r) for c, r in case.missing.items()})
 
 
 def _deltas(

@@ -12,8 +12,9 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import EngineError, Failure
 from radiofib.extract.pieces import piece_key
 from radiofib.extract.prepared import Regions, load_regions, mask_label, used_files
+from radiofib.prepare import LOST
 
-__all__ = ["Outcome", "Work", "crashed", "describe", "do_piece", "fail"]
+__all__ = ["Outcome", "Work", "crashed", "describe", "do_piece", "fail", "lost_in_alignment"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ def do_piece(
     make : callable
         Given work, acquisition, regions and key, computes and stores the result.
     """
+    lost = lost_in_alignment(acquisition)
+    if lost is not None:
+        return Outcome(failure=lost)
     at = "read"
     try:
         key = piece_key(
@@ -99,6 +103,28 @@ def do_piece(
         return Outcome(make(work, acquisition, regions, key))
     except Exception as error:  # one bad acquisition never stops the others
         return Outcome(failure=fail(acquisition, error, at))
+
+
+def lost_in_alignment(acquisition: Acquisition) -> Failure | None:
+    """Return the failure of a channel that must not be measured, because it was not aligned.
+
+    Examples
+    --------
+    >>> lost = Acquisition("c1", "p1", "t1", Path("t1.nii"), extra={"registration": "failed: why"})
+    >>> lost_in_alignment(lost).reason
+    'why'
+    """
+    said = str(acquisition.extra.get("registration") or "")
+    if not said.startswith(LOST):
+        return None
+    return Failure(
+        acquisition.case,
+        "register",
+        said.removeprefix(LOST),
+        channel=acquisition.channel,
+        instance=acquisition.instance,
+        error="EngineError",
+    )
 
 
 def fail(acquisition: Acquisition, error: Exception, step: str) -> Failure:

@@ -3,9 +3,10 @@
 from radiofib.prepare.config import RegistrationPlan
 from radiofib.prepare.masks import find_liver_masks
 from radiofib.prepare.pair import PairRow
-from radiofib.prepare.register import REFERENCE, Registered, register_cohort
+from radiofib.prepare.register import LOST, REFERENCE, Registered, register_cohort
 
 __all__ = [
+    "LOST",
     "REFERENCE",
     "PairRow",
     "Registered",

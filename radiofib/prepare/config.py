@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from radiofib.config import StrictModel
+from radiofib.preprocess.mri import SpikeClipping
 from radiofib.preprocess.register import RegistrationSettings
 from radiofib.registry import check_channel
 
@@ -33,6 +34,9 @@ class RegistrationPlan(StrictModel):
         Share of the reference's mask that the channel must cover; below, alignment has failed.
     interpolation : {"linear", "bspline"}
         Of the resampled image; masks are cut at one half.
+    spikes : SpikeClipping, optional
+        Isolated spikes are clipped before resampling spreads them over their neighbours; null
+        leaves them.
     pictures : bool
         Whether to draw a checkerboard of each pair.
     settings : RegistrationSettings
@@ -53,6 +57,7 @@ class RegistrationPlan(StrictModel):
     on_look: Literal["use", "missing", "native", "stop"] = "use"
     min_coverage: float = Field(default=0.5, ge=0, le=1)
     interpolation: Literal["linear", "bspline"] = "linear"
+    spikes: SpikeClipping | None = SpikeClipping()
     pictures: bool = True
     settings: RegistrationSettings = RegistrationSettings()
 

@@ -48,7 +48,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Done:
-    notes: tuple[str, ...] = ()
+    label: int | None = None
     failure: Failure | None = None
 
 
@@ -64,9 +64,10 @@ def find_liver_masks(
 ) -> tuple[Cohort, list[Failure]]:
     """Give every case a liver mask: the cohort's, a folder's, a model's, or the localiser's.
 
-    Masks that are computed are written as ``<folder>/<case>/<channel>.nii.gz`` and kept for the
-    next run. ``mask_source`` of a case says where its mask is from. A case whose mask cannot be
-    computed fails and is left out.
+    A folder's masks are read once, so that a file without the liver's label, or with several
+    labels and none chosen, fails here. Masks that are computed are written as
+    ``<folder>/<case>/<channel>.nii.gz`` and kept for the next run. ``mask_source`` of a case says
+    where its mask is from. A case whose mask cannot be read or computed fails and is left out.
 
     Parameters
     ----------
@@ -96,12 +97,13 @@ def find_liver_masks(
     tasks = [
         _Task(a, source, f"{names[a.case, a.instance]}/{a.channel}.nii.gz")
         for a in cohort.acquisitions
-        if (source := plan.of(a)) is not None and source.kind in ("model", "localiser")
+        if (source := plan.of(a)) is not None and source.kind != "cohort"
     ]
     done: dict[tuple[str, str, str], _Done] = {}
-    if tasks:
+    if any(t.source.kind != "folder" for t in tasks):
         tidy(home)
         tidy(home / _PIECES)
+    if tasks:
         work = _Work(settings, plan, home)
         results = map_pieces(partial(_do, work=work), tasks, workers=workers, on_crash=_crashed)
         for task, result in results:
@@ -143,11 +145,11 @@ def _with_mask(
     source = plan.of(a)
     if source is None or source.kind == "cohort":
         return a
-    if source.kind == "folder":
-        return replace(a, mask=source.path, mask_label=source.label)
     if done[a.key].failure is not None:
         return a
-    return replace(a, mask=files[a.key], mask_label=None)
+    if source.kind == "folder":
+        return replace(a, mask=source.path, mask_label=done[a.key].label)
+    return replace(a, mask=files[a.key], mask_label=1)
 
 
 def _sources(
@@ -169,9 +171,12 @@ def _usable(a: Acquisition, plan: MaskPlan, sources: dict[tuple[str, str], str])
 
 
 def _do(task: _Task, *, work: _Work) -> _Done:
-    """Compute one mask unless it is there; never raise."""
+    """Compute one mask unless it is there, or look at that of a folder; never raise."""
     a = task.acquisition
     try:
+        if task.source.kind == "folder":
+            given = mask_for(a, work.settings, plan=work.plan)
+            return _Done(given.label if given else None)
         key = hash_object(
             {
                 "schema": MASK_SCHEMA,
@@ -183,14 +188,14 @@ def _do(task: _Task, *, work: _Work) -> _Done:
         pieces = work.folder / _PIECES
         found: Any = read_record(pieces, key, home=work.folder)
         if found is not None:
-            return _Done(tuple(found))
+            return _Done(1)
         made = mask_for(a, work.settings, plan=work.plan)
         assert made is not None  # the plan has a source for it
         path = work.folder / task.file
         path.parent.mkdir(parents=True, exist_ok=True)
         write_volume(path, as_sitk(made.mask))
         write_record(pieces, key, list(made.notes), home=work.folder, files=(task.file,))
-        return _Done(made.notes)
+        return _Done(1)
     except Exception as error:  # one bad case never stops the others
         return _Done(failure=_failure(a, error))
 

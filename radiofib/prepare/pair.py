@@ -18,6 +18,7 @@ from radiofib.images import as_sitk, hash_source, load_roi, read_image, write_vo
 from radiofib.images.checkerboard import checkerboard_png
 from radiofib.images.image import Image
 from radiofib.prepare.config import RegistrationPlan
+from radiofib.preprocess.mri import clip_spikes, find_spikes
 from radiofib.preprocess.register import (
     Registration,
     carry_mask,
@@ -60,6 +61,8 @@ class PairRow:
         Share of the reference's mask that the channel covers.
     starts : int
         Starts that were tried.
+    spikes : int
+        Voxels of isolated spikes that were clipped before.
     shift_mm, rotation_deg : float or None
         How far the centre of the region was moved, and by what angle.
     native_geometry : str
@@ -86,6 +89,7 @@ class PairRow:
     overlap: float | None = None
     coverage: float | None = None
     starts: int = 0
+    spikes: int = 0
     shift_mm: float | None = None
     rotation_deg: float | None = None
     native_geometry: str = ""
@@ -129,6 +133,11 @@ class PairDone:
     row: PairRow | None = None
     failure: Failure | None = None
     reused: bool = False
+    reference_failed: bool = False
+
+
+class _BrokenReference(Exception):  # noqa: N818 - it carries the error of the reference
+    """The reference of a case cannot be read."""
 
 
 def do_pair(task: Task, *, work: PairWork) -> PairDone:
@@ -141,17 +150,18 @@ def do_pair(task: Task, *, work: PairWork) -> PairDone:
             return PairDone(PairRow(**found), reused=True)
         row = _align(task, work)
         write_record(work.pieces, key, asdict(row), home=work.folder, files=row.files)
+    except _BrokenReference as broken:
+        error = broken.args[0]
+        return PairDone(failure=_failure(task.fixed, error), reference_failed=True)
     except Exception as error:  # one bad pair never stops the others
-        return PairDone(
-            failure=Failure.from_error(
-                error,
-                case=moving.case,
-                step="register",
-                channel=moving.channel,
-                instance=moving.instance,
-            )
-        )
+        return PairDone(failure=_failure(moving, error))
     return PairDone(row)
+
+
+def _failure(a: Acquisition, error: Exception) -> Failure:
+    return Failure.from_error(
+        error, case=a.case, step="register", channel=a.channel, instance=a.instance
+    )
 
 
 def crashed(task: Task, error: Exception) -> PairDone:
@@ -161,11 +171,7 @@ def crashed(task: Task, error: Exception) -> PairDone:
         found=type(error).__name__,
         hint="it may have run out of memory: use fewer workers",
     )
-    moving = task.moving
-    failure = Failure.from_error(
-        died, case=moving.case, step="register", channel=moving.channel, instance=moving.instance
-    )
-    return PairDone(failure=failure)
+    return PairDone(failure=_failure(task.moving, died))
 
 
 def _key(task: Task, work: PairWork) -> str:
@@ -198,7 +204,7 @@ class _Side:
 
 def _read(acquisition: Acquisition) -> _Side:
     if acquisition.mask is None:
-        image = as_sitk(read_image(acquisition.image))
+        image = as_sitk(_finite(read_image(acquisition.image)))
         return _Side(_three_axes(image, acquisition), None)
     roi = load_roi(
         acquisition.image,
@@ -209,6 +215,13 @@ def _read(acquisition: Acquisition) -> _Side:
     whole = Image(roi.pixels, roi.spacing_mm, roi.origin_mm, roi.direction)
     image = _three_axes(as_sitk(whole), acquisition)
     return _Side(image, _like(roi.mask, image))
+
+
+def _finite(image: Image) -> Image:
+    """Set NaN and infinity to 0, lest interpolation spread them."""
+    if image.pixels.dtype.kind != "f" or bool(np.isfinite(image.pixels).all()):
+        return image
+    return replace(image, pixels=np.nan_to_num(image.pixels, nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _three_axes(image: sitk.Image, acquisition: Acquisition) -> sitk.Image:
@@ -229,13 +242,20 @@ def _like(region: NDArray[np.bool_], image: sitk.Image) -> sitk.Image:
 
 
 def _align(task: Task, work: PairWork) -> PairRow:
-    fixed, moving = _read(task.fixed), _read(task.moving)
     plan = work.plan
+    try:
+        fixed = _read(task.fixed)
+    except Exception as error:
+        raise _BrokenReference(error) from error
+    moving, spikes = _without_spikes(_read(task.moving), plan)
     found = register_pair(
         fixed.image, moving.image, plan.settings, fixed_mask=fixed.mask, moving_mask=moving.mask
     )
     seen = _covered(fixed, moving, found.transform)
-    row = _judged(task, found, fixed, moving.image, seen, plan)
+    row = replace(_judged(task, found, fixed, moving.image, seen, plan), spikes=spikes)
+    if _same_voxels(fixed.image, moving.image):
+        same = f"{task.moving.channel} has the same voxels as {task.fixed.channel}"
+        row = replace(row, verdict="look", reasons=same)
     (work.folder / task.name).mkdir(parents=True, exist_ok=True)
     stem = f"{task.name}/{task.moving.channel}"
     row = replace(row, transform=f"{stem}.tfm")
@@ -247,6 +267,26 @@ def _align(task: Task, work: PairWork) -> PairRow:
         moved = resample_to(moving.image, fixed.image, found.transform, interpolation="linear")
         checkerboard_png(fixed.image, moved, work.folder / row.picture, mask=fixed.mask)
     return row
+
+
+def _without_spikes(side: _Side, plan: RegistrationPlan) -> tuple[_Side, int]:
+    """Clip isolated spikes before interpolation makes them wider; return how many there were."""
+    if plan.spikes is None:
+        return side, 0
+    pixels = sitk.GetArrayFromImage(side.image)
+    spikes = find_spikes(pixels, plan.spikes)
+    if not spikes.count:
+        return side, 0
+    clipped, count = clip_spikes(pixels, spikes.where)
+    image = sitk.GetImageFromArray(clipped)
+    image.CopyInformation(side.image)
+    return _Side(image, side.mask), count
+
+
+def _same_voxels(one: sitk.Image, other: sitk.Image) -> bool:
+    return one.GetSize() == other.GetSize() and bool(
+        np.array_equal(sitk.GetArrayViewFromImage(one), sitk.GetArrayViewFromImage(other))
+    )
 
 
 def _covered(fixed: _Side, moving: _Side, transform: sitk.Transform) -> NDArray[np.bool_] | None:

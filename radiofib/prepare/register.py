@@ -25,6 +25,8 @@ __all__ = ["REFERENCE", "Registered", "register_cohort"]
 
 #: What ``registration`` says of the reference channel itself.
 REFERENCE = "reference"
+#: And how it begins for a channel that must not be measured.
+LOST = "failed: "
 _PIECES = "pieces"
 _NOT_ALIGNED = ("wsi", "us")
 
@@ -36,17 +38,21 @@ class Registered:
     Parameters
     ----------
     cohort : Cohort
-        The acquisitions to measure: aligned images or native ones, each with its mask, and a
-        fact ``registration``: ``reference``, ``good``, ``look``, ``native: why`` ...
+        Aligned images or native ones, each with its mask, and a fact ``registration``:
+        ``reference``, ``good``, ``look``, ``native: why``, or ``failed: why`` for a channel that
+        is not to be measured.
     quality : DataFrame
         One row a pair, see :class:`radiofib.prepare.PairRow`.
     failures : list of Failure
         Channels that are not measured because they could not be aligned.
+    pairs : int
+        Channels that were to be aligned.
     """
 
     cohort: Cohort
     quality: pd.DataFrame
     failures: list[Failure]
+    pairs: int
 
 
 def register_cohort(
@@ -127,7 +133,8 @@ def register_cohort(
         [asdict(row) for t in tasks if (row := done[t.moving.key].row) is not None],
         columns=[f.name for f in fields(PairRow)],
     )
-    return Registered(replace(cohort, acquisitions=tuple(kept)), quality, settled.failures)
+    ready = replace(cohort, acquisitions=tuple(kept))
+    return Registered(ready, quality, settled.failures, len(tasks))
 
 
 def _alignable(acquisition: Acquisition) -> bool:
@@ -162,6 +169,17 @@ class _Settled:
             for a in group:
                 self._without(a, f"the case has no channel {self.plan.to} to align to", None)
             return
+        broken = next(
+            (done[a.key] for a in group if a is not reference and done[a.key].reference_failed),
+            None,
+        )
+        if broken is not None and broken.failure is not None:
+            self.failures.append(broken.failure)
+            for a in group:
+                if a is not reference:
+                    self._without(a, f"{self.plan.to} cannot be used", None)
+            self._lost(reference, broken.failure)
+            return
         rows = {a.channel: done[a.key].row for a in group if a is not reference}
         masked = self._with_mask(reference, rows)
         self.kept.append(_told(masked, REFERENCE))
@@ -170,9 +188,12 @@ class _Settled:
                 continue
             result = done[a.key]
             row = result.row
-            if row is None:
-                reason = result.failure.reason if result.failure else "not aligned"
-                self._without(a, reason, masked)
+            if row is None and result.failure is not None:
+                # It could not be read, so its native grid is no way out either.
+                self.failures.append(result.failure)
+                self._lost(a, result.failure)
+            elif row is None:
+                self._without(a, "it was not tried", masked)
             elif row.verdict == "failed":
                 self._without(a, row.reasons or "alignment failed", masked)
             elif row.verdict == "look" and self.plan.on_look != "use":
@@ -225,14 +246,17 @@ class _Settled:
         if rule == "stop":
             self._stop.append(f"{a.case} {a.channel}")
         error = EngineError(
-            what,
-            hint="look at the pair's picture; registration's on_failure says what follows",
+            what, hint="look at the pictures; registration's on_failure says what follows"
         )
-        self.failures.append(
-            Failure.from_error(
-                error, case=a.case, step="register", channel=a.channel, instance=a.instance
-            )
+        failure = Failure.from_error(
+            error, case=a.case, step="register", channel=a.channel, instance=a.instance
         )
+        self.failures.append(failure)
+        self._lost(a, failure)
+
+    def _lost(self, a: Acquisition, failure: Failure) -> None:
+        """Keep the row with its reason, so that no table takes it for a channel never acquired."""
+        self.kept.append(_told(a, f"{LOST}{failure.reason}"))
 
     def stop_if_asked(self) -> None:
         if self._stop:

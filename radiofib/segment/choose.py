@@ -237,7 +237,7 @@ def require_masks(plan: MaskPlan) -> None:
     >>> one = Acquisition("b", "b", "t1", Path("b.nii"))
     >>> require_masks(choose_masks([one], MaskSettings()))
     Traceback (most recent call last):
-    radiofib.errors.MaskError: 1 of 1 cases has no liver mask (found b). Next: fill the column
+    radiofib.errors.MaskError: no liver mask for 1 of 1 cases (found b). Next: fill the column
     'mask' of the cohort; or give a folder of masks by TotalSegmentator, nnU-Net or MONAI (--masks
     DIR); or a 3-D ONNX segmentation model (model and model_facts); or switch on the classical
     localiser (localiser: true), which is less exact and flagged as such in every output.
@@ -250,7 +250,7 @@ def require_masks(plan: MaskPlan) -> None:
     if reasons:
         found += f"; {len(reasons)} files refused, the first: {reasons[0].rstrip('.')}"
     raise MaskError(
-        f"{count} of {len(plan.cases)} cases {'has' if count == 1 else 'have'} no liver mask",
+        f"no liver mask for {count} of {len(plan.cases)} cases",
         found=found,
         hint="fill the column 'mask' of the cohort; or give a folder of masks by "
         "TotalSegmentator, nnU-Net or MONAI (--masks DIR); or a 3-D ONNX segmentation model "

@@ -3,7 +3,7 @@
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.demo import run_demo
 from radiofib.study.folder import RunFolder, verify_run
-from radiofib.study.prepare import prepare_cohort, register_files
+from radiofib.study.prepare import prepare_cohort, read_sections, register_files
 from radiofib.study.run import RunResult, run_study, write_failures
 from radiofib.study.slides import write_slide_table
 from radiofib.study.tables import (
@@ -26,6 +26,7 @@ __all__ = [
     "open_cohort",
     "predict_features",
     "prepare_cohort",
+    "read_sections",
     "register_files",
     "run_demo",
     "run_study",

@@ -6,14 +6,33 @@ from dataclasses import replace
 
 from radiofib.cohort import Cohort
 from radiofib.engines import ExtractionConfig
+from radiofib.errors import ConfigError
 from radiofib.extract.landmarks import write_landmarks
 from radiofib.images import hash_source
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 
-__all__ = ["learn_step"]
+__all__ = ["check_landmarks", "learn_step"]
 
 FOLDER = "landmarks"
+
+
+def check_landmarks(study: StudyConfig, config: ExtractionConfig) -> None:
+    """Refuse a split that would teach landmarks nobody asks for.
+
+    Raises
+    ------
+    ConfigError
+        When ``landmark_split`` is given and no normalisation is by ``nyul``.
+    """
+    prepared = config.liver.preprocessing if config.liver else None
+    ask = prepared.normalise if prepared else None
+    if study.landmark_split is not None and (ask is None or ask.method != "nyul"):
+        raise ConfigError(
+            "landmark_split has no effect without normalisation by nyul",
+            where="study",
+            hint="set liver: preprocessing: normalise: {method: nyul}, or leave it out",
+        )
 
 
 def learn_step(
@@ -24,9 +43,11 @@ def learn_step(
     The cohort gets a note on how many of the cases that the stager is tested on were among them:
     for these the scale is not unseen.
     """
-    if study.landmark_split is None or config.liver is None:
+    if study.landmark_split is None:
         folder.discard(FOLDER)
         return cohort, config
+    check_landmarks(study, config)
+    assert config.liver is not None
     training = [a for a in cohort.acquisitions if a.extra.get("split") == study.landmark_split]
     files = tuple(f"{FOLDER}/{c}.json" for c in dict.fromkeys(a.channel for a in training))
     liver = config.liver

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from radiofib.cohort import Cohort
 from radiofib.cohort.columns import FILE_COLUMNS
-from radiofib.errors import Failure
+from radiofib.config import load_yaml
+from radiofib.errors import ConfigError, Failure
 from radiofib.prepare import RegistrationPlan, find_liver_masks, register_cohort
 from radiofib.segment import MaskSettings
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
 
-__all__ = ["Prepared", "prepare_cohort", "register_files"]
+__all__ = ["Prepared", "prepare_cohort", "read_sections", "register_files"]
 
 #: Folder of aligned images below the run folder, and the table of all pairs.
 FOLDER = "registration"
@@ -35,12 +37,15 @@ class Prepared:
     failures : list of Failure
         What could not be prepared.
     quality : DataFrame or None
-        One row for each aligned pair.
+        One row for each pair that was tried to its end.
+    pairs : int
+        Channels that were to be aligned.
     """
 
     cohort: Cohort
     failures: list[Failure]
     quality: pd.DataFrame | None
+    pairs: int = 0
 
 
 def prepare_cohort(
@@ -98,7 +103,24 @@ def prepare_cohort(
         progress=lambda done, total, _: tell("register", done, total),
     )
     folder.write_frame(TABLE, found.quality)
-    return Prepared(found.cohort, [*failures, *found.failures], found.quality)
+    return Prepared(found.cohort, [*failures, *found.failures], found.quality, found.pairs)
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """Return the sections ``registration`` and ``masks`` of a YAML file, as they are written.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read or holds neither.
+    """
+    content = load_yaml(path) or {}
+    found = {k: content[k] for k in ("registration", "masks") if k in content}
+    if not found:
+        raise ConfigError(
+            "no section for the alignment", where=path.name, expected="registration: or masks:"
+        )
+    return found
 
 
 def register_files(

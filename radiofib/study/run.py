@@ -22,7 +22,7 @@ from radiofib.report import write_report
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
-from radiofib.study.landmarks import learn_step
+from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
@@ -106,6 +106,7 @@ def run_study(
     cohort = load_cohort(study, Path(root))
     check_channel_sets(study, cohort)
     config = extraction_config(study, cohort, Path(root))
+    check_landmarks(study, config)
     prepared = prepare_cohort(
         cohort,
         study.masks,
@@ -117,7 +118,7 @@ def run_study(
     )
     cohort, config = learn_step(study, prepared.cohort, config, folder)
     table, failures = _features(cohort, config, study, folder, workers, tell)
-    failures = [*cohort.failures, *prepared.failures, *failures]
+    failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
@@ -144,6 +145,13 @@ def run_study(
     folder.write_manifest()
     tell("report", 1, 1)
     return RunResult(folder.root, report, table.n_rows, tuple(failures))
+
+
+def _once(failures: Sequence[Failure]) -> list[Failure]:
+    """Drop what a later step repeats of an earlier one."""
+    seen = {(f.case, f.channel, f.instance, f.step, f.reason): f for f in reversed(failures)}
+    kept = set(map(id, seen.values()))
+    return [f for f in failures if id(f) in kept]
 
 
 def load_cohort(study: StudyConfig, root: Path) -> Cohort:

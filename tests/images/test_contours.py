@@ -14,8 +14,8 @@ FEW = settings(max_examples=25, deadline=None)
 
 
 def star(rng, corners, centre, largest):
-    """Return a star-shaped polygon: corners at ascending angles, any radius."""
-    angles = np.sort(rng.random(corners)) * 2 * np.pi
+    """Return a star-shaped polygon: corners at ascending angles below 180 degrees apart."""
+    angles = (np.arange(corners) + 0.4 * rng.random(corners)) / corners * 2 * np.pi
     radii = largest * (0.2 + 0.8 * rng.random(corners))
     return centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 

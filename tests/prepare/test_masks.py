@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 
 from radiofib.errors import MaskError
 from radiofib.images import load_roi
@@ -15,7 +16,7 @@ from tests.prepare.cases import cohort, mask, patient
 
 def test_nothing_is_computed_while_cases_lack_a_mask(tmp_path: Path) -> None:
     rows = [*patient(tmp_path, "a"), *patient(tmp_path, "b", masked=())]
-    with pytest.raises(MaskError, match=r"1 of 2 cases has no liver mask \(found b\)") as stop:
+    with pytest.raises(MaskError, match=r"no liver mask for 1 of 2 cases \(found b\)") as stop:
         find_liver_masks(cohort(tmp_path, rows), MaskSettings(), tmp_path / "masks")
     assert "TotalSegmentator" in str(stop.value)
     assert not (tmp_path / "masks").exists()
@@ -69,3 +70,24 @@ def test_a_case_whose_mask_cannot_be_found_fails_alone(tmp_path: Path) -> None:
     # A block of noise of 3 cm holds no liver.
     assert {a.case for a in ready.acquisitions} == {"a"}
     assert [(f.case, f.step) for f in failures] == [("b", "masks")]
+
+
+def test_a_file_of_several_labels_needs_the_number_of_the_liver(tmp_path: Path) -> None:
+    rows = [*patient(tmp_path, "a"), *patient(tmp_path, "b", masked=())]
+    path = tmp_path / "found/b.nii.gz"
+    mask(path, label=2)
+    image = sitk.ReadImage(str(path))
+    image[0, 0, 0] = 1  # some other organ
+    sitk.WriteImage(image, str(path))
+    data = cohort(tmp_path, rows)
+    ready, failures = find_liver_masks(
+        data, MaskSettings(folder=Path("found")), tmp_path / "m", root=tmp_path, workers=1
+    )
+    assert {a.case for a in ready.acquisitions} == {"a"}
+    assert "several labels" in failures[0].reason
+    chosen = MaskSettings(folder=Path("found"), label=2)
+    ready, failures = find_liver_masks(data, chosen, tmp_path / "m", root=tmp_path, workers=1)
+    assert not failures
+    ged4 = next(a for a in ready.acquisitions if (a.case, a.channel) == ("b", "ged4"))
+    roi = load_roi(ged4.image, ged4.mask, mask_label=ged4.mask_label, channel="ged4")
+    assert roi.values.min() > 150
