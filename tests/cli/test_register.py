@@ -36,7 +36,7 @@ def test_register_then_extract(tmp_path: Path) -> None:
         app, ["register", str(table), "--to", "GED4", "--out", str(out), "--workers", "1"]
     )
     assert done.exit_code == 0, done.output
-    assert "2 channels aligned to ged4: 2 good, 0 look, 0 failed" in done.output
+    assert "2 of 2 channels aligned to ged4: 2 good, 0 look, 0 failed" in done.output
     cohort = pd.read_csv(out / "cohort.csv")
     assert cohort["registration"].tolist() == ["good", "reference"] * 2
     assert not any(Path(p).is_absolute() for p in cohort["image"])
@@ -65,8 +65,9 @@ def test_a_failed_pair_is_told_by_the_exit_status(
     done = CliRunner().invoke(
         app, ["register", str(table), "--out", str(tmp_path / "o"), "--workers", "1"]
     )
-    assert done.exit_code == 3
-    assert "0 good, 0 look, 2 failed" in done.output
+    assert done.exit_code == 1  # nothing was aligned
+    assert "0 of 2 channels aligned to ged4: 0 good, 0 look, 2 failed" in done.output
+    assert "radiofib extract" not in done.output
     listed = pd.read_csv(tmp_path / "o/failures.csv")
     assert listed["channel"].tolist() == ["t1", "t1"]
 
@@ -78,3 +79,20 @@ def test_an_unknown_rule_is_refused(tmp_path: Path) -> None:
     )
     assert done.exit_code != 0
     assert "on_failure" in str(done.exception)
+
+
+def test_a_file_says_what_options_cannot(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    config = tmp_path / "align.yaml"
+    config.write_text("registration: {to: T1, pictures: false}\nmasks: {localiser: false}\n")
+    out = tmp_path / "o"
+    arguments = ["register", str(table), "--out", str(out), "--config", str(config)]
+    done = CliRunner().invoke(app, [*arguments, "--workers", "1"])
+    assert "2 of 2 channels aligned to t1" in done.output
+    assert not list(out.rglob("*.png"))
+    config.write_text("registration: {reference: T1}\n")
+    done = CliRunner().invoke(app, [*arguments, "--workers", "1"])
+    assert "'reference' is not a known key" in str(done.exception)
+    config.write_text("to: T1\n")
+    done = CliRunner().invoke(app, arguments)
+    assert "no section for the alignment" in str(done.exception)

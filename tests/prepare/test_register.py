@@ -14,7 +14,7 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import CohortError, RadiofibError
 from radiofib.extract import extract_features
 from radiofib.images import load_roi
-from radiofib.prepare import Registered, RegistrationPlan, register_cohort
+from radiofib.prepare import LOST, Registered, RegistrationPlan, register_cohort
 from tests.prepare.cases import LIVER, cohort, mask, patient, registration
 
 SHIFT = 4.0
@@ -25,7 +25,12 @@ def run(data: Cohort, folder: Path, **options: Any) -> Registered:
 
 
 def by_channel(found: Registered) -> dict[str, Acquisition]:
-    return {a.channel: a for a in found.cohort.acquisitions}
+    """Return what is measured: a lost channel stays in the cohort with its reason alone."""
+    return {a.channel: a for a in found.cohort.acquisitions if not is_lost(a)}
+
+
+def is_lost(a: Acquisition) -> bool:
+    return a.extra["registration"].startswith(LOST)
 
 
 @pytest.fixture
@@ -135,7 +140,7 @@ def test_what_the_channel_does_not_cover_is_not_measured(tmp_path: Path) -> None
 def test_a_case_without_the_reference_is_not_aligned(tmp_path: Path) -> None:
     data = cohort(tmp_path, [*patient(tmp_path, "a"), *patient(tmp_path, "b", ("t1", "t2"))])
     found = run(data, tmp_path)
-    assert {a.case for a in found.cohort.acquisitions} == {"a"}
+    assert {a.case for a in found.cohort.acquisitions if not is_lost(a)} == {"a"}
     assert all("has no channel ged4" in f.reason for f in found.failures)
     assert len(found.failures) == 2
     with pytest.raises(CohortError, match="no case has the reference channel 't9'"):
@@ -183,3 +188,76 @@ def test_controls_know_the_file_of_an_aligned_channel(tmp_path: Path) -> None:
     assert (facts["geom_t1_nz"], facts["geom_t1_sz"]) == (8, 3.5)
     assert (facts["geom_ged4_nz"], facts["geom_ged4_sz"]) == (10, 3.0)
     assert facts["geom_t1_bytes"] == (tmp_path / "a/t1.nii.gz").stat().st_size
+
+
+def features_of(found: Registered, folder: Path) -> Any:
+    config = ExtractionConfig.parse({"featureClass": {"firstorder": ["Maximum"]}}, where="test")
+    return extract_features(found.cohort, config, pieces_dir=folder / "p", workers=1)
+
+
+def test_a_lost_channel_is_not_taken_for_one_never_acquired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [registration(0.0, "failed", ("nothing in common",)), registration(0.0)]
+    monkeypatch.setattr(
+        "radiofib.prepare.pair.register_pair", lambda *a, **k: answers.pop(0)(*a, **k)
+    )
+    data = cohort(tmp_path, [*patient(tmp_path, "a"), *patient(tmp_path, "b")])
+    found = run(data, tmp_path)
+    table, failures = features_of(found, tmp_path)
+    [reason] = table.missing[table.missing["column"].str.startswith("t1")]["reason"]
+    assert "nothing in common" in reason
+    assert [(f.channel, f.step, f.reason) for f in failures] == [
+        (f.channel, f.step, f.reason) for f in found.failures
+    ]
+
+
+@pytest.mark.usefixtures("aligned")
+def test_a_spike_is_clipped_before_it_is_spread(tmp_path: Path) -> None:
+    rows = patient(tmp_path, "a", shift_mm=SHIFT + 0.7)
+    path = str(tmp_path / "a/t1.nii.gz")
+    image = sitk.ReadImage(path)
+    image[5, 6, 5] = 25117
+    sitk.WriteImage(image, path)
+    found = run(cohort(tmp_path, rows), tmp_path)
+    assert found.quality["spikes"].tolist() == [1]
+    table, _ = features_of(found, tmp_path)
+    assert table.X["t1_original_firstorder_maximum"][0] < 300
+    kept = register_cohort(
+        cohort(tmp_path, rows), RegistrationPlan(spikes=None), tmp_path / "as it is", workers=1
+    )
+    assert features_of(kept, tmp_path)[0].X["t1_original_firstorder_maximum"][0] > 5000
+
+
+@pytest.mark.usefixtures("aligned")
+def test_a_broken_reference_is_named_once(tmp_path: Path) -> None:
+    rows = patient(tmp_path, "a", ("t1", "t2", "ged4"))
+    (tmp_path / "a/ged4.nii.gz").write_bytes(b"")
+    found = run(cohort(tmp_path, [*rows, *patient(tmp_path, "b")]), tmp_path)
+    assert {a.case for a in found.cohort.acquisitions if not is_lost(a)} == {"b"}
+    first, *others = found.failures
+    assert (first.case, first.channel) == ("a", "ged4")
+    assert "ged4.nii.gz" in first.reason
+    assert {f.channel for f in others} == {"t1", "t2"}
+    assert all("ged4 cannot be used" in f.reason for f in others)
+    assert not any("ged4.nii.gz" in f.reason for f in others)
+
+
+@pytest.mark.usefixtures("aligned")
+def test_infinity_outside_is_not_spread(tmp_path: Path) -> None:
+    rows = patient(tmp_path, "a", shift_mm=SHIFT)
+    path = str(tmp_path / "a/t1.nii.gz")
+    image = sitk.ReadImage(path)
+    image[17, 15, 9] = float("inf")
+    sitk.WriteImage(image, path)
+    run(cohort(tmp_path, rows), tmp_path)
+    moved = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out/a/t1.nii.gz")))
+    assert moved.max() < 1000
+
+
+def test_the_same_image_twice_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radiofib.prepare.pair.register_pair", registration(0.0))
+    rows = patient(tmp_path, "a")
+    (tmp_path / "a/t1.nii.gz").write_bytes((tmp_path / "a/ged4.nii.gz").read_bytes())
+    row = run(cohort(tmp_path, rows), tmp_path).quality.iloc[0]
+    assert (row["verdict"], row["reasons"]) == ("look", "t1 has the same voxels as ged4")
