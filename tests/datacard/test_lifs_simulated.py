@@ -61,7 +61,7 @@ def check_traps(report: CardReport, root: Path) -> None:
     ) == sum(len(channels) for _, channels in gone)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [1, pytest.param(20, marks=pytest.mark.proof)])
 def test_small_folder_reports_every_planted_trap(tmp_path: Path, seed: int) -> None:
     traps = LifsTraps(duplicates=2, straddling=1)
     root = write_lifs_folder(
@@ -100,7 +100,7 @@ def test_no_spike_is_seen_in_real_volumes(external_data: Path) -> None:
     assert {p.parent.name: f.spike for p, f in look_at(volumes).items() if f.spike} == {}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [0, 7])
 def test_full_size_has_the_published_counts_and_every_trap(tmp_path: Path, seed: int) -> None:

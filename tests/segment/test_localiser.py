@@ -148,7 +148,7 @@ def test_mask_for_passes_flag_and_facts_on(abdomen: tuple[Image, np.ndarray]) ->
     assert mask_for(replace(one, channel="t2"), settings, image=image) is None
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("number", range(6))
 @pytest.mark.parametrize("channel", ["t1", "ged2", "ged4"])
 def test_other_patients_and_scanners(number: int, channel: str) -> None:

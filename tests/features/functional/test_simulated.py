@@ -66,7 +66,7 @@ def test_a_plain_scanner_gives_the_truth() -> None:
     assert np.corrcoef(measured[:, 0], measured[:, 2])[0, 1] > 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["A", "B1", "C"])
 def test_without_bias_field_enhancement_follows_the_truth(name: str) -> None:
     measured = _measure(_only(name, bias=0.0), 24)
@@ -74,7 +74,7 @@ def test_without_bias_field_enhancement_follows_the_truth(name: str) -> None:
     assert np.corrcoef(measured[:, 0], measured[:, 2])[0, 1] > 0.95
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["A", "B1", "C"])
 def test_what_is_wrong_on_scanners_as_they_are_is_the_bias_field(name: str) -> None:
     settings = _only(name)
@@ -85,7 +85,7 @@ def test_what_is_wrong_on_scanners_as_they_are_is_the_bias_field(name: str) -> N
     assert 0.6 * predicted < residual.std(ddof=1) < 1.1 * predicted
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_random_scales_spoil_enhancement_but_not_ratios_inside_an_image() -> None:
     """What the rule is for: on one patient and scanner, scales of series alone."""
     plain = _measure(_only("B2", series_scale_sd=0.0, missing={}), 20)

@@ -49,7 +49,7 @@ def test_a_smooth_ellipsoid_is_smooth(
     assert found.missing == {}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("half", [(25.0, 30.0, 40.0), (45.0, 60.0, 75.0), (30.0, 30.0, 30.0)])
 @pytest.mark.parametrize("spacing", [(0.5,) * 3, (1.0,) * 3, (1.5,) * 3, (2.0,) * 3, (2.5, 1, 1)])
 @pytest.mark.parametrize(("contrast", "noise"), [(100, 0), (100, 5), (-30, 1.5)])
@@ -64,7 +64,7 @@ def test_smooth_ellipsoids(
     assert surface_features(roi).values["nodularity"] < MOST
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("spacing", [(1.0,) * 3, (1.5,) * 3, (2.0,) * 3, (2.5, 1.0, 1.0)])
 @pytest.mark.parametrize("wave", [20.0, 30.0])
 def test_bumps_are_recovered_and_grow(wave: float, spacing: tuple[float, ...]) -> None:
