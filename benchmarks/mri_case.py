@@ -192,7 +192,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        table = simulate(folder, 0.3 if arguments.small else 1.0)
+        table = simulate(folder, 0.5 if arguments.small else 1.0)
         rows = [*whole(table, folder), *profile(table, folder)]
     found = pd.DataFrame(rows)
     print(found.round(1).to_string(index=False, na_rep=""))

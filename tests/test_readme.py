@@ -149,9 +149,10 @@ def test_registration_commands_run(blocks: list[tuple[str, str]], tmp_path: Path
     [ratio] = table.X["ged4_original_functional_liver_spleen_ratio"]
     assert ratio > 1  # the liver takes the agent up, the spleen does not
     assert table.X["t1_wllh_glszm_zone_entropy"].notna().all()
-    assert table.X["ged4_original_surface_nodularity"].notna().all()
+    assert table.X["ged4_original_surface_mask_roughness"].notna().all()
     enhancement = "ged4_original_functional_relative_enhancement"
     reasons = table.missing.set_index("column")["reason"]
+    assert "5 mm apart" in reasons["ged4_original_surface_nodularity"]
     assert "nothing says that t1 and ged4" in reasons[enhancement]
 
 

@@ -26,6 +26,10 @@ SMALL = {
 }
 
 
+#: These take minutes even so: on demand.
+MINUTES = ("mri_case.py", "mri_intensities.py")
+
+
 def test_every_benchmark_is_run_here(repository: Path) -> None:
     scripts = {p.name for p in (repository / "benchmarks").glob("*.py")}
     scripts -= {p.name for p in (repository / "benchmarks").glob("_*.py")}
@@ -59,8 +63,13 @@ def test_every_value_of_ibsi_is_within_its_tolerance(
     assert blank == {*(f"`morph_{name}`" for name in names), "`ivh_auc`", "`stat_qcod`"}
 
 
-@pytest.mark.bench
-@pytest.mark.parametrize("script", SMALL)
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(s, marks=pytest.mark.proof if s in MINUTES else pytest.mark.bench)
+        for s in SMALL
+    ],
+)
 def test_benchmark_runs(script: str, repository: Path, tmp_path: Path) -> None:
     pytest.importorskip("radiomics", reason="needs the extra 'pyradiomics'")
     done = subprocess.run(

@@ -13,7 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 import radiofib.extract as module
-import radiofib.extract.outcome as outcome_module
+import radiofib.extract.prepared as prepared_module
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines.native import NativeEngine
 from radiofib.errors import CohortError, ConfigError, Failure
@@ -37,13 +37,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: list[str] = []
-        original = outcome_module.load_roi
+        original = prepared_module.load_roi
 
         def counted(image: Path, *args: Any, **keywords: Any) -> Any:
             self.names.append(Path(image).name)
             return original(image, *args, **keywords)
 
-        monkeypatch.setattr(outcome_module, "load_roi", counted)
+        monkeypatch.setattr(prepared_module, "load_roi", counted)
 
     def take(self) -> list[str]:
         names, self.names = self.names, []

@@ -74,7 +74,7 @@ def test_same_bytes_for_any_number_of_workers(tmp_path: Path) -> None:
 def test_second_run_writes_only_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import radiofib.extract.outcome as module
+    import radiofib.extract.prepared as module
 
     read: list[str] = []
     original = module.load_roi

@@ -11,7 +11,7 @@ import pytest
 
 from radiofib.cli.app import main
 from radiofib.simulate.mri import MriSettings
-from radiofib.simulate.mri_lifs import write_lifs_folder
+from radiofib.simulate.mri_lifs import LifsTraps, write_lifs_folder
 from radiofib.study import StudyConfig, find_study
 
 
@@ -104,6 +104,7 @@ def test_channels_of_the_folder_are_aligned_as_the_recipe_says(tmp_path: Path) -
         n_validation=1,
         seed=5,
         settings=MriSettings(size=0.5),
+        traps=LifsTraps(t2wi=1, singleton=1, spike=0, duplicates=0, straddling=0),
         masks="ged4",
         workers=2,
     )

@@ -126,7 +126,8 @@ def test_a_smooth_image_is_not_touched(seed, shape, width, size):
     done, record = preprocess_volume(image(pixels), MriPreprocessing())
     assert record.raw
     assert record.steps == ()
-    assert done.notes == ()
+    # A larger bright group may be remarked on, and stays.
+    assert all("clipped" not in note for note in done.notes)
     assert done.pixels is pixels
 
 
