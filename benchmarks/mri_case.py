@@ -131,13 +131,13 @@ def check(folder: Path) -> None:
 def profile(table: Path, folder: Path) -> list[dict[str, Any]]:
     """Do the steps one after the other in this process, on one core, and time each."""
     import SimpleITK as sitk
-    from radiofib.preprocess.register import RegistrationSettings, register_pair, resample_to
 
     from radiofib.cohort import Cohort
     from radiofib.engines import ExtractionConfig, get_engine
     from radiofib.extract.prepared import load_regions
     from radiofib.features.surface import surface_features
     from radiofib.images import as_sitk, load_roi, read_image, write_volume
+    from radiofib.preprocess.register import RegistrationSettings, register_pair, resample_to
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     spent: dict[str, float] = {}

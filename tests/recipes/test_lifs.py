@@ -32,7 +32,7 @@ def test_recipe_has_both_settings_of_the_challenge() -> None:
     assert study.evaluation.controls
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(1800)
 def test_folder_to_valid_submission_and_a_spoiled_one_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -89,7 +89,8 @@ def test_folder_to_valid_submission_and_a_spoiled_one_refused(
     assert sets < set(metrics["model"])
     assert json.loads((out / "run.json").read_text())["main"]["model"] == "random_forest [Contrast]"
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert all(name in report for name in sets)
+    shown = [name.replace("random_forest", "Random forest") for name in sets]
+    assert all(name in report for name in shown)
     validation = pd.read_csv(out / "submission.csv", keep_default_na=False)
     assert set(validation["flag"]) == {""}
 
