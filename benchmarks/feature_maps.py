@@ -13,7 +13,6 @@ which speaks for it.
 from __future__ import annotations
 
 import argparse
-import logging
 import time
 import warnings
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _pyradiomics import silence
 from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
@@ -37,17 +37,6 @@ CLASSES = ("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 BOUND = 1e-9
 
 
-class _Silent:
-    """The fork's own progress reporter does not take the arguments its base class gives it."""
-
-    def __init__(self, *args: Any, **keywords: Any) -> None: ...
-    def __enter__(self) -> _Silent:
-        return self
-
-    def __exit__(self, *args: Any) -> None: ...
-    def update(self, *args: Any) -> None: ...
-
-
 def region(seed: int, shape: tuple[int, int, int], voxels: int, spacing: Any, grain: Any) -> Roi:
     """Return a ragged blob of about `voxels` voxels with texture of a given grain."""
     rng = np.random.default_rng(seed)
@@ -62,11 +51,9 @@ def region(seed: int, shape: tuple[int, int, int], voxels: int, spacing: Any, gr
 def theirs(roi: Roi, config: ExtractionConfig, batch: int) -> dict[str, Any]:
     """Return column -> values of the region by pyradiomics."""
     import SimpleITK as sitk
-    from radiomics import base
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-    base.getProgressReporter = _Silent
-    logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
+    silence()
     assert config.voxel_settings is not None
     voxel = config.voxel_settings.model_dump(by_alias=True, exclude_unset=True)
     settings = {**config.settings.given(), **voxel, "voxelBatch": batch}

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _ibsi_2 import FILTERS, MAPS
 
 from radiofib.engines import ExtractionConfig, get_engine
 from radiofib.engines.ibsi.extraction import prepare
@@ -87,44 +88,6 @@ STANDARD_1: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
 }
 
-#: IBSI 2, first phase: reference map, phantom and filter. Borders not named are mirrored.
-MAPS: dict[str, tuple[str, dict[str, Any]]] = {
-    "1_a_1": ("checkerboard", {"type": "mean", "size": 15, "boundary": "zero"}),
-    "2_a": ("impulse", {"type": "log", "sigma_mm": 3, "boundary": "zero"}),
-    "2_b": ("checkerboard", {"type": "log", "sigma_mm": 5}),
-    "2_c": ("checkerboard", {"type": "log", "sigma_mm": 5, "dimension": "2d"}),
-    "5_a_1": ("impulse", {"type": "wavelet", "family": "db2", "bands": "LHL", "boundary": "zero"}),
-    "6_a_1": (
-        "sphere",
-        {"type": "wavelet", "family": "coif1", "bands": "HHL", "boundary": "periodic"},
-    ),
-    "7_a_1": (
-        "checkerboard",
-        {"type": "wavelet", "family": "haar", "bands": "LLL", "level": 2, "pooling": "mean"},
-    ),
-}
-#: IBSI 2, second phase, by the filter's number: both configurations, A (by slice), B (3-D).
-FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None] = {
-    "1": None,
-    "2": ({"type": "mean", "size": 5}, {}, {}),
-    "3": ({"type": "log", "sigma_mm": 1.5}, {}, {}),
-    "4": (
-        {"type": "laws", "energy_distance": 7, "pooling": "max"},
-        {"kernel": "L5E5"},
-        {"kernel": "L5E5E5"},
-    ),
-    "5": (
-        {"type": "gabor", "sigma_mm": 5, "wavelength_mm": 2, "gamma": 1.5, "theta_step_deg": 22.5},
-        {},
-        {},
-    ),
-    "6": ({"type": "wavelet", "family": "db3", "pooling": "mean"}, {"bands": "LH"},
-          {"bands": "LLH"}),
-    "7": ({"type": "wavelet", "family": "db3", "level": 2, "pooling": "mean"}, {"bands": "HH"},
-          {"bands": "HHH"}),
-    "8": ({"type": "simoncelli", "level": 1}, {}, {}),
-    "9": ({"type": "simoncelli", "level": 2}, {}, {}),
-}  # fmt: skip
 _CT = {"round_intensities": True, "resegment_range": [-1000, 400], "features": ["stat"]}
 COMMON = {
     "A": {**_CT, "dimension": "2d"},

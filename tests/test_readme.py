@@ -13,10 +13,13 @@ from typing import get_args
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import yaml
 from pydantic import BaseModel
 
 from radiofib.cli.app import main
+from radiofib.engines import ExtractionConfig
 from radiofib.engines.ibsi import IbsiSettings
+from radiofib.engines.liver import LiverSettings
 from radiofib.filters.ibsi import (
     GaborFilter,
     LawsFilter,
@@ -26,6 +29,9 @@ from radiofib.filters.ibsi import (
     RieszFilter,
     WaveletFilter,
 )
+from radiofib.prepare import RegistrationPlan
+from radiofib.segment import MaskSettings
+from radiofib.simulate import MriSettings, write_mri_cohort
 from radiofib.study import StudyConfig
 from radiofib.table import FeatureTable
 from tests.study.builders import write_pictures
@@ -48,7 +54,7 @@ def _only(blocks: list[tuple[str, str]], language: str, start: str = "") -> str:
 def readme_run(blocks: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run README's own study file on pictures; folder with cohort, study and run."""
     root = tmp_path_factory.mktemp("readme")
-    header = _only(blocks, "csv").splitlines()[0].split(",")
+    header = _only(blocks, "csv", "case,patient").splitlines()[0].split(",")
     frame = write_pictures(root, n_patients=25, images=1)
     stages = ["F0", "F1", "F2", "F3", "F4"]
     patients = frame["patient"].str[1:].astype(int)
@@ -115,6 +121,39 @@ def test_maps_command_runs(blocks: list[tuple[str, str]], readme_run: Path) -> N
     assert "us_original_glcm_contrast.nii.gz" in maps
     assert "us_original_firstorder_entropy.png" in maps
     assert (folder / "maps.csv").is_file()
+
+
+@pytest.mark.slow
+def test_registration_commands_run(blocks: list[tuple[str, str]], tmp_path: Path) -> None:
+    """A simulated patient, with the files that README's table names, through both commands."""
+    settings = MriSettings(
+        size=0.5, scanners=tuple(s for s in MriSettings().scanners if s.name == "A")
+    )
+    write_mri_cohort(tmp_path / "sim", n_cases=1, masks="ged4", settings=settings)
+    (tmp_path / "p01").mkdir()
+    for channel in ("t1", "ged1", "ged4"):
+        source = tmp_path / f"sim/images/mr001/{channel}.nii.gz"
+        shutil.copy(source, tmp_path / f"p01/{channel.upper()}.nii.gz")
+    organs = sitk.ReadImage(str(tmp_path / "sim/truth/mr001/organs.nii.gz"))
+    sitk.WriteImage(sitk.Cast(organs == 1, sitk.sitkUInt8), str(tmp_path / "p01/liver.nii.gz"))
+    sitk.WriteImage(sitk.Cast(organs == 2, sitk.sitkUInt8), str(tmp_path / "p01/spleen.nii.gz"))
+    (tmp_path / "cohort.csv").write_text(_only(blocks, "csv", "case,channel"))
+    study = yaml.safe_load(_only(blocks, "yaml", "masks:"))
+    (tmp_path / "liver.yaml").write_text(yaml.safe_dump(study["extraction"]))
+    [commands] = [text for name, text in blocks if name == "" and "radiofib register" in text]
+    for command in commands.strip().splitlines():
+        with contextlib.chdir(tmp_path), pytest.raises(SystemExit) as stop:
+            main(shlex.split(command)[1:])
+        assert stop.value.code == 0
+    table = FeatureTable.read(tmp_path / "features.parquet")
+    [ratio] = table.X["ged4_original_functional_liver_spleen_ratio"]
+    assert ratio > 1  # the liver takes the agent up, the spleen does not
+    assert table.X["t1_wllh_glszm_zone_entropy"].notna().all()
+    assert table.X["ged4_original_surface_mask_roughness"].notna().all()
+    enhancement = "ged4_original_functional_relative_enhancement"
+    reasons = table.missing.set_index("column")["reason"]
+    assert "5 mm apart" in reasons["ged4_original_surface_nodularity"]
+    assert "nothing says that t1 and ged4" in reasons[enhancement]
 
 
 def test_own_data_leaves_what_readme_lists(readme_run: Path) -> None:
@@ -186,6 +225,30 @@ def test_every_key_of_profile_ibsi_is_in_the_tables(repository: Path) -> None:
         )
         named = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", keys))
         assert set(named) == set(model.model_fields) - common
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("masks", MaskSettings), ("registration", RegistrationPlan), ("liver", LiverSettings)],
+)
+def test_every_key_of_a_section_is_in_its_table(
+    name: str, model: type[BaseModel], repository: Path
+) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    rows = text.split(f"| key of `{name}:` |")[1].split("\n\n")[0].splitlines()[2:]
+    shown = [key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(shown) == sorted(model.model_fields)
+
+
+def test_the_study_of_several_sequences_is_understood(repository: Path) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    block = next(b for _, b in BLOCK.findall(text) if b.startswith("masks: "))
+    study = StudyConfig.parse(
+        {"title": "t", "cohort": "c.csv", **yaml.safe_load(block)}, where="README.md"
+    )
+    config = ExtractionConfig.parse(study.extraction, where="README.md")
+    assert study.registration is not None
+    assert (study.registration.to, config.liver and config.liver.delta) == ("ged4", False)
 
 
 def test_defaults_of_the_table_are_the_models() -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from radiofib.cli._shared import Workers, progress_bar
+
 __all__ = ["register"]
 
 cards = typer.Typer(help="Data cards: documents that load data.", no_args_is_help=True)
@@ -38,8 +40,11 @@ def new(
 def validate(
     card: Annotated[str, typer.Argument(help="Name of a packaged card, or path of one.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the data, to check it too.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Check a card, and with --root the folder it describes.
+
+    Counts, missing channels and masks, and traps: copies, spikes, recurring numbers and others.
 
     Example: radiofib card validate lifs --root LiQA
     """
@@ -49,7 +54,10 @@ def validate(
     if root is None:
         typer.echo(f"{loaded.name}: the card is valid")
         return
-    found = loaded.validate(root)
+    with progress_bar() as tell:
+        found = loaded.validate(
+            root, workers=workers, progress=lambda done, total: tell("volumes", done, total)
+        )
     typer.echo(found.render())
     if not found.ok:
         raise typer.Exit(3)

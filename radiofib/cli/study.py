@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,9 @@ def run(
     study: Annotated[str, typer.Argument(help="Study file, or the name of a packaged recipe.")],
     root: Annotated[Path, typer.Option(help="Folder that holds the data.")] = Path(),
     out: Annotated[Path, typer.Option(help="Run folder to write.")] = Path("run"),
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of liver masks (TotalSegmentator, nnU-Net ...).")
+    ] = None,
     workers: Workers = None,
 ) -> None:
     """Run a whole study: features, stager, evaluation, exports, report.
@@ -35,6 +39,8 @@ def run(
     from radiofib.study import StudyConfig, find_study, run_study
 
     config = StudyConfig.from_yaml(find_study(study))
+    if masks is not None:
+        config = config.with_mask_folder(Path(os.path.relpath(masks, root)))
     with progress_bar() as tell:
         result = run_study(config, root=root, out=out, workers=workers, progress=tell)
     typer.echo(f"report: {result.report}")

@@ -20,6 +20,7 @@ __all__ = [
     "display",
     "image_kind",
     "is_empty",
+    "parse_choice",
     "parse_label",
     "parse_name",
     "parse_number",
@@ -117,6 +118,26 @@ def parse_label(value: object) -> int:
             found=display(value),
         )
     return int(float(text))
+
+
+def parse_choice(value: object, choices: tuple[str, ...]) -> str:
+    """Return one of a few words, in lower case.
+
+    Examples
+    --------
+    >>> parse_choice("Raw", ("raw", "normalised"))
+    'raw'
+    >>> parse_choice("z-scored", ("raw", "normalised"))
+    Traceback (most recent call last):
+    radiofib.errors.CohortError: cell cannot be used (expected raw or normalised; found
+    'z-scored').
+    """
+    text = text_of(value).lower()
+    if text not in choices:
+        raise CohortError(
+            "cell cannot be used", expected=" or ".join(choices), found=display(value)
+        )
+    return text
 
 
 def parse_number(value: object, unit: str = "") -> float:

@@ -11,7 +11,9 @@ from radiofib.errors import CohortError
 __all__ = [
     "BATCH_COLUMNS",
     "CASE_COLUMNS",
+    "CHANNEL_FACTS",
     "FACT_COLUMNS",
+    "FILE_COLUMNS",
     "KNOWN_COLUMNS",
     "NUMBER_COLUMNS",
     "is_batch",
@@ -21,6 +23,9 @@ __all__ = [
 
 #: Facts that must be the same in all rows of a case.
 CASE_COLUMNS = ("patient", "stage", "scanner", "vendor", "field_t", "site", "split")
+#: Facts that are files: masks of lesions and of other organs, on the grid of the image or any
+#: other that overlaps it (``lobe_mask``: Couinaud's segments I-VIII as labels 1-8).
+FILE_COLUMNS = ("lesion_mask", "spleen_mask", "muscle_mask", "lobe_mask")
 #: Facts kept beside an acquisition (``stage`` and ``patient`` have fields of their own).
 FACT_COLUMNS = (
     "scanner",
@@ -30,10 +35,16 @@ FACT_COLUMNS = (
     "split",
     "reference_method",
     "interval_days",
-    "lesion_mask",
+    *FILE_COLUMNS,
     "hbp_minutes",
     "quality",
+    "mask_source",
+    "registration",
+    "intensities",
+    "native_geometry",
 )
+#: Facts of one channel, which say nothing of the case as a whole.
+CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities", "native_geometry")
 #: All columns with a meaning; any other is a covariate.
 KNOWN_COLUMNS = (
     "case",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from radiofib._checks import list_some
 from radiofib.cohort import cells
+from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.cohort.rows import Reading
 from radiofib.errors import CohortError
 
@@ -32,7 +33,7 @@ def find_files(reading: Reading, shown: dict[str, str], root: Path | None) -> No
         )
     for draft in rows:
         paths = (("image", draft.image), ("mask", draft.mask))
-        for column, path in (*paths, ("lesion_mask", draft.cells.get("lesion_mask"))):
+        for column, path in (*paths, *((c, draft.cells.get(c)) for c in FILE_COLUMNS)):
             if path is not None and not _exists(path):
                 name = _below(path, root)
                 error = CohortError("no such file", found=cells.display(name))

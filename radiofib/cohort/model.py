@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from radiofib.cohort.columns import FACT_COLUMNS
+from radiofib.cohort.columns import CHANNEL_FACTS, FACT_COLUMNS, FILE_COLUMNS
 from radiofib.datacard.schemes import StageScheme
 from radiofib.errors import Failure
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Acquisition", "Cohort"]
 
-#: Facts that are shown in obs (a lesion mask is a file, not a description).
-_OBS_FACTS = tuple(c for c in FACT_COLUMNS if c != "lesion_mask")
+#: Facts that are shown in obs: they describe the case.
+_OBS_FACTS = tuple(c for c in FACT_COLUMNS if c not in CHANNEL_FACTS)
 _CHANNELS = ("t1", "t2", "dwi", "ged1", "ged2", "ged3", "ged4", "us", "ct", "wsi")
 
 
@@ -46,8 +46,11 @@ class Acquisition:
         Number of the row in the source, the first data row being 1 (a person who opens a CSV
         sees it as row 2; messages use that number).
     extra : mapping
-        ``scanner, vendor, field_t, site, split, reference_method, interval_days, lesion_mask,
-        hbp_minutes, quality`` and covariates; only what is given.
+        ``scanner, vendor, field_t, site, split, reference_method, interval_days, hbp_minutes,
+        quality``, masks of other parts (``lesion_mask, spleen_mask, muscle_mask, lobe_mask``),
+        ``mask_source`` (where the liver mask is from), ``registration`` (what became of
+        aligning this channel), ``native_geometry`` (what its file looked like before),
+        ``intensities`` (``raw`` or ``normalised``) and covariates; only what is given.
 
     Examples
     --------
@@ -245,9 +248,9 @@ class Cohort:
         DataFrame
             ``case, patient``, ``instance`` when any is given, ``stage`` (ordered categorical
             with all levels of the scheme) when there is a scheme, then ``scanner, vendor,
-            field_t, site, split, reference_method, interval_days, hbp_minutes, quality`` and
-            covariates, where given. A value that differs between the channels of one row is
-            missing there; `notes` says so.
+            field_t, site, split, reference_method, interval_days, hbp_minutes, quality,
+            mask_source`` and covariates, where given. A value that differs between the channels
+            of one row is missing there; `notes` says so.
 
         Examples
         --------
@@ -296,8 +299,8 @@ class Cohort:
                 "mask_label": a.mask_label,
                 "stage": self.scheme.labels[a.stage] if self.scheme and a.stage else None,
             }
-            lesion = a.extra.get("lesion_mask")
-            extra = {**a.extra, **({"lesion_mask": self._relative(lesion)} if lesion else {})}
+            files = {c: self._relative(a.extra[c]) for c in FILE_COLUMNS if a.extra.get(c)}
+            extra = {**a.extra, **files}
             rows.append({**row, **extra})
         names = ["case", "patient", "channel", "instance", "image", "mask", "mask_label", "stage"]
         frame = pd.DataFrame(rows, columns=[*names, *FACT_COLUMNS, *self.covariates])

@@ -11,7 +11,13 @@ import pandas as pd
 
 from radiofib._checks import alike_names, list_some
 from radiofib.cohort import cells
-from radiofib.cohort.columns import CASE_COLUMNS, FACT_COLUMNS, NUMBER_COLUMNS
+from radiofib.cohort.columns import (
+    CASE_COLUMNS,
+    CHANNEL_FACTS,
+    FACT_COLUMNS,
+    FILE_COLUMNS,
+    NUMBER_COLUMNS,
+)
 from radiofib.datacard.schemes import StageScheme, derive_scheme, get_scheme, schemes_that_fit
 from radiofib.errors import CohortError, ConfigError, Failure
 from radiofib.registry import check_channel
@@ -182,7 +188,9 @@ def _fact(column: str, value: object, root: Path | None) -> Any:
         return None
     if column in NUMBER_COLUMNS:
         return cells.parse_number(value, _UNITS.get(column, ""))
-    return cells.parse_path(value, root) if column == "lesion_mask" else cells.parse_name(value)
+    if column == "intensities":
+        return cells.parse_choice(value, ("raw", "normalised"))
+    return cells.parse_path(value, root) if column in FILE_COLUMNS else cells.parse_name(value)
 
 
 def parse_stages(
@@ -342,7 +350,7 @@ def note_scanners_and_splits(reading: Reading) -> None:
 def note_varying(reading: Reading, covariates: tuple[str, ...]) -> None:
     """Note facts and covariates that differ between the channels of one case."""
     groups = reading.by(lambda d: (d.case, d.instance))
-    for name in (*(c for c in FACT_COLUMNS if c != "lesion_mask"), *covariates):
+    for name in (*(c for c in FACT_COLUMNS if c not in CHANNEL_FACTS), *covariates):
         values = [{d.cells[name] for d in g if d.cells.get(name) is not None} for g in groups]
         varying = [g[0].case for g, v in zip(groups, values, strict=True) if len(v) > 1]
         if varying:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -179,9 +180,16 @@ class DataCard(StrictModel):
         """
         return load(self, Path(root))
 
-    def validate(self, root: str | Path, *, contents: bool = True) -> CardReport:  # type: ignore[override]
+    def validate(  # type: ignore[override]
+        self,
+        root: str | Path,
+        *,
+        contents: bool = True,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> CardReport:
         """Compare a folder with the card; see :func:`radiofib.datacard.validation.validate`."""
-        return validate(self, Path(root), contents=contents)
+        return validate(self, Path(root), contents=contents, workers=workers, progress=progress)
 
 
 def _as_value_error(function: Any) -> None:

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import struct
-import zlib
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from radiofib._checks import list_some
+from radiofib.datacard.voxels import VolumeFacts, is_volume, look_at, nifti_shape
 from radiofib.provenance import hash_file
 
 if TYPE_CHECKING:
     from radiofib.datacard.card import DataCard
 
-__all__ = ["TRAPS", "find_traps", "nifti_shape"]
+__all__ = ["TRAPS", "find_traps"]
 
 #: Name of a trap that is looked for -> what it does to a study.
 TRAPS = {
     "misnamed_channel": "a file bears a wrong channel name, so that a strict reader misses it",
     "recurring_number": "one number names cases on several scanners: key on the full name",
-    "identical_images": "files of different cases have the same content: a leak if split",
-    "identical_channels": "one file stands in for several channels of a case",
+    "identical_images": "cases share an image: a leak when they are split",
+    "identical_channels": "one image stands in for several channels of a case",
     "singleton_axis": "a volume has a fourth axis of length one",
+    "spike": "a few voxels far above all others spoil ranges, means and bins: clip them",
+    "flat_image": "all voxels have one value: there is nothing to measure",
+    "unreadable": "a file cannot be read",
+    "missing_channel": "a channel is not there: the stager must cope, or the case is left out",
     "uneven_missing": "whether a channel is missing tells the stage",
+    "few_masks": "cases have no mask: they need one from elsewhere",
+    "sparse_classes": "fewer than 10 patients of a stage on a scanner: estimates there are loose",
     "patient_in_splits": "one patient is in several splits",
 }
 _UNEVEN_P = 0.01
+_SPARSE = 10
+
+Row = tuple[str, str, str]
 
 
 def find_traps(
-    card: DataCard, frame: pd.DataFrame, root: Path, *, contents: bool = True
+    card: DataCard,
+    frame: pd.DataFrame,
+    root: Path,
+    *,
+    contents: bool = True,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Return the traps found: ``trap, where, detail``, sorted.
 
@@ -43,13 +57,18 @@ def find_traps(
     card : DataCard
         The card of the data.
     frame : DataFrame
-        One row per image: ``case, patient, channel, scanner, stage, split, image, misnamed``.
+        One row per image: ``case, patient, channel, scanner, stage, split, image, mask,
+        misnamed``.
     root : Path
         Folder that ``image`` starts from.
     contents : bool
         Whether to read the files.
+    workers : int, optional
+        Processes that read volumes; one per core by default.
+    progress : callable, optional
+        Called with volumes read and volumes in all.
     """
-    rows: list[tuple[str, str, str]] = [
+    rows: list[Row] = [
         ("misnamed_channel", image, f"{misnamed!r} is read as {channel!r}")
         for image, misnamed, channel in zip(
             frame["image"], frame["misnamed"], frame["channel"], strict=True
@@ -57,36 +76,17 @@ def find_traps(
         if misnamed
     ]
     rows += _recurring(frame) + _splits(frame) + _uneven(card, frame)
+    rows += _missing(card, frame) + _masks(card, frame) + _sparse(card, frame)
     if contents:
-        rows += _identical(frame, root) + _axes(frame, root)
+        there = frame[[(root / image).exists() for image in frame["image"]]]
+        volumes = [root / image for image in there["image"] if is_volume(image)]
+        seen = look_at(volumes, workers=workers, progress=progress)
+        rows += _identical(card, there, _digests(there, root, seen))
+        rows += _axes(there, root) + _voxels(there, root, seen)
     return pd.DataFrame(sorted(rows), columns=["trap", "where", "detail"])
 
 
-def nifti_shape(path: Path) -> tuple[int, ...] | None:
-    """Return the dimensions in a NIfTI file's header, None when it is not NIfTI.
-
-    NIfTI-1 holds eight 16-bit numbers at byte 40, NIfTI-2 eight 64-bit numbers at byte 16; the
-    first is how many of the others count.
-    """
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return None
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
-            head = stream.read(80)
-    except (OSError, EOFError, zlib.error):
-        return None
-    if len(head) < 80:
-        return None
-    for order in "<>":
-        size = struct.unpack(f"{order}i", head[:4])[0]
-        if size in (348, 540):
-            kind, start, end = ("h", 40, 56) if size == 348 else ("q", 16, 80)
-            numbers = struct.unpack(f"{order}8{kind}", head[start:end])
-            return numbers[1 : numbers[0] + 1] if 0 < numbers[0] <= 7 else None
-    return None
-
-
-def _recurring(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+def _recurring(frame: pd.DataFrame) -> list[Row]:
     cases = frame.drop_duplicates("case")
     owners: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for case, scanner in zip(cases["case"], cases["scanner"], strict=True):
@@ -99,7 +99,7 @@ def _recurring(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     ]
 
 
-def _splits(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+def _splits(frame: pd.DataFrame) -> list[Row]:
     given = frame[frame["split"] != ""]
     return [
         ("patient_in_splits", str(patient), list_some(sorted(group.unique())))
@@ -108,7 +108,7 @@ def _splits(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     ]
 
 
-def _uneven(card: DataCard, frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+def _uneven(card: DataCard, frame: pd.DataFrame) -> list[Row]:
     """Fisher's exact test, last level against the others, within each scanner."""
     scheme = card.stage_scheme
     if scheme is None or frame.empty:
@@ -138,39 +138,124 @@ def _uneven(card: DataCard, frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _identical(frame: pd.DataFrame, root: Path) -> list[tuple[str, str, str]]:
-    by_size: dict[int, list[int]] = defaultdict(list)
-    for number, image in enumerate(frame["image"]):
-        path = root / image
-        if path.is_file():
-            by_size[path.stat().st_size].append(number)
-    by_hash: dict[str, list[int]] = defaultdict(list)
-    for numbers in by_size.values():
-        if len(numbers) > 1:
-            for number in numbers:
-                by_hash[hash_file(root / frame["image"].iloc[number])].append(number)
+def _groups(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Divide images by split and scanner, each part named for people."""
+    parts = []
+    for (split, scanner), group in frame.groupby(["split", "scanner"], sort=True):
+        words = [f"{w} {v}" for w, v in (("split", split), ("scanner", scanner)) if v]
+        parts.append((", ".join(words), group))
+    return parts
+
+
+def _missing(card: DataCard, frame: pd.DataFrame) -> list[Row]:
     rows = []
-    for numbers in by_hash.values():
-        same = frame.iloc[numbers]
-        if len(same) < 2:
-            continue
-        trap = "identical_images" if len(set(same["patient"])) > 1 else "identical_channels"
-        if trap == "identical_channels" and len(set(same["case"])) == len(same):
-            continue  # the same view of one patient in two cases is no stand-in
-        detail = list_some(same["image"].iloc[1:])
-        splits = sorted(s for s in same["split"].unique() if s)
-        if len(splits) > 1:
-            detail += f"; in several splits ({', '.join(splits)})"
-        rows.append((trap, str(same["image"].iloc[0]), detail))
+    for place, group in _groups(frame):
+        cases = list(dict.fromkeys(group["case"]))
+        for name, channel in card.channels.items():
+            has = set(group.loc[group["channel"] == name, "case"])
+            gone = [c for c in cases if c not in has]
+            if channel.expected and gone:
+                text = f"{name} lacks in {len(gone)} of {len(cases)} cases: {list_some(gone)}"
+                rows.append(("missing_channel", place, text))
     return rows
 
 
-def _axes(frame: pd.DataFrame, root: Path) -> list[tuple[str, str, str]]:
+def _masks(card: DataCard, frame: pd.DataFrame) -> list[Row]:
+    """Count cases with a mask, where the card says that there are masks."""
+    if not any(layout.mask for layout in card.layouts):
+        return []
+    rows = []
+    for split, group in ((str(k), g) for k, g in frame.groupby("split", sort=True)):
+        outlined = group[group["mask"] != ""]
+        cases, having = group["case"].nunique(), outlined["case"].nunique()
+        if having < cases:
+            on = [c for c in card.channels if c in set(outlined["channel"])]
+            text = f"{having} of {cases} cases have a mask" + (
+                f", on {list_some(on)}" if on else ""
+            )
+            rows.append(("few_masks", f"split {split}" if split else "", text))
+    return rows
+
+
+def _sparse(card: DataCard, frame: pd.DataFrame) -> list[Row]:
+    scheme = card.stage_scheme
+    if scheme is None:
+        return []
+    rows = []
+    for place, group in _groups(frame[frame["stage"] != ""]):
+        counts = group.drop_duplicates("patient")["stage"].value_counts()
+        few = {v: int(counts.get(v, 0)) for v in scheme.levels if counts.get(v, 0) < _SPARSE}
+        if few:
+            text = f"patients by stage: {', '.join(f'{v} {n}' for v, n in few.items())}"
+            rows.append(("sparse_classes", place, text))
+    return rows
+
+
+def _digests(
+    frame: pd.DataFrame, root: Path, seen: Mapping[Path, VolumeFacts]
+) -> dict[str, list[int]]:
+    """Return rows by what their image shows: voxels of volumes, bytes of other files."""
+    by_digest: dict[str, list[int]] = defaultdict(list)
+    by_size: dict[int, list[int]] = defaultdict(list)
+    for number, image in enumerate(frame["image"]):
+        facts = seen.get(root / image)
+        if facts is None:
+            by_size[(root / image).stat().st_size].append(number)
+        elif facts.digest:
+            by_digest[facts.digest].append(number)
+    for numbers in by_size.values():
+        if len(numbers) > 1:
+            for number in numbers:
+                by_digest[hash_file(root / frame["image"].iloc[number])].append(number)
+    return by_digest
+
+
+def _identical(
+    card: DataCard, frame: pd.DataFrame, by_digest: Mapping[str, list[int]]
+) -> list[Row]:
+    """Report cases that share images once for each group of cases, however many they share."""
+    rows: list[Row] = []
+    shared: dict[tuple[str, ...], list[pd.DataFrame]] = defaultdict(list)
+    for numbers in by_digest.values():
+        same = frame.iloc[numbers]
+        if len(same) < 2:
+            continue
+        if len(set(same["patient"])) > 1:
+            shared[tuple(sorted(set(same["case"])))].append(same)
+        elif len(set(same["case"])) < len(same):
+            # The same view of one patient in two cases is no stand-in.
+            images = same["image"].tolist()
+            rows.append(("identical_channels", images[0], list_some(images[1:])))
+    for cases, groups in shared.items():
+        whole = pd.concat(groups)
+        channels = [c for c in card.channels if c in set(whole["channel"])]
+        noun = "image" if len(groups) == 1 else "images"
+        detail = f"{len(groups)} identical {noun} ({list_some(channels)})"
+        for what, names in (("splits", whole["split"]), ("stages", whole["stage"])):
+            several = sorted(v for v in names.unique() if v)
+            if len(several) > 1:
+                detail += f"; in several {what} ({', '.join(several)})"
+        rows.append(("identical_images", list_some(cases), detail))
+    return rows
+
+
+def _axes(frame: pd.DataFrame, root: Path) -> list[Row]:
     rows = []
     for image in frame["image"]:
-        shape = nifti_shape(root / image) if (root / image).is_file() else None
-        if shape and len(shape) > 3:
-            text = " x ".join(map(str, shape))
-            if all(n == 1 for n in shape[3:]):
-                rows.append(("singleton_axis", str(image), text))
+        shape = nifti_shape(root / image)
+        if shape and len(shape) > 3 and all(n == 1 for n in shape[3:]):
+            rows.append(("singleton_axis", str(image), " x ".join(map(str, shape))))
+    return rows
+
+
+def _voxels(frame: pd.DataFrame, root: Path, seen: Mapping[Path, VolumeFacts]) -> list[Row]:
+    rows: list[Row] = []
+    for image in frame["image"]:
+        facts = seen.get(root / image, VolumeFacts())
+        if facts.spike:
+            rows.append(("spike", str(image), facts.spike))
+        if facts.flat:
+            rows.append(("flat_image", str(image), "all voxels are equal"))
+        if facts.problem:
+            rows.append(("unreadable", str(image), facts.problem))
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import pandas as pd
 from radiofib.datacard.layout import FoundImage, Scan, inside, scan
 from radiofib.datacard.pattern import PathPattern
 from radiofib.datacard.tables import read_rows
-from radiofib.datacard.traps import find_traps
+from radiofib.datacard.traps import TRAPS, find_traps
 from radiofib.errors import DataCardError, Failure
 
 if TYPE_CHECKING:
@@ -73,20 +73,39 @@ class CardReport:
             ("Missing channels", self.missing_channels),
             ("Missing files", self.missing),
             ("Files that fit nothing", self.extra),
-            ("Traps found", self.traps),
         )
         for title, frame in frames:
             if len(frame):
                 shown = frame.head(40).fillna("").to_string(index=False)
                 rest = f"\n... and {len(frame) - 40} more" if len(frame) > 40 else ""
                 parts.append(f"{title} ({len(frame)})\n{shown}{rest}")
+        if len(self.traps):
+            parts.append(_render_traps(self.traps))
         if self.failures:
             reasons = "\n".join(f.reason for f in self.failures[:40])
             parts.append(f"Cases that cannot be used ({len(self.failures)})\n{reasons}")
         return "\n\n".join([*parts, *self.notes]) + "\n"
 
 
-def validate(card: DataCard, root: Path, *, contents: bool = True) -> CardReport:
+def _render_traps(traps: pd.DataFrame) -> str:
+    """List the traps by kind: how many, what it does to a study, and where."""
+    lines = [f"Traps found ({len(traps)})"]
+    for name, rows in traps.groupby("trap", sort=True):
+        lines.append(f"{name} ({len(rows)}): {TRAPS[str(name)]}")
+        places = zip(rows["where"].head(20), rows["detail"].head(20), strict=True)
+        lines += [f"  {where}: {detail}" if where else f"  {detail}" for where, detail in places]
+        lines += [f"  ... and {len(rows) - 20} more"] if len(rows) > 20 else []
+    return "\n".join(lines)
+
+
+def validate(
+    card: DataCard,
+    root: Path,
+    *,
+    contents: bool = True,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> CardReport:
     """Compare a folder with its card.
 
     Parameters
@@ -96,7 +115,12 @@ def validate(card: DataCard, root: Path, *, contents: bool = True) -> CardReport
     root : Path
         Folder in which its patterns begin.
     contents : bool
-        Whether to look into the files (equal images, axes of length one) and not only at names.
+        Whether to look into the files (equal images, spikes, axes of length one) and not only
+        at names.
+    workers : int, optional
+        Processes that read volumes; one per core by default.
+    progress : callable, optional
+        Called with volumes read and volumes in all.
 
     Raises
     ------
@@ -108,7 +132,7 @@ def validate(card: DataCard, root: Path, *, contents: bool = True) -> CardReport
     found = scan(card, root) if card.layouts else _scan_table(card, root)
     frame = _frame(card, found)
     found.failures.extend(_stage_failures(card, found.images))
-    traps = find_traps(card, frame, root, contents=contents)
+    traps = find_traps(card, frame, root, contents=contents, workers=workers, progress=progress)
     return CardReport(
         card.name,
         pd.DataFrame(found.missing, columns=["case", "what", "path"]),

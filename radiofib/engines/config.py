@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from radiofib._checks import nearest
 from radiofib.config import StrictModel, load_yaml
 from radiofib.engines.ibsi.settings import IbsiSettings
+from radiofib.engines.liver import LiverSettings
 from radiofib.engines.settings import Settings, VoxelSettings
 from radiofib.errors import ConfigError
 from radiofib.provenance import hash_object
@@ -85,6 +86,8 @@ class ExtractionConfig(StrictModel):
         section ``ibsi`` and takes none of pyradiomics' sections.
     ibsi : IbsiSettings, optional
         Settings of profile ``ibsi``.
+    liver : LiverSettings, optional
+        Preprocessing, cleaning of the region, and features of the liver besides texture.
 
     Examples
     --------
@@ -109,6 +112,7 @@ class ExtractionConfig(StrictModel):
     region_rules: Literal["radiofib", "pyradiomics"] = "radiofib"
     profile: Literal["pyradiomics", "ibsi"] = "pyradiomics"
     ibsi: IbsiSettings | None = None
+    liver: LiverSettings | None = None
 
     @field_validator("image_types", mode="before")
     @classmethod
@@ -291,7 +295,7 @@ class ExtractionConfig(StrictModel):
         """
         if self.profile == "ibsi":
             own = self.ibsi_settings.model_dump(mode="json")
-            return {"engine": self.engine, "profile": self.profile, "ibsi": own}
+            return {"engine": self.engine, "profile": self.profile, "ibsi": own, **self._liver()}
         images = {
             name: _canonical_settings(settings) for name, settings in self.ordered_image_types
         }
@@ -307,7 +311,14 @@ class ExtractionConfig(StrictModel):
             "featureClass": classes,
             "setting": _canonical_settings(self.settings),
             "region_rules": self.region_rules,
+            **self._liver(),
         }
+
+    def _liver(self) -> dict[str, Any]:
+        if self.liver is None:
+            return {}
+        # The content of landmarks counts, and where they lie does not.
+        return {"liver": self.liver.model_dump(mode="json", exclude={"landmarks"})}
 
     @property
     def digest(self) -> str:

@@ -9,7 +9,23 @@ from numpy.typing import NDArray
 
 from radiofib.registry import FeatureSpec
 
-__all__ = ["flat_directions", "in_pixels", "value_conventions"]
+__all__ = [
+    "IN_PIXELS",
+    "ONE_LEVEL",
+    "flat_directions",
+    "flat_distribution",
+    "flat_tones",
+    "in_pixels",
+    "value_conventions",
+]
+
+#: Remark on a length where the image gives no size of a pixel.
+IN_PIXELS = "in pixels: the image does not say how large a pixel is"
+#: Remarks on GLCM features where the region has one grey level.
+ONE_LEVEL = {
+    name: f"{value} by convention: one grey level"
+    for name, value in (("Correlation", 1), ("Imc1", 0), ("Imc2", 0), ("MCC", 1))
+}
 
 
 def value_conventions(family: str, calculator: Any) -> dict[str, str]:
@@ -28,15 +44,25 @@ def value_conventions(family: str, calculator: Any) -> dict[str, str]:
         ``{"Skewness": "0 by convention: ..."}``; empty for an ordinary region.
     """
     if family == "firstorder":
-        return _firstorder(calculator)
+        values = calculator.targetVoxelArray
+        return flat_distribution(float(np.min(values)), float(np.max(values)))
     if family == "glcm":
         return _glcm(calculator)
-    return _ngtdm(calculator) if family == "ngtdm" else {}
+    if family == "ngtdm":
+        found = calculator.coefficients
+        return flat_tones(found["p_i"], found["s_i"], int(np.sum(found["Ngp"])))
+    return {}
 
 
-def _firstorder(calculator: Any) -> dict[str, str]:
-    values = calculator.targetVoxelArray
-    if float(np.max(values)) > float(np.min(values)):
+def flat_distribution(least: float, greatest: float) -> dict[str, str]:
+    """Remark on the shape of a distribution without width.
+
+    Examples
+    --------
+    >>> sorted(flat_distribution(1.0, 1.0)), flat_distribution(1.0, 2.0)
+    (['Kurtosis', 'Skewness'], {})
+    """
+    if greatest > least:
         return {}
     reason = "0 by convention: all intensities are equal"
     return {"Skewness": reason, "Kurtosis": reason}
@@ -45,13 +71,7 @@ def _firstorder(calculator: Any) -> dict[str, str]:
 def _glcm(calculator: Any) -> dict[str, str]:
     # Without any pair the other features are not defined, but MCC is still 1 by convention.
     if len(calculator.coefficients["grayLevels"]) == 1:
-        why = "by convention: one grey level"
-        return {
-            "Correlation": f"1 {why}",
-            "Imc1": f"0 {why}",
-            "Imc2": f"0 {why}",
-            "MCC": f"1 {why}",
-        }
+        return dict(ONE_LEVEL)
     used = calculator.P_glcm[0] > 0
     return flat_directions(used) if used.shape[-1] else {}
 
@@ -87,15 +107,31 @@ def flat_directions(used: NDArray[np.bool_]) -> dict[str, str]:
     }
 
 
-def _ngtdm(calculator: Any) -> dict[str, str]:
-    sums = calculator.coefficients["s_i"]
-    shares = calculator.coefficients["p_i"]
+def flat_tones(
+    weights: NDArray[np.floating], sums: NDArray[np.floating], n_levels: int
+) -> dict[str, str]:
+    """Remark on tone differences that are all zero.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n,)
+        Voxels of each grey level, or their share.
+    sums : ndarray of shape (n,)
+        Sum of the tone differences of each.
+    n_levels : int
+        Grey levels that occur.
+
+    Examples
+    --------
+    >>> sorted(flat_tones(np.array([4.0]), np.array([0.0]), 1))
+    ['Busyness', 'Coarseness', 'Contrast', 'Strength']
+    """
     found: dict[str, str] = {}
-    if float(np.sum(shares * sums)) == 0.0:
+    if float(np.sum(weights * sums)) == 0.0:
         found["Coarseness"] = "1e6 by convention: no voxel differs from its neighbours"
     if float(np.sum(sums)) == 0.0:
         found["Strength"] = "0 by convention: no voxel differs from its neighbours"
-    if int(np.sum(calculator.coefficients["Ngp"])) <= 1:
+    if n_levels <= 1:
         found |= dict.fromkeys(("Contrast", "Busyness"), "0 by convention: one grey level")
     return found
 
@@ -112,7 +148,7 @@ def in_pixels(spec: FeatureSpec, image_type: str) -> str | None:
     True
     """
     if "mm" in spec.unit:
-        return "in pixels: the image does not say how large a pixel is"
+        return IN_PIXELS
     if image_type == "LoG":
-        return "filter width in pixels: the image does not say how large a pixel is"
+        return f"filter width {IN_PIXELS}"
     return None

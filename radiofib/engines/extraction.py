@@ -27,11 +27,13 @@ from radiofib.registry import FeatureSpec
 from radiofib.roi import Roi
 
 __all__ = [
+    "NOT_DEFINED",
     "Extraction",
     "Measured",
     "PreparedRegion",
     "Unusable",
     "check_finite",
+    "check_spacing",
     "flatten",
     "one_line",
     "parts",
@@ -39,6 +41,8 @@ __all__ = [
 
 #: Voxels times images from which on threads gain more than they cost.
 WORTH_THREADS = 500_000
+#: Why a feature has no value, when nothing was raised.
+NOT_DEFINED = "not defined for this region"
 #: Feature (name in the registry) to value, and to remark where the value is a convention.
 Measured = tuple[dict[str, float], dict[str, str]]
 
@@ -132,14 +136,14 @@ class Extraction(ABC, Generic[R, Picture]):
 
     def why_no_value(self) -> str:
         """Return why a feature has no value, when nothing was raised."""
-        return "not defined for this region"
+        return NOT_DEFINED
 
     # -- what is common --------------------------------------------------------------------
 
     def run(self) -> RoiFeatures:
         """Fill every promised column with a value, or with the reason why it has none."""
         settings = flatten(self.config.settings, self.roi.ndim)
-        self._refuse_unknown_spacing(settings)
+        check_spacing(self.roi, self.config, settings)
         try:
             prepared = self.prepared(settings)
         except Unusable as reason:
@@ -168,14 +172,6 @@ class Extraction(ABC, Generic[R, Picture]):
         )
         worth = images > 1 and images * self.roi.n_voxels >= WORTH_THREADS
         return self.threads if worth else 1
-
-    def _refuse_unknown_spacing(self, settings: Settings) -> None:
-        if self.strict and settings.resampled_pixel_spacing and not self.roi.spacing_known:
-            raise EngineError(
-                "the image cannot be resampled, because it does not say how large a pixel is",
-                hint="remove resampledPixelSpacing, or set region_rules to pyradiomics to take "
-                "a pixel for 1 mm",
-            )
 
     def _shapes(self, prepared: R, settings: Settings) -> None:
         for family in ("shape", "shape2D"):
@@ -341,6 +337,23 @@ def check_finite(roi: Roi, settings: Settings) -> int:
             hint="replace them, for example by 0",
         )
     return outside
+
+
+def check_spacing(roi: Roi, config: ExtractionConfig, settings: Settings) -> None:
+    """Raise when a region would be resampled whose image does not give the size of a pixel.
+
+    Raises
+    ------
+    EngineError
+        Under the region rules of radiofib; those of pyradiomics take a pixel for 1 mm.
+    """
+    strict = config.region_rules == "radiofib"
+    if strict and settings.resampled_pixel_spacing and not roi.spacing_known:
+        raise EngineError(
+            "the image cannot be resampled, because it does not say how large a pixel is",
+            hint="remove resampledPixelSpacing, or set region_rules to pyradiomics to take "
+            "a pixel for 1 mm",
+        )
 
 
 def parts(image_type: str, settings: Settings) -> list[Settings]:

@@ -1,5 +1,15 @@
-"""Feature tables in the formats of statistics programs."""
+"""Feature tables in the formats of statistics programs; the file of the CARE-Liver challenge."""
 
+from radiofib.export.submission import by_setting, read_cases, write_submission
+from radiofib.export.submission_check import SubmissionProblem, check_submission
 from radiofib.export.tables import FORMATS, export_table
 
-__all__ = ["FORMATS", "export_table"]
+__all__ = [
+    "FORMATS",
+    "SubmissionProblem",
+    "by_setting",
+    "check_submission",
+    "export_table",
+    "read_cases",
+    "write_submission",
+]

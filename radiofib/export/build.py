@@ -38,6 +38,7 @@ _OBS_LABELS = {
     "interval_days": "days between imaging and reference",
     "hbp_minutes": "minutes from injection to the hepatobiliary phase",
     "quality": "image quality",
+    "mask_source": "where the liver mask is from",
 }
 
 #: What ``geom_<channel>_<fact>`` says of an image file.

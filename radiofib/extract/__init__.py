@@ -4,46 +4,43 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from radiofib._checks import check_no_duplicates
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
-from radiofib.extract.pieces import Piece, piece_key, read_piece, tidy, write_piece
-from radiofib.images import load_roi
+from radiofib.extract.functional import functional_features
+from radiofib.extract.liver import liver_columns, with_liver_features
+from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece, fail
+from radiofib.extract.pieces import Piece, read_piece, write_piece
+from radiofib.extract.prepared import Regions
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import radiofib_version
+from radiofib.registry import codebook_rows
 from radiofib.roi import Roi
-from radiofib.table import FeatureTable
+from radiofib.store import tidy
+from radiofib.table import FeatureTable, join_tables
 
 __all__ = ["extract_features"]
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What every piece needs to know."""
-
-    config: ExtractionConfig
-    config_hash: str
-    versions: str
-    folder: Path
+class _Work(Work):
     threads: int = 1
 
 
-@dataclass(frozen=True)
-class _Done:
-    """How a piece ended: with a key, or with a failure."""
+class _Finished(NamedTuple):
+    """A piece on disk: its key, and the number of axes of its region."""
 
-    key: str = ""
-    ndim: int = 0
-    failure: Failure | None = None
-    reused: bool = False
+    key: str
+    ndim: int
 
 
 def extract_features(
@@ -97,6 +94,7 @@ def extract_features(
     for channel in cohort.channels:
         for ndim in (2, 3):
             engine.columns(config, channel, ndim)
+            liver_columns(config, channel, ndim)
     acquisitions = cohort.acquisitions
     check_no_duplicates(
         [" / ".join(a.key) for a in acquisitions],
@@ -111,39 +109,64 @@ def extract_features(
     there = [a for a in acquisitions if a.key not in absent]
     threads = max(1, effective_workers(workers) // max(1, len(there)))
     work = _Work(config, config.digest, versions, folder, threads)
-    do = partial(_do_piece, work=work)
+    do = partial(do_piece, work=work, step="extract", read=_read, make=_extract)
     # To hand a worker a file that is not there costs a hundred times more than to say so here.
     refused = ((a, do(a)) for a in acquisitions if a.key in absent)
     if min(effective_workers(workers), len(there)) > 1:
         engine.get_ready(config)
     results = map_pieces(do, there, workers=workers, on_crash=_crashed)
-    done: dict[tuple[str, str, str], _Done] = {}
+    done: dict[tuple[str, str, str], Outcome[_Finished]] = {}
     for acquisition, result in chain(refused, results):
         done[acquisition.key] = result
         if progress is not None:
-            progress(len(done), len(acquisitions), _describe(acquisition, result))
-    return _gather(cohort, done, work)
+            progress(len(done), len(acquisitions), describe(acquisition, result))
+    table, failures = _gather(cohort, done, work)
+    if config.liver is None or config.liver.functional is None:
+        return table, failures
+    functional, failed = functional_features(
+        cohort, config, table, pieces_dir=folder, workers=workers, progress=progress
+    )
+    joined = _side_by_side(table, functional, config.image_labels)
+    return joined, [*failures, *failed]
+
+
+def _side_by_side(
+    table: FeatureTable, functional: FeatureTable, labels: Mapping[str, str]
+) -> FeatureTable:
+    """Join features of channels and of cases; what both remarked on is told together."""
+    joined = join_tables([table, functional])
+    own, other = table.provenance, functional.provenance
+    provenance = {
+        **own,
+        "notes": {**own["notes"], **other["notes"]},
+        "flags": [*own["flags"], *other["flags"]],
+        "functional": {k: v for k, v in other.items() if k not in ("notes", "flags")},
+    }
+    codebook = codebook_rows([str(c) for c in joined.X], images=labels)
+    return FeatureTable(joined.X, joined.obs, codebook, joined.missing, provenance)
 
 
 def _gather(
-    cohort: Cohort, done: dict[tuple[str, str, str], _Done], work: _Work
+    cohort: Cohort, done: dict[tuple[str, str, str], Outcome[_Finished]], work: _Work
 ) -> tuple[FeatureTable, list[Failure]]:
     dimensions: dict[str, set[int]] = defaultdict(set)
-    for (_, channel, _), result in done.items():
-        if result.failure is None:
-            dimensions[channel].add(result.ndim)
+    for (_, channel, _), outcome in done.items():
+        if outcome.result is not None:
+            dimensions[channel].add(outcome.result.ndim)
     builder = TableBuilder(cohort, dimensions, work.config, get_engine(work.config.engine))
     failures: dict[tuple[str, str, str], Failure] = {}
     for number, (_, group) in enumerate(cohort.rows):
         pieces: dict[str, tuple[str, Piece]] = {}
         for acquisition in group:
-            result = done[acquisition.key]
-            piece = read_piece(work.folder, result.key) if result.failure is None else None
-            if piece is not None:
-                pieces[acquisition.channel] = (result.key, piece)
-                continue
+            outcome = done[acquisition.key]
+            if outcome.result is not None:
+                key = outcome.result.key
+                piece = read_piece(work.folder, key)
+                if piece is not None:
+                    pieces[acquisition.channel] = (key, piece)
+                    continue
             lost = EngineError("finished piece is gone or damaged", hint="run again")
-            failure = result.failure or _fail(acquisition, lost, "extract")
+            failure = outcome.failure or fail(acquisition, lost, "extract")
             failures[acquisition.key] = _without_root(failure, cohort.root)
         failed = {a.channel: failures[a.key].reason for a in group if a.key in failures}
         builder.add(number, pieces, failed)
@@ -151,26 +174,18 @@ def _gather(
     return builder.finish(), ordered
 
 
-def _do_piece(acquisition: Acquisition, *, work: _Work) -> _Done:
-    """Compute one piece unless it is there; never raise."""
-    label = _label(acquisition, work.config)
-    try:
-        key = piece_key(acquisition, label, config_hash=work.config_hash, versions=work.versions)
-        finished = read_piece(work.folder, key)
-        if finished is not None:
-            return _Done(key, finished.ndim, reused=True)
-        roi = load_roi(
-            acquisition.image, acquisition.mask, mask_label=label, channel=acquisition.channel
-        )
-    except Exception as error:  # one bad image never stops the others
-        return _Done(failure=_fail(acquisition, error, "read"))
-    try:
-        features = get_engine(work.config.engine, threads=work.threads).extract(roi, work.config)
-        _refuse_empty(features, roi)
-        write_piece(work.folder, key, Piece.of(acquisition, roi, features))
-    except Exception as error:  # one bad region never stops the others
-        return _Done(failure=_fail(acquisition, error, "extract"))
-    return _Done(key, roi.ndim)
+def _read(work: _Work, _: Acquisition, key: str) -> _Finished | None:
+    piece = read_piece(work.folder, key)
+    return None if piece is None else _Finished(key, piece.ndim)
+
+
+def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> _Finished:
+    roi = regions.measured
+    features = get_engine(work.config.engine, threads=work.threads).extract(roi, work.config)
+    features = with_liver_features(features, regions.drawn, work.config)
+    _refuse_empty(features, roi)
+    write_piece(work.folder, key, Piece.of(acquisition, roi, features))
+    return _Finished(key, roi.ndim)
 
 
 def _is_there(acquisition: Acquisition) -> bool:
@@ -178,13 +193,6 @@ def _is_there(acquisition: Acquisition) -> bool:
         return all(path.exists() for path in (acquisition.image, acquisition.mask) if path)
     except OSError:  # a name longer than the file system allows
         return False
-
-
-def _label(acquisition: Acquisition, config: ExtractionConfig) -> int | None:
-    """Return the cohort's mask label, else the one a parameter file names explicitly."""
-    if acquisition.mask_label is not None or "label" not in config.settings.given():
-        return acquisition.mask_label
-    return config.settings.label
 
 
 def _refuse_empty(features: RoiFeatures, roi: Roi) -> None:
@@ -197,29 +205,12 @@ def _refuse_empty(features: RoiFeatures, roi: Roi) -> None:
         )
 
 
-def _fail(acquisition: Acquisition, error: Exception, step: str) -> Failure:
-    return Failure.from_error(
-        error,
-        case=acquisition.case,
-        step=step,
-        channel=acquisition.channel,
-        instance=acquisition.instance,
-    )
-
-
-def _crashed(acquisition: Acquisition, error: Exception) -> _Done:
-    died = EngineError(
-        "the process that extracted this region died",
-        found=type(error).__name__,
-        hint="it may have run out of memory: use fewer workers, or coarser bins or voxels",
-    )
-    return _Done(failure=_fail(acquisition, died, "extract"))
-
-
-def _describe(acquisition: Acquisition, result: _Done) -> str:
-    name = " ".join(part for part in (acquisition.case, acquisition.instance) if part)
-    state = "failed" if result.failure else "kept" if result.reused else "done"
-    return f"{name} {acquisition.channel}: {state}"
+_crashed = partial(
+    crashed,
+    step="extract",
+    doing="extracted",
+    hint="use fewer workers, or coarser bins or voxels",
+)
 
 
 def _without_root(failure: Failure, root: Path | None) -> Failure:

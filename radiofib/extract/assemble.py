@@ -13,6 +13,7 @@ import pandas as pd
 from radiofib.cohort import Cohort
 from radiofib.engines import Engine, ExtractionConfig
 from radiofib.engines.reasons import fold_reasons
+from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import codebook_rows
@@ -149,7 +150,10 @@ def _columns(
         dict.fromkeys(
             column
             for ndim in sorted(dimensions, reverse=True)
-            for column in engine.columns(config, channel, ndim)
+            for column in (
+                *engine.columns(config, channel, ndim),
+                *liver_columns(config, channel, ndim),
+            )
         )
     )
 

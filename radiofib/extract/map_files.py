@@ -1,69 +1,20 @@
-"""Maps on disk: names that every file system takes, images without a trace of when or where."""
+"""Maps on disk: images without a trace of when or where."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from radiofib.errors import EngineError
+from radiofib.errors import EngineError, ImageError
+from radiofib.images import write_volume
 from radiofib.preprocess import Grid
-from radiofib.provenance import hash_bytes
 
-__all__ = ["MAP_FORMATS", "folder_names", "write_map"]
+__all__ = ["MAP_FORMATS", "write_map"]
 
 #: Formats of maps, which are the endings of the files.
 MAP_FORMATS = ("nii.gz", "nrrd")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-#: Names that Windows keeps for itself.
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|pieces)(\..*)?")
-
-
-def folder_names(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return a folder name for each case and instance, safe on every file system.
-
-    Plain names stay as they are. Characters a path cannot hold become ``_``; such names, names
-    that differ only in upper and lower case, and very long ones get a short hash, so that no
-    two share a folder.
-
-    Parameters
-    ----------
-    keys : iterable of (case, instance)
-        The instance is "" where a case has only one.
-
-    Examples
-    --------
-    >>> names = folder_names([("a01", ""), ("a02", "s1"), ("../x/y", ""), ("B", ""), ("b", "")])
-    >>> names["a01", ""], names["a02", "s1"], names["../x/y", ""]
-    ('a01', 'a02__s1', 'x_y-fb8b7a40ce2f')
-    >>> names["B", ""] == names["b", ""].upper()
-    False
-    """
-    wanted = list(dict.fromkeys(keys))
-    joined = {key: "__".join(part for part in key if part) for key in wanted}
-    counts = Counter(name.casefold() for name in joined.values())
-    return {
-        key: name
-        if counts[name.casefold()] == 1 and _is_plain(name)
-        else f"{_slug(name)}-{hash_bytes(repr(key).encode())[:12]}"
-        for key, name in joined.items()
-    }
-
-
-def _is_plain(name: str) -> bool:
-    plain = _PLAIN.fullmatch(name) is not None and not name.endswith(".")
-    return plain and _RESERVED.fullmatch(name) is None
-
-
-def _slug(name: str) -> str:
-    found = re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_-")[:48]
-    return found or "case"
 
 
 def write_map(values: NDArray[np.float64], grid: Grid, path: Path) -> None:
@@ -77,17 +28,12 @@ def write_map(values: NDArray[np.float64], grid: Grid, path: Path) -> None:
     EngineError
         When the format cannot hold the geometry.
     """
-    image = grid.image(values)
-    temporary = path.with_name(f".{os.getpid()}.part.{path.name}")
     try:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
-        temporary.replace(path)
-    except RuntimeError as error:
+        write_volume(path, grid.image(values))
+    except ImageError as error:
         raise EngineError(
             "the map cannot be written",
-            where=path.name,
-            found=str(error).strip().splitlines()[-1],
+            where=error.where,
+            found=error.found,
             hint="free disk space, or write NRRD (--maps-format nrrd)",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

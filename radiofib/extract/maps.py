@@ -15,6 +15,7 @@ import pandas as pd
 
 from radiofib._checks import check_known
 from radiofib.cohort import Acquisition, Cohort
+from radiofib.cohort.folders import folder_names
 from radiofib.engines import ExtractionConfig, get_engine
 from radiofib.engines.native.maps import (
     MAP_METHOD,
@@ -25,14 +26,15 @@ from radiofib.engines.native.maps import (
 )
 from radiofib.engines.settings import VoxelSettings
 from radiofib.errors import EngineError, Failure, UsageError
-from radiofib.extract.map_files import MAP_FORMATS, folder_names, write_map
-from radiofib.extract.pieces import piece_key, tidy
-from radiofib.images import load_roi
+from radiofib.extract.map_files import MAP_FORMATS, write_map
+from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
+from radiofib.extract.prepared import Regions
 from radiofib.images.map_overlay import map_overlay_png
 from radiofib.parallel import map_pieces
 from radiofib.provenance import canonical_json, hash_file, hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
+from radiofib.store import tidy
 
 __all__ = ["MapRow", "check_maps", "write_maps"]
 
@@ -74,22 +76,11 @@ class MapRow:
 
 
 @dataclass(frozen=True)
-class _Work:
-    config: ExtractionConfig
+class _Work(Work):
     features: tuple[str, ...] | None
     file_format: str
     pictures: bool
-    folder: Path
     names: dict[tuple[str, str], str]
-    versions: str
-    config_hash: str
-
-
-@dataclass(frozen=True)
-class _Done:
-    rows: tuple[MapRow, ...] = ()
-    failure: Failure | None = None
-    reused: bool = False
 
 
 def write_maps(
@@ -150,16 +141,13 @@ def write_maps(
     tidy(home / _PIECES)
     work = _work(cohort, config, home, features, file_format, pictures)
     acquisitions = cohort.acquisitions
-    done: dict[tuple[str, str, str], _Done] = {}
-    for acquisition, result in map_pieces(
-        partial(_do_piece, work=work), acquisitions, workers=workers, on_crash=_crashed
-    ):
-        done[acquisition.key] = result
+    do = partial(do_piece, work=work, step="maps", read=_read, make=_make)
+    done: dict[tuple[str, str, str], Outcome[tuple[MapRow, ...]]] = {}
+    for acquisition, outcome in map_pieces(do, acquisitions, workers=workers, on_crash=_crashed):
+        done[acquisition.key] = outcome
         if progress is not None:
-            state = "failed" if result.failure else "kept" if result.reused else "done"
-            text = f"{acquisition.case} {acquisition.channel}: {state}"
-            progress(len(done), len(acquisitions), text)
-    rows = [row for a in acquisitions for row in done[a.key].rows]
+            progress(len(done), len(acquisitions), describe(acquisition, outcome))
+    rows = [row for a in acquisitions for row in done[a.key].result or ()]
     failures = [done[a.key].failure for a in acquisitions]
     index = pd.DataFrame([asdict(row) for row in rows], columns=[f.name for f in fields(MapRow)])
     temporary = home / f".{INDEX}.{os.getpid()}.part"
@@ -234,28 +222,12 @@ def _work(
     )
 
 
-def _do_piece(acquisition: Acquisition, *, work: _Work) -> _Done:
-    """Write the maps of one acquisition unless they are there; never raise."""
-    label = acquisition.mask_label
-    if label is None and "label" in work.config.settings.given():
-        label = work.config.settings.label
-    step = "read"
-    try:
-        key = piece_key(acquisition, label, config_hash=work.config_hash, versions=work.versions)
-        finished = _read(work, acquisition, key)
-        if finished is not None:
-            return _Done(finished, reused=True)
-        roi = load_roi(
-            acquisition.image, acquisition.mask, mask_label=label, channel=acquisition.channel
-        )
-        step = "maps"
-        rows = _write_all(acquisition, roi, work)
-        if not any(row.file for row in rows):
-            raise EngineError("no map can be made of this region", found=rows[0].reason)
-        _store(work, key, rows)
-    except Exception as error:  # one bad acquisition never stops the others
-        return _Done(failure=_fail(acquisition, error, step))
-    return _Done(tuple(rows))
+def _make(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> tuple[MapRow, ...]:
+    rows = _write_all(acquisition, regions.measured, work)
+    if not any(row.file for row in rows):
+        raise EngineError("no map can be made of this region", found=rows[0].reason)
+    _store(work, key, rows)
+    return tuple(rows)
 
 
 def _write_all(acquisition: Acquisition, roi: Roi, work: _Work) -> list[MapRow]:
@@ -346,20 +318,4 @@ def _read(work: _Work, acquisition: Acquisition, key: str) -> tuple[MapRow, ...]
     return rows
 
 
-def _fail(acquisition: Acquisition, error: Exception, step: str) -> Failure:
-    return Failure.from_error(
-        error,
-        case=acquisition.case,
-        step=step,
-        channel=acquisition.channel,
-        instance=acquisition.instance,
-    )
-
-
-def _crashed(acquisition: Acquisition, error: Exception) -> _Done:
-    died = EngineError(
-        "the process that made maps of this region died",
-        found=type(error).__name__,
-        hint="it may have run out of memory: use fewer workers",
-    )
-    return _Done(failure=_fail(acquisition, died, "maps"))
+_crashed = partial(crashed, step="maps", doing="made maps of", hint="use fewer workers")

@@ -10,25 +10,23 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from radiofib.cohort import Acquisition
+from radiofib.cohort.geometry import parse_geometry, size_of
 from radiofib.engines import RoiFeatures
 from radiofib.engines.reasons import fold_reasons
-from radiofib.errors import ConfigError
 from radiofib.images import hash_source
 from radiofib.provenance import canonical_json, hash_bytes, hash_object
 from radiofib.roi import Roi
 
-__all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "tidy", "write_piece"]
+__all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "write_piece"]
 
 #: Changes when the content of a piece changes its meaning.
 PIECE_SCHEMA = 1
-_STALE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,19 @@ class Piece:
     def of(cls, acquisition: Acquisition, roi: Roi, features: RoiFeatures) -> Piece:
         """Gather what an engine found for an acquisition."""
         columns = list(features.values)
+        shape = tuple(int(n) for n in roi.pixels.shape)
+        spacing = tuple(map(float, roi.spacing_mm)) if roi.spacing_known else None
+        file_bytes = size_of(acquisition.image)
+        if (native := acquisition.extra.get("native_geometry")) is not None:
+            # An aligned image has the reference's grid; a control must know the channel's own.
+            shape, spacing, file_bytes = parse_geometry(native)
         return cls(
             case=acquisition.case,
             channel=acquisition.channel,
             instance=acquisition.instance,
-            shape=tuple(int(n) for n in roi.pixels.shape),
-            spacing_mm=tuple(map(float, roi.spacing_mm)) if roi.spacing_known else None,
-            file_bytes=_file_bytes(acquisition.image),
+            shape=shape,
+            spacing_mm=spacing,
+            file_bytes=file_bytes,
             features={c: None if math.isnan(v) else v for c, v in features.values.items()},
             missing=fold_reasons(features.missing, columns),
             flags=fold_reasons(features.flags, columns),
@@ -87,14 +91,13 @@ class Piece:
         )
 
 
-def _file_bytes(path: Path) -> int:
-    if path.is_dir():
-        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    return path.stat().st_size
-
-
 def piece_key(
-    acquisition: Acquisition, mask_label: int | None, *, config_hash: str, versions: str
+    acquisition: Acquisition,
+    mask_label: int | None,
+    *,
+    config_hash: str,
+    versions: str,
+    files: Mapping[str, str] | None = None,
 ) -> str:
     """Return the name of an acquisition's piece: the hash of all that it depends on.
 
@@ -106,14 +109,18 @@ def piece_key(
         Label of the mask that counts.
     config_hash, versions : str
         Digest of the configuration; versions of radiofib, engine and libraries.
+    files : mapping, optional
+        Hashes of other files that the values depend on, such as the mask of lesions.
 
     Raises
     ------
     OSError
         When the image or the mask cannot be read.
     """
+    others = {"files": dict(files)} if files else {}
     return hash_object(
         {
+            **others,
             "schema": PIECE_SCHEMA,
             "case": acquisition.case,
             "channel": acquisition.channel,
@@ -121,6 +128,7 @@ def piece_key(
             "image": hash_source(acquisition.image),
             "mask": None if acquisition.mask is None else hash_source(acquisition.mask),
             "mask_label": mask_label,
+            "native": acquisition.extra.get("native_geometry"),
             "config": config_hash,
             "versions": versions,
         }
@@ -171,28 +179,3 @@ def read_piece(folder: Path, key: str) -> Piece | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def tidy(folder: Path) -> None:
-    """Make the folder and remove what a killed run left half-written more than an hour ago.
-
-    Raises
-    ------
-    ConfigError
-        When the folder cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            "folder for finished pieces cannot be made",
-            where=str(folder),
-            found=error.strerror,
-            hint="choose another output folder",
-        ) from error
-    for leftover in folder.glob(".*.part"):
-        try:
-            if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
-                leftover.unlink(missing_ok=True)
-        except OSError:
-            continue

@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pydicom
 
 from radiofib._checks import list_some
 from radiofib.errors import ImageError
+from radiofib.images.dicom_frames import read_frames
 from radiofib.images.dicom_geometry import (
     SliceGrid,
     grid_from_positions,
     same_orientation,
 )
-from radiofib.images.dicom_header import Header, damaged, load_dataset, numbers, read_header
+from radiofib.images.dicom_header import Header, load_dataset, read_header
+from radiofib.images.dicom_notes import drop_copies, value_notes
 from radiofib.images.dicom_pixels import PIXEL_TAGS, decode, read_slice, read_slices, rescale
 from radiofib.images.image import Image
 from radiofib.images.picture import grey_from_colour
@@ -44,7 +45,8 @@ def read_dicom_folder(folder: Path) -> Image:
         grid.
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    headers = [read_header(p) for p in files if is_dicom_file(p)]
+    dicom = [p for p in files if is_dicom_file(p)]
+    headers = [read_header(p) for p in dicom]
     images = [h for h in headers if h.is_image]
     if not images:
         raise ImageError(
@@ -65,7 +67,7 @@ def read_dicom_folder(folder: Path) -> Image:
             found=f"{len(by_series)}: {list_some(map(_describe, by_series.values()), 5)}",
             hint="put each series into a folder of its own",
         )
-    notes = []
+    notes = _lost_slices(set(files) - set(dicom), images)
     if len(headers) > len(images):
         others = Counter(h.modality or "?" for h in headers if not h.is_image)
         notes.append("passed over: " + ", ".join(f"{n} {m} object" for m, n in others.items()))
@@ -91,8 +93,8 @@ def read_dicom_file(path: Path) -> Image:
             "DICOM file holds no image",
             where=str(path),
             found=f"a {header.modality or 'DICOM'} object",
-            hint="a segmentation object is a mask: convert it to NIfTI or NRRD "
-            "(segimage2itkimage of dcmqi does)",
+            hint="give a segmentation (SEG, RTSTRUCT) as the mask, beside the image it was "
+            "drawn on",
         )
     return _one_file(header, path, [])
 
@@ -111,6 +113,24 @@ def _one_file(header: Header, source: Path, notes: list[str]) -> Image:
     if header.position is None or header.orientation is None:
         return _picture(header, source, notes)
     return _volume([header], source, notes)
+
+
+def _lost_slices(others: set[Path], images: Sequence[Header]) -> list[str]:
+    """Refuse an empty file named like the slices: it was one; note what is no DICOM at all."""
+    endings = {h.path.suffix.lower() for h in images}
+    alike = sorted(p for p in others if p.suffix.lower() in endings and p.name[0] != ".")
+    for path in alike:
+        if path.stat().st_size == 0:
+            raise ImageError(
+                "file is empty",
+                where=str(path),
+                expected="a slice, as the other files of this ending",
+                found="0 bytes",
+                hint="copy or export it again",
+            )
+    if not alike:
+        return []
+    return [f"passed over: {list_some((p.name for p in alike), 3)}, named like slices, no DICOM"]
 
 
 def _census(files: Sequence[Path], headers: Sequence[Header]) -> str:
@@ -146,6 +166,7 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
             expected="a rescale slope and intercept",
             hint="convert the series to NIfTI first",
         )
+    headers = drop_copies(headers, notes)
     positions = [h.position for h in headers]
     if first.orientation is None or any(p is None for p in positions):
         raise ImageError(
@@ -164,7 +185,11 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
         notes.append("the header does not state the pixel size: 1 mm assumed")
         known = False
     ordered = [headers[i] for i in grid.order]
-    _note_slopes(ordered, notes)
+    notes += value_notes(
+        [(h.slope, h.intercept) for h in ordered],
+        [h.real_world for h in ordered],
+        [h.philips_scale for h in ordered],
+    )
     _note_inverted(first, notes)
     return Image(
         read_slices(ordered),
@@ -175,6 +200,7 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
         source_hash=hash_source(source),
         kind="volume",
         notes=tuple(notes),
+        frame_of_reference=first.frame_of_reference,
     )
 
 
@@ -233,15 +259,6 @@ def _slice_spacing(header: Header, grid: SliceGrid, notes: list[str]) -> tuple[f
     return 1.0, False
 
 
-def _note_slopes(headers: Sequence[Header], notes: list[str]) -> None:
-    slopes = sorted({(h.slope, h.intercept) for h in headers})
-    if len(slopes) > 1:
-        notes.append(
-            f"rescale slope differs between slices ({slopes[0][0]:g} to {slopes[-1][0]:g}): "
-            "applied slice by slice"
-        )
-
-
 def _note_inverted(header: Header, notes: list[str]) -> None:
     if header.photometric == "MONOCHROME1":
         notes.append("MONOCHROME1: stored with larger values darker; SimpleITK inverts them")
@@ -278,11 +295,8 @@ def _region_spacing(header: Header) -> tuple[float, float] | None:
 def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
     dataset = load_dataset(header.path, PIXEL_TAGS, pixels=True)
     where = str(source)
-    try:
-        frames = [_frame(dataset, item) for item in dataset.PerFrameFunctionalGroupsSequence]
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        raise damaged(header.path, "incomplete functional groups") from None
-    places = [f for f in frames if f[0] is not None and f[1] is not None]
+    frames = read_frames(dataset, header.path)
+    places = [f for f in frames if f.position is not None and f.orientation is not None]
     if len(places) != len(frames) or header.frames != len(frames) or header.colour:
         raise ImageError(
             "multi-frame file does not place each of its frames as one grey slice",
@@ -291,18 +305,20 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
             found=str(len(places)),
             hint="convert it to NIfTI first (dcm2niix does)",
         )
-    if not same_orientation([f[1] for f in frames if f[1] is not None]):
+    if not same_orientation([f.orientation for f in frames if f.orientation is not None]):
         raise ImageError("frames are not parallel", where=where, hint="export one stack of frames")
-    in_plane = frames[0][2]
+    in_plane = frames[0].pixel_spacing
     grid = grid_from_positions(
-        np.array([f[0] for f in frames]), np.array(frames[0][1]),
+        np.array([f.position for f in frames]), np.array(frames[0].orientation),
         pixel_mm=min(in_plane or (1.0, 1.0)), where=where,
     )  # fmt: skip
     values = decode(header.path, colour=False)
     stack = values.reshape(-1, *header.shape)[list(grid.order)]
     between, known = _slice_spacing(header, grid, notes)
+    ordered = [frames[i] for i in grid.order]
+    notes += value_notes([f.law for f in ordered], [f.real_world for f in ordered], [])
     return Image(
-        rescale(stack, [frames[i][3] for i in grid.order]),
+        rescale(stack, [f.law for f in ordered]),
         (between, *(in_plane or (1.0, 1.0))),
         grid.origin_mm,
         grid.direction,
@@ -310,32 +326,5 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
         source_hash=hash_source(source),
         kind="volume",
         notes=tuple(notes),
-    )
-
-
-_Frame = tuple[
-    tuple[float, ...] | None,
-    tuple[float, ...] | None,
-    tuple[float, float] | None,
-    tuple[float, float],
-]
-
-
-def _frame(dataset: pydicom.Dataset, item: pydicom.Dataset) -> _Frame:
-    """Return position, orientation, pixel spacing, (slope, intercept) of one frame."""
-    shared = dataset.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()]
-
-    def part(name: str) -> pydicom.Dataset:
-        found = item.get(name) or shared[0].get(name)
-        return found[0] if found else pydicom.Dataset()
-
-    spacing = numbers(part("PixelMeasuresSequence"), "PixelSpacing", 2)
-    rescale = part("PixelValueTransformationSequence")
-    slope = numbers(rescale, "RescaleSlope", 1)
-    intercept = numbers(rescale, "RescaleIntercept", 1)
-    return (
-        numbers(part("PlanePositionSequence"), "ImagePositionPatient", 3),
-        numbers(part("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
-        (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
-        (slope[0] if slope else 1.0, intercept[0] if intercept else 0.0),
+        frame_of_reference=header.frame_of_reference,
     )

@@ -154,8 +154,8 @@ def _refuse_doubles(
         expected="one slice at each position",
         found=f"{len(along)} slices at {different} positions; more than one at "
         f"{list_some((_mm(p) for p in places), 4)}",
-        hint="keep one: copies of a file, or echoes, phases or b-values of one series, which "
-        "belong in folders of their own",
+        hint="echoes, phases or b-values of one series, or two versions of a slice: put each "
+        "into a folder of its own",
     )
 
 
@@ -163,6 +163,10 @@ def _refuse_uneven(
     along: NDArray[np.float64], steps: NDArray[np.float64], where: str | None
 ) -> None:
     median = float(np.median(steps))
+    smallest = float(steps.min())
+    whole = np.round(steps / smallest)
+    if np.all(np.abs(steps / smallest - whole) <= STEP_TOLERANCE):
+        median = smallest  # all steps are multiples: few slices, or every other one, are left
     odd = np.flatnonzero(np.abs(steps - median) > STEP_TOLERANCE * median)
     if odd.size == 0:
         return

@@ -8,24 +8,42 @@ libraries, which may quote header values, are not chained.
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
+from pydicom.tag import Tag
 
 from radiofib.errors import ImageError
+from radiofib.provenance import hash_bytes
 
-__all__ = ["Header", "damaged", "load_dataset", "numbers", "read_header"]
+__all__ = [
+    "Header",
+    "damaged",
+    "hashed_uid",
+    "load_dataset",
+    "numbers",
+    "read_header",
+    "real_world_law",
+]
 
 _TAGS = (
-    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns",
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
+    "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "ImagePositionPatient",
     "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
     "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "SequenceOfUltrasoundRegions",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "RealWorldValueMappingSequence",
 )  # fmt: skip
+#: Philips numbers its private blocks from 10 up; the scale slope is element 0E of this one.
+_PHILIPS = "Philips MR Imaging DD 001"
+_PHILIPS_TAGS = tuple(
+    tag for block in range(0x10, 0x18) for tag in (0x20050000 + block, 0x2005000E + (block << 8))
+)
 _NOT_IMAGES = {"SEG", "RTSTRUCT", "RTPLAN", "RTRECORD", "SR", "PR", "KO", "REG", "FID", "DOC"}
 
 
@@ -50,6 +68,10 @@ class Header:
     lookup: bool
     enhanced: bool
     regions: tuple[tuple[int, int, float, float], ...]
+    sop_class: str = ""
+    frame_of_reference: str = ""
+    real_world: tuple[float, float] | None = None
+    philips_scale: float | None = None
 
     @property
     def is_image(self) -> bool:
@@ -74,6 +96,17 @@ def numbers(dataset: pydicom.Dataset, name: str, count: int) -> tuple[float, ...
     return found if len(found) == count and all(map(math.isfinite, found)) else None
 
 
+def hashed_uid(uid: object) -> str:
+    """Return the SHA-256 of a unique identifier, which can be compared but not read; "" for none.
+
+    Examples
+    --------
+    >>> hashed_uid("1.2.3")[:8], hashed_uid(None)
+    ('c47f5b18', '')
+    """
+    return hash_bytes(str(uid).encode()) if uid else ""
+
+
 def _number(dataset: pydicom.Dataset, name: str) -> float | None:
     found = numbers(dataset, name, 1)
     return found[0] if found else None
@@ -84,7 +117,27 @@ def _integer(dataset: pydicom.Dataset, name: str, default: int = 0) -> int:
     return default if number is None else int(number)
 
 
-def load_dataset(path: Path, tags: Sequence[str], *, pixels: bool = False) -> pydicom.Dataset:
+def real_world_law(dataset: pydicom.Dataset) -> tuple[float, float] | None:
+    """Return slope and intercept of the first real world value mapping (PS3.3 C.7.6.16.2.11)."""
+    items = dataset.get("RealWorldValueMappingSequence")
+    if not items:
+        return None
+    slope = _number(items[0], "RealWorldValueSlope")
+    return None if slope is None else (slope, _number(items[0], "RealWorldValueIntercept") or 0.0)
+
+
+def _philips_scale(dataset: pydicom.Dataset) -> float | None:
+    """Return the private scale slope of Philips (2005,xx0E), which the public slope leaves out."""
+    try:
+        value = dataset.private_block(0x2005, _PHILIPS)[0x0E].value
+    except KeyError:
+        return None
+    if isinstance(value, bytes):  # of unstated type in a file with implicit types
+        return struct.unpack("<f", value)[0] if len(value) == 4 else None
+    return float(value)
+
+
+def load_dataset(path: Path, tags: Sequence[str | int], *, pixels: bool = False) -> pydicom.Dataset:
     """Read the named elements of a DICOM file, and its pixel data when asked.
 
     Raises
@@ -92,6 +145,7 @@ def load_dataset(path: Path, tags: Sequence[str], *, pixels: bool = False) -> py
     ImageError
         When the file is damaged. Nothing of the file's content is quoted.
     """
+    wanted = [Tag(name) for name in (*tags, *(("PixelData",) if pixels else ()))]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's warnings quote header values
@@ -99,7 +153,7 @@ def load_dataset(path: Path, tags: Sequence[str], *, pixels: bool = False) -> py
                 path,
                 force=True,
                 stop_before_pixels=not pixels,
-                specific_tags=[*tags, "PixelData"] if pixels else list(tags),
+                specific_tags=wanted,
             )
     except Exception as error:
         # A damaged header makes pydicom raise nearly anything (struct.error, KeyError ...).
@@ -124,7 +178,7 @@ def read_header(path: Path) -> Header:
     ImageError
         When the header is damaged.
     """
-    dataset = load_dataset(path, _TAGS)
+    dataset = load_dataset(path, (*_TAGS, *_PHILIPS_TAGS))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -175,4 +229,8 @@ def _header(path: Path, dataset: pydicom.Dataset) -> Header:
         lookup=bool(dataset.get("ModalityLUTSequence")),
         enhanced="PerFrameFunctionalGroupsSequence" in dataset,
         regions=tuple(regions),
+        sop_class=str(dataset.get("SOPClassUID", "") or ""),
+        frame_of_reference=hashed_uid(dataset.get("FrameOfReferenceUID")),
+        real_world=real_world_law(dataset),
+        philips_scale=_philips_scale(dataset),
     )

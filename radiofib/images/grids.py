@@ -128,12 +128,21 @@ def count_outside(region: NDArray[np.bool_], source: Grid, target: Grid) -> int:
     ...                                                (1.0, 0.0, 0.0, 1.0)))
     2
     """
-    places = source.to_physical(np.argwhere(region)[:, ::-1].astype(np.float64))
     matrix = np.array(target.direction).reshape(len(target.size), -1) * np.array(target.spacing_mm)
-    index = np.linalg.solve(matrix, (places - np.array(target.origin_mm)).T).T
+    ends = np.concatenate([np.zeros((1, len(source.size))), np.eye(len(source.size))])
+    mapped = np.linalg.solve(matrix, (source.to_physical(ends) - np.array(target.origin_mm)).T).T
+    start, steps = mapped[0], mapped[1:] - mapped[0]  # of the first voxel; for one along x, y, z
     # Half a voxel beyond the centre is the edge; a thousandth more is rounding in a header.
-    inside = (index >= -0.501) & (index <= np.array(target.size) - 0.499)
-    return int(np.count_nonzero(~inside.all(axis=1)))
+    low, high = -0.501, np.array(target.size) - 0.499
+    outside = 0
+    planes = region if region.ndim == 3 else region[None]
+    for z, plane in enumerate(planes):  # plane by plane: positions take 24 bytes a voxel
+        y, x = np.nonzero(plane)
+        index = start + np.outer(x, steps[0]) + np.outer(y, steps[1])
+        if region.ndim == 3:
+            index += z * steps[2]
+        outside += int(np.count_nonzero(((index < low) | (index > high)).any(axis=1)))
+    return outside
 
 
 def _clean(direction: tuple[float, ...]) -> tuple[float, ...]:

@@ -39,6 +39,9 @@ class Image:
         A picture (PNG, JPEG, ultrasound frame) has no position in space.
     notes : tuple of str
         What was done while reading ("colour turned to grey ...").
+    frame_of_reference : str
+        SHA-256 of DICOM's ``FrameOfReferenceUID``: positions in two images can be compared when
+        it is the same. Empty where the file has none.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class Image:
     source_hash: str = ""
     kind: Literal["volume", "picture"] = "volume"
     notes: tuple[str, ...] = field(default=())
+    frame_of_reference: str = ""
 
     def __post_init__(self) -> None:
         ndim = self.pixels.ndim

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from radiofib._checks import list_some
 from radiofib.errors import ImageError, MaskError
+from radiofib.images.dicom_masks import find_mask_object, read_mask_object
 from radiofib.images.image import Image
 from radiofib.images.picture import open_picture
 from radiofib.images.read import read_image
 from radiofib.images.sniff import file_format, hash_source
 
-__all__ = ["labels_present", "read_mask", "select_label"]
+__all__ = ["labels_present", "read_labels", "read_mask", "select_label"]
 
 _PICTURES = {"PNG", "JPEG", "BMP", "TIFF", "GIF"}
 #: A JPEG mask is black and white but for this blur at the edges.
@@ -25,28 +26,61 @@ _JPEG_BLUR = 48
 _ROUNDING = 1e-4
 
 
-def read_mask(path: str | Path, label: int | None = None) -> Image:
+def read_mask(path: str | Path, label: int | None = None, *, on: Image | None = None) -> Image:
     """Read a mask as whole label numbers, 0 being the background.
 
     A volume may hold its labels as floats, as long as they are whole. A mask picture may be
     grey, black and white, or a palette (a coloured palette counts by its indices); a JPEG, whose
-    compression blurs edges, is cut at half intensity when it is black and white otherwise.
+    compression blurs edges, is cut at half intensity when it is black and white otherwise. The
+    labels of a DICOM SEG are its segment numbers, those of an RTSTRUCT its ROI numbers.
 
     Parameters
     ----------
     path : path
-        Any file :func:`radiofib.images.read_image` reads.
+        Any file :func:`radiofib.images.read_image` reads, a DICOM SEG or RTSTRUCT, or a folder
+        with one of these.
     label : int, optional
         Keep this label alone: the result is 1 inside and 0 outside.
+    on : Image, optional
+        The image the mask was drawn on. An RTSTRUCT, whose contours have no grid of their own,
+        needs it and comes back on its grid, as does a DICOM SEG whose frames are slices of it;
+        other masks do not depend on it.
 
     Raises
     ------
     MaskError
         When the file cannot be read, holds fractions, NaN, several values per voxel, no label
-        at all, or not the one asked for.
+        at all, or not the one asked for; when segments overlap and no label is given.
+    """
+    mask = read_labels(path, label, on=on)
+    if label is None:
+        return mask
+    region, notes = select_label(mask, label, where=str(path))
+    return replace(mask, pixels=region.astype(np.uint8), notes=(*mask.notes, *notes))
+
+
+def read_labels(
+    path: str | Path, label: int | None = None, *, on: Image | None = None, choose: bool = False
+) -> Image:
+    """Read a mask as label numbers; of a DICOM SEG or RTSTRUCT only the segment to be used.
+
+    Parameters
+    ----------
+    path, label, on
+        As in :func:`read_mask`, but other labels stay in the array.
+    choose : bool
+        With no `label`, draw the one segment that :func:`select_label` would choose, so that
+        segments may overlap; otherwise all.
+
+    Raises
+    ------
+    MaskError
+        As :func:`read_mask`; a missing label is an error here only for segments.
     """
     path = Path(path)
     try:
+        if (source := find_mask_object(path)) is not None:
+            return read_mask_object(source, label, on=on, choose=choose, where=path)
         if not path.is_dir() and (kind := file_format(path)) in _PICTURES:
             mask = _read_mask_picture(path, kind)
         else:
@@ -59,11 +93,7 @@ def read_mask(path: str | Path, label: int | None = None) -> Image:
             found=error.found,
             hint=error.hint,
         ) from error
-    mask = replace(mask, pixels=_whole_numbers(mask.pixels, str(path)))
-    if label is None:
-        return mask
-    region, notes = select_label(mask, label, where=str(path))
-    return replace(mask, pixels=region.astype(np.uint8), notes=(*mask.notes, *notes))
+    return replace(mask, pixels=_whole_numbers(mask.pixels, str(path)))
 
 
 def _read_mask_picture(path: Path, kind: str) -> Image:
@@ -120,22 +150,30 @@ def _sharpen(
 def _whole_numbers(pixels: NDArray[np.generic], where: str) -> NDArray[np.generic]:
     if pixels.dtype.kind in "iub":
         return pixels
-    values = pixels.astype(np.float64, copy=False)
-    whole = np.rint(values)
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
-        near = np.abs(values - whole) <= _ROUNDING
-    if not near.all():
-        bad = values[~near]
+    labels = np.empty(pixels.shape, dtype=np.int32)
+    wrong: list[float] = []
+    count, largest = 0, 0.0
+    for plane, out in zip(pixels, labels, strict=True):  # plane by plane: copies stay small
+        values = plane.astype(np.float64)
+        whole = np.rint(values)
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            bad = values[~(np.abs(values - whole) <= _ROUNDING)]
+        count += bad.size
+        wrong += bad[: not wrong].tolist()
+        if not count:
+            largest = max(largest, float(np.abs(whole).max()))
+            np.copyto(out, whole, casting="unsafe", where=np.abs(whole) < 2**31)
+    if wrong:
         raise MaskError(
             "mask does not hold whole label numbers",
             where=where,
             expected="0 outside, 1, 2, ... inside",
-            found=f"{bad.size} voxels such as {bad[0]:g}",
+            found=f"{count} voxels such as {wrong[0]:g}",
             hint="cut a probability map at a threshold, and export without smoothing",
         )
-    if np.abs(whole).max() >= 2**31:
-        raise MaskError("label number is too large", where=where, found=f"{np.abs(whole).max():g}")
-    return whole.astype(np.int32)
+    if largest >= 2**31:
+        raise MaskError("label number is too large", where=where, found=f"{largest:g}")
+    return labels
 
 
 def labels_present(pixels: NDArray[np.generic]) -> list[int]:

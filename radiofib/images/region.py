@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import ImageError, MaskError
+from radiofib.images.body import share_outside_body
 from radiofib.images.grids import Grid, boxes_overlap, carry_mask, count_outside, displacement
 from radiofib.images.image import Image
-from radiofib.images.mask import read_mask, select_label
+from radiofib.images.mask import read_labels, select_label
 from radiofib.images.read import read_image
 from radiofib.provenance import hash_object
 from radiofib.registry.names import check_channel
@@ -23,6 +24,8 @@ __all__ = ["GRID_TOLERANCE", "load_roi", "make_roi"]
 GRID_TOLERANCE = 0.05
 #: A smaller difference is rounding in the header and not worth a note (mm).
 _ROUNDING_MM = 1e-3
+#: A larger share of the mask in the air around the patient is flagged.
+MOST_OUTSIDE_BODY = 0.5
 #: Largest share of a mask's voxels outside the image; more is the mask of something else.
 _MOST_OUTSIDE = 0.5
 
@@ -41,10 +44,12 @@ def load_roi(
     image : path
         Anything :func:`radiofib.images.read_image` reads.
     mask : path, optional
-        Anything :func:`radiofib.images.read_mask` reads. Without one, the whole of a 2-D image
-        is the region; a volume needs a mask.
+        Anything :func:`radiofib.images.read_mask` reads; contours of an RTSTRUCT are filled on
+        the grid of the image. Without one, the whole of a 2-D image is the region; a volume
+        needs a mask.
     mask_label : int, optional
-        Label of the region. Default: 1 where present, else the only label there is.
+        Label of the region (segment number of a DICOM SEG, ROI number of an RTSTRUCT).
+        Default: 1 where present, else the only label there is.
     channel : str
         Channel name, such as ``t1`` or ``us``.
 
@@ -75,7 +80,7 @@ def load_roi(
     ('us', 6, ('no mask: the whole picture is the region',))
     """
     picture = read_image(image)
-    labels = None if mask is None else read_mask(mask)
+    labels = None if mask is None else read_labels(mask, mask_label, on=picture, choose=True)
     return make_roi(
         picture,
         labels,
@@ -100,7 +105,8 @@ def make_roi(
     Parameters
     ----------
     image, mask : Image
-        As read; the mask with whole label numbers.
+        As read; the mask with whole label numbers. A mask that depends on the image has been
+        read with it: ``read_mask(path, on=image)``.
     mask_label, channel
         As in :func:`load_roi`.
     where, mask_where : str, optional
@@ -131,6 +137,7 @@ def make_roi(
         region, said = _on_image_grid(image, mask, chosen, mask_where or where)
         notes += said
         source = hash_object([image.source_hash, mask.source_hash, mask_label])
+        notes += _doubts(image, mask, region)
     pixels, said = _finite(image.pixels, region, where)
     return Roi(
         pixels=pixels,
@@ -143,6 +150,23 @@ def make_roi(
         direction=image.direction,
         notes=(*notes, *said),
     )
+
+
+def _doubts(image: Image, mask: Image, region: NDArray[np.bool_]) -> list[str]:
+    """Say what speaks for a mask of another patient although it lies within the image."""
+    notes = []
+    frames = {image.frame_of_reference, mask.frame_of_reference} - {""}
+    if len(frames) > 1:
+        notes.append(
+            "mask was drawn in another frame of reference by its header: "
+            "check that it belongs to this image"
+        )
+    share = share_outside_body(image.pixels, region)
+    if share is not None and share > MOST_OUTSIDE_BODY:
+        notes.append(
+            f"{share:.0%} of the mask lies outside the body: check that it belongs to this image"
+        )
+    return notes
 
 
 def _shape(image: Image) -> str:

@@ -1,8 +1,11 @@
 """The one registry of features and the grammar of their column names."""
 
 from radiofib.registry.codebook import (
+    DELTA_FEATURES,
     FEATURES,
+    FUNCTIONAL_FEATURES,
     IBSI_FEATURES,
+    LIVER_FEATURES,
     Column,
     codebook_rows,
     column_label,
@@ -21,8 +24,11 @@ from radiofib.registry.scale import natural_scale, parse_scale
 from radiofib.registry.spec import FeatureSpec, Registry
 
 __all__ = [
+    "DELTA_FEATURES",
     "FEATURES",
+    "FUNCTIONAL_FEATURES",
     "IBSI_FEATURES",
+    "LIVER_FEATURES",
     "Column",
     "FeatureSpec",
     "Registry",

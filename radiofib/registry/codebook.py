@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from radiofib.errors import ConfigError
 from radiofib.registry._firstorder import FIRSTORDER
+from radiofib.registry._functional import DELTA, FUNCTIONAL, delta_specs
 from radiofib.registry._glcm import GLCM
 from radiofib.registry._gldm import GLDM
 from radiofib.registry._glrlm import GLRLM
@@ -18,16 +19,22 @@ from radiofib.registry._ibsi_intensity import IBSI_INTENSITY
 from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
+from radiofib.registry._surface import SURFACE
+from radiofib.registry._ucl import UCL, UCL_PUBLISHED
 from radiofib.registry.names import aliases, image_label, image_name
-from radiofib.registry.spec import FeatureSpec, Registry
+from radiofib.registry.spec import IBSI_FAMILIES, FeatureSpec, Registry
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "CODEBOOK_COLUMNS",
+    "DELTA_FEATURES",
     "FAMILY_LABELS",
     "FEATURES",
+    "FUNCTIONAL_FEATURES",
     "IBSI_FEATURES",
+    "LIVER_FEATURES",
     "Column",
     "codebook_rows",
     "column_label",
@@ -39,7 +46,34 @@ FEATURES = Registry((*SHAPE, *SHAPE_2D, *FIRSTORDER, *GLCM, *GLRLM, *GLSZM, *GLD
 
 #: Features of profile ``ibsi`` under IBSI's own tags.
 IBSI_FEATURES = Registry((*IBSI_INTENSITY, *IBSI_TEXTURE))
-_EVERY = Registry((*FEATURES, *IBSI_FEATURES))
+
+#: Indices of a whole case, from several channels or from organ masks.
+FUNCTIONAL_FEATURES = Registry(FUNCTIONAL)
+
+#: Changes of a feature between two phases of a case.
+DELTA_FEATURES = Registry(delta_specs((*FEATURES, *IBSI_FEATURES)))
+
+#: Features of the liver beyond texture, which no texture engine computes.
+LIVER_FEATURES = Registry((*SURFACE, *UCL, *UCL_PUBLISHED))
+_EVERY = Registry(
+    (*FEATURES, *IBSI_FEATURES, *FUNCTIONAL_FEATURES, *DELTA_FEATURES, *LIVER_FEATURES)
+)
+
+#: Columns of a codebook, in order; all text.
+CODEBOOK_COLUMNS = (
+    "column",
+    "label",
+    "unit",
+    "channel",
+    "image",
+    "family",
+    "feature",
+    "pyradiomics_name",
+    "ibsi_code",
+    "alias",
+    "formula",
+    "citation",
+)
 
 #: Longest label that Stata takes.
 LABEL_LENGTH = 80
@@ -60,6 +94,14 @@ FAMILY_LABELS = {
     "dzm": "GLDZM (IBSI)",
     "ngt": "NGTDM (IBSI)",
     "ngl": "NGLDM (IBSI)",
+    "functional": "functional",
+    "surface": "surface",
+    "ucl": "UCL",
+    "uclpub": "UCL as published",
+}
+FAMILY_LABELS |= {
+    family: "delta " + FAMILY_LABELS.get(base := family.removeprefix(DELTA), base.upper())
+    for family in DELTA_FEATURES.families
 }
 
 
@@ -99,7 +141,7 @@ class Column:
         """Return what a reader calls the image: from `images`, else by its token."""
         if images and self.image in images:
             return images[self.image]
-        if self.spec.ibsi_profile and self.image != "original":
+        if _own_tokens(self.spec) and self.image != "original":
             return self.image
         return image_label(self.image)
 
@@ -133,9 +175,14 @@ def parse_column(column: str, registry: Registry = _EVERY) -> Column:
     channel, image, feature = parts
     spec = registry[feature]
     # Filters of profile ibsi bring tokens of their own, which only the configuration explains.
-    if not (spec.ibsi_profile and _TOKEN.match(image)):
+    if not (_own_tokens(spec) and _TOKEN.match(image)):
         image_name(image)
     return Column(channel, image, spec)
+
+
+def _own_tokens(spec: FeatureSpec) -> bool:
+    """Tell whether the feature, or the one whose change it is, is of profile ibsi."""
+    return spec.ibsi_profile or spec.family.removeprefix(DELTA) in IBSI_FAMILIES
 
 
 def column_label(column: Column, images: Mapping[str, str] | None = None) -> str:
@@ -178,10 +225,9 @@ def codebook_rows(
     Returns
     -------
     DataFrame
-        Columns ``column, label, unit, channel, image, family, feature, pyradiomics_name,
-        ibsi_code, alias, formula, citation``, all text. In brackets after the formula: in what
-        a value departs from its IBSI definition, how it was aggregated, and which filter was
-        used before.
+        Columns :data:`CODEBOOK_COLUMNS`, all text. In brackets after the formula: in what a
+        value departs from its IBSI definition, how it was aggregated, and which filter was used
+        before.
 
     Raises
     ------
@@ -193,28 +239,15 @@ def codebook_rows(
     >>> row = codebook_rows(["t1_original_firstorder_mean"]).iloc[0]
     >>> row["label"], row["ibsi_code"], row["unit"]
     ('T1 original image, first order: mean', 'Q4LE', 'grey')
+    >>> ", ".join(row.index)
+    'column, label, unit, channel, image, family, feature, pyradiomics_name, ibsi_code, alias,
+    formula, citation'
     """
     short = aliases(columns)
     records = [_record(parse_column(name, registry), short[name], images) for name in columns]
     import pandas as pd  # takes longer to import than all else an engine needs
 
-    return pd.DataFrame(records, columns=list(_FIELDS), dtype="str")
-
-
-_FIELDS = (
-    "column",
-    "label",
-    "unit",
-    "channel",
-    "image",
-    "family",
-    "feature",
-    "pyradiomics_name",
-    "ibsi_code",
-    "alias",
-    "formula",
-    "citation",
-)
+    return pd.DataFrame(records, columns=list(CODEBOOK_COLUMNS), dtype="str")
 
 
 def _record(column: Column, alias: str, images: Mapping[str, str] | None) -> dict[str, str]:
@@ -238,4 +271,4 @@ def _record(column: Column, alias: str, images: Mapping[str, str] | None) -> dic
         spec.formula + note,
         spec.citation,
     )
-    return dict(zip(_FIELDS, values, strict=True))
+    return dict(zip(CODEBOOK_COLUMNS, values, strict=True))

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from radiofib.registry import (
     _firstorder,
+    _functional,
     _glcm,
     _gldm,
     _glrlm,
@@ -20,9 +21,17 @@ from radiofib.registry import (
     _ibsi_texture,
     _ngtdm,
     _shape,
+    _surface,
+    _ucl,
 )
 from radiofib.registry._ibsi import AGGREGATIONS
-from radiofib.registry.codebook import FAMILY_LABELS, FEATURES, IBSI_FEATURES
+from radiofib.registry.codebook import (
+    FAMILY_LABELS,
+    FEATURES,
+    FUNCTIONAL_FEATURES,
+    IBSI_FEATURES,
+    LIVER_FEATURES,
+)
 from radiofib.registry.spec import FeatureSpec
 
 __all__ = ["PAGE", "feature_page", "main"]
@@ -39,6 +48,9 @@ _SYMBOLS: dict[str, ModuleType] = {
     "ngtdm": _ngtdm,
     "morph": _ibsi_intensity,
     "cm": _ibsi_texture,
+    "functional": _functional,
+    "surface": _surface,
+    "ucl": _ucl,
 }
 _INTRODUCTION = """\
 # Features
@@ -53,6 +65,12 @@ the largest grey level, `voxels` their number, `mm` the largest diameter. *IBSI*
 code of the definition; a remark says in what the value departs from it.
 """
 
+_DELTA = """\
+Changes between phases: every feature above that sees intensities has one, in family `d` and its
+own family, such as `ged4_original_dglcm_contrast` = (f - f0) / f0 with f of `ged4` and f0 of the
+channel before contrast, registered to each other [{number}](#sources). Unit 1, scale 1.
+"""
+
 
 def feature_page() -> str:
     """Return the page as Markdown: unit, IBSI code, formula, scale and source of every feature.
@@ -63,7 +81,8 @@ def feature_page() -> str:
     >>> page.splitlines()[0], "| `firstorder_mean` | mean |" in page
     ('# Features', True)
     """
-    sources = list(dict.fromkeys(s.citation for s in (*FEATURES, *IBSI_FEATURES)))
+    every = (*FEATURES, *IBSI_FEATURES, *LIVER_FEATURES, *FUNCTIONAL_FEATURES)
+    sources = [*dict.fromkeys(s.citation for s in every), _functional.FAVE]
     parts = [_INTRODUCTION, "## Profile `pyradiomics`\n"]
     parts += _tables([spec for spec in FEATURES if not spec.deprecated], sources)
     deprecated = ", ".join(f"`{s.key}`" for s in FEATURES if s.deprecated)
@@ -71,6 +90,11 @@ def feature_page() -> str:
     parts.append("## Profile `ibsi`\n")
     parts.append(_aggregations())
     parts += _tables(_without_aggregations(IBSI_FEATURES), sources)
+    parts.append("## Liver\n")
+    parts += _tables(list(LIVER_FEATURES), sources)
+    parts.append("## Whole case\n")
+    parts += _tables(list(FUNCTIONAL_FEATURES), sources)
+    parts.append(_DELTA.format(number=len(sources)))
     parts.append("## Sources\n")
     parts += [f"{number}. {source}" for number, source in enumerate(sources, 1)]
     return "\n".join(parts) + "\n"

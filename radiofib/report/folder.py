@@ -67,6 +67,14 @@ TABLES: dict[str, TableLayout] = {
         ("n",),
         {"y_true": "true", "y_pred": "predicted", "pred": "predicted", "count": "n"},
     ),
+    "registration": TableLayout(
+        "registration.csv",
+        ("case", "channel", "to", "verdict", "reasons"),
+        (
+            *("metric_before", "metric_after", "dice_before", "dice_after", "overlap", "coverage"),
+            *("inverse_consistency_mm", "shift_mm", "rotation_deg"),
+        ),
+    ),
     "codebook": TableLayout("export/codebook.csv", ("column",)),
     "missing": TableLayout("export/missing.csv", ("case", "column", "reason")),
 }

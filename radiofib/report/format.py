@@ -190,14 +190,17 @@ def shorten(text: object, most: int = 160) -> str:
 
 
 def model_label(name: str) -> str:
-    """Return the display name of a model; unknown names stay as they are.
+    """Return the display name of a model; unknown names, and a set in brackets, stay as they are.
 
     Examples
     --------
     >>> model_label("control_geometry"), model_label("resnet34")
     ('Control: image size only', 'resnet34')
+    >>> model_label("random_forest [NonContrast]")
+    'Random forest [NonContrast]'
     """
-    return _MODELS.get(name, name)
+    own, bracket, rest = name.partition(" [")
+    return _MODELS.get(own, own) + bracket + rest
 
 
 def setting_label(name: str) -> str:

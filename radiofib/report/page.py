@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from radiofib.errors import ExportError, UsageError
+from radiofib.report.alignment import alignment_section
 from radiofib.report.appendix import (
     configuration_section,
     features_section,
@@ -56,6 +57,7 @@ def sections(context: Context) -> tuple[Section, ...]:
         flow_section(context),
         cohort_section(context),
         quality_section(context),
+        alignment_section(context),
         performance_section(context),
         curves_section(context),
         examples_section(context),

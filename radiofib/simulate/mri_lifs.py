@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import SimpleITK as sitk
@@ -77,6 +77,7 @@ def write_lifs_folder(
     n_training: int = 36,
     n_validation: int = 12,
     seed: int = 0,
+    masks: Literal["lifs", "ged4", "all"] = "lifs",
     settings: MriSettings | None = None,
     traps: LifsTraps | None = None,
     workers: int | None = 1,
@@ -99,6 +100,9 @@ def write_lifs_folder(
         channel.
     seed : int
         Same seed, same bytes, for any number of workers.
+    masks : {"lifs", "ged4", "all"}
+        Which liver masks are given: on GED4 for one training case in twelve as in LiFS, on GED4
+        for every case, or on every channel's own grid (``mask_T1`` and so on).
     settings : MriSettings, optional
         Laws and sizes.
     traps : LifsTraps, optional
@@ -124,11 +128,11 @@ def write_lifs_folder(
     settings, traps = settings or MriSettings(), traps or LifsTraps()
     places = _lay_out(settings, traps, n_training, n_validation, seed)
     out = new_folder(out)
-    make = partial(_write_place, out=out, settings=settings, seed=seed)
+    make = partial(_write_place, out=out, settings=settings, seed=seed, masks=masks)
     done = run_pieces(make, {p.folder: p for p in places if not p.copy_of}, workers)
     for place in places:
         if place.copy_of:
-            done[place.folder] = _copy(place, done[place.copy_of], out)
+            done[place.folder] = _copy(place, done[place.copy_of], out, keep_masks=masks != "lifs")
     rows = [done[p.folder][0] for p in places]
     write_frame(out / "truth.csv", rows)
     write_frame(out / "truth_transforms.csv", [m for p in places for m in done[p.folder][1]])
@@ -248,7 +252,7 @@ def _alike(k: int, copy: int, places: list[_Place], n_training: int) -> bool:
 
 
 def _write_place(
-    place: _Place, *, out: Path, settings: MriSettings, seed: int
+    place: _Place, *, out: Path, settings: MriSettings, seed: int, masks: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     plan = place.plan
     trait, anatomy = person_of(plan, settings, seed)
@@ -266,12 +270,13 @@ def _write_place(
         name = "T2WI" if channel == "t2" and place.t2wi else _FILE[channel]
         write_nifti(out / place.folder / f"{name}.nii.gz", image)
         moves.append(transform_row(plan.name, channel, volume))
+        on_ged4 = channel == "ged4" and (masks == "ged4" or plan.has_mask)
+        if masks == "all" or on_ged4:
+            write_nifti(out / place.folder / f"mask_{name}.nii.gz", volume.liver)
         if channel == "ged4":
             truth = {"folder": place.folder} | case_truth(
                 plan, trait, anatomy, settings, volume.liver
             )
-            if plan.has_mask:
-                write_nifti(out / place.folder / "mask_GED4.nii.gz", volume.liver)
     return truth, moves
 
 
@@ -284,11 +289,15 @@ def _with_spike(image: sitk.Image, rng: np.random.Generator) -> sitk.Image:
 
 
 def _copy(
-    place: _Place, original: tuple[dict[str, Any], list[dict[str, Any]]], out: Path
+    place: _Place,
+    original: tuple[dict[str, Any], list[dict[str, Any]]],
+    out: Path,
+    *,
+    keep_masks: bool,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     (out / place.folder).mkdir(parents=True)
     for file in sorted((out / place.copy_of).iterdir()):
-        if not place.plan.has_mask and file.name.startswith("mask"):
+        if not (keep_masks or place.plan.has_mask) and file.name.startswith("mask"):
             continue
         shutil.copyfile(file, out / place.folder / file.name)
     own = {"folder": place.folder, "case": place.plan.name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = ["BaseStager"]
 FloatArray = NDArray[np.float64]
 
 
-class BaseStager(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base of the stagers; a subclass learns from a matrix of numbers and class codes.
 
     A subclass stores its parameters in ``__init__`` (among them ``scanner_column`` and
@@ -82,13 +83,15 @@ class BaseStager(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         chosen: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         return chosen
 
+    @abstractmethod
     def _fit_learner(
         self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
     ) -> None:
-        raise NotImplementedError
+        """Learn from features, NaN where missing, scanner flags and numbers of classes."""
 
+    @abstractmethod
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        raise NotImplementedError
+        """Return the score of each class; rows need not add up to 1."""
 
     def _split(self, X: Any, *, reset: bool) -> tuple[Any, FloatArray | None]:
         """Return the numeric features (frames aligned by name) and the scanner flags."""

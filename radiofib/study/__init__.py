@@ -3,11 +3,13 @@
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.demo import run_demo
 from radiofib.study.folder import RunFolder, verify_run
+from radiofib.study.prepare import prepare_cohort, read_sections, register_files
 from radiofib.study.run import RunResult, run_study, write_failures
 from radiofib.study.slides import write_slide_table
 from radiofib.study.tables import (
     config_for,
     extract_cohort,
+    open_cohort,
     predict_features,
     scanner_notes,
     train_table,
@@ -21,7 +23,11 @@ __all__ = [
     "config_for",
     "extract_cohort",
     "find_study",
+    "open_cohort",
     "predict_features",
+    "prepare_cohort",
+    "read_sections",
+    "register_files",
     "run_demo",
     "run_study",
     "scanner_notes",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from radiofib.config import StrictModel
+from radiofib.prepare import RegistrationPlan
+from radiofib.segment import MaskSettings
 
 __all__ = ["EvaluationConfig", "SlidesConfig", "StagerConfig", "StudyConfig", "find_study"]
+
+SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 
 _RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
@@ -85,6 +89,18 @@ class StudyConfig(StrictModel):
     extraction : str or mapping, optional
         Configuration file of the extraction, or the configuration itself. Left out: the
         defaults for the kind of image.
+    masks : MaskSettings, optional
+        Where liver masks come from when the cohort has none.
+    registration : RegistrationPlan, optional
+        Align the channels of each case before features; without it each is measured as it is.
+    landmark_split : str, optional
+        Cases of this split teach the landmarks of normalisation by ``nyul``.
+    channel_sets : dict of str to list of str
+        Name of a set -> its channels. The stager is trained and tested once for each set, on the
+        same cases in the same folds; the first is the main one. Left out: all channels.
+    submission : {"care-liver"}, optional
+        Also predict the cases without a stage and write the challenge's file; needs the channel
+        sets ``Contrast`` and ``NonContrast``.
     main : str, optional
         Name of the target that the report's headline is about; named before the analysis.
     seed : int
@@ -108,9 +124,14 @@ class StudyConfig(StrictModel):
     scheme: str | None = None
     label: str = "stage"
     extraction: str | dict[str, Any] | None = None
+    masks: MaskSettings | None = None
+    registration: RegistrationPlan | None = None
+    landmark_split: str | None = None
     slides: SlidesConfig = SlidesConfig()
     stager: StagerConfig = StagerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
+    submission: Literal["care-liver"] | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (
         "csv",
@@ -121,12 +142,37 @@ class StudyConfig(StrictModel):
     examples: int = Field(default=6, ge=0, le=50)
     seed: int = Field(default=0, ge=0)
 
+    def with_mask_folder(self, folder: Path) -> Self:
+        """Return the study with another folder of liver masks.
+
+        Examples
+        --------
+        >>> study = StudyConfig(title="A study", cohort="cohort.csv")
+        >>> study.with_mask_folder(Path("masks")).masks.folder.name
+        'masks'
+        """
+        masks = (self.masks or MaskSettings()).model_copy(update={"folder": folder})
+        return self.model_copy(update={"masks": masks})
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.card is None) == (self.cohort is None):
             raise ValueError("name the data: give either 'card' or 'cohort'")
         if self.card is not None and self.scheme is not None:
             raise ValueError("'scheme' belongs to a cohort table; a data card has its own")
+        return self
+
+    @model_validator(mode="after")
+    def _useful_sets(self) -> Self:
+        for name, channels in self.channel_sets.items():
+            if not channels or len(set(channels)) < len(channels):
+                raise ValueError(f"channel set {name!r} must list its channels, each once")
+        if len({name.lower() for name in self.channel_sets}) < len(self.channel_sets):
+            raise ValueError("names of channel sets differ in case only")
+        if self.submission is not None and set(self.channel_sets) != {"Contrast", "NonContrast"}:
+            raise ValueError(
+                "'submission: care-liver' needs the channel sets 'Contrast' and 'NonContrast'"
+            )
         return self
 
 

@@ -19,7 +19,10 @@ __all__ = ["MANIFEST", "RunFolder", "verify_run"]
 MANIFEST = "manifest.json"
 _STEPS = "steps.json"
 #: Working files: kept for restarts, no result.
-_WORKING = ("features/pieces/", "slides/pieces/", _STEPS, MANIFEST)
+_WORKING = (
+    *("features/pieces/", "slides/pieces/", "masks/pieces/", "registration/pieces/"),
+    *(_STEPS, MANIFEST),
+)
 
 
 class RunFolder:

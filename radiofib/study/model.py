@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from radiofib.datacard import StageScheme
 from radiofib.errors import Failure, RadiofibError, SplitError, TableError
-from radiofib.evaluation import control_tables, cross_validate, evaluate
+from radiofib.evaluation import control_tables, cross_validate, evaluate, prediction_levels
 from radiofib.staging import BaseStager, make_stager, save_stager, stager_frame
+from radiofib.study.channel_sets import ChannelSet, channel_sets, fill_with_prior, within
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress
@@ -46,12 +48,33 @@ def train_step(
     features_hash: str,
     tell: Progress,
 ) -> list[Failure]:
-    """Fit the stager on all labelled rows and write ``model.skops``."""
-    rows = labelled(table)
+    """Fit the stager on all labelled rows, once for each channel set; ``model.skops`` and so on."""
+    failures = []
+    sets = channel_sets(study)
+    # A stager of a set that an earlier run had must not pass for one of this run.
+    old = {p.name for p in folder.root.glob("model_*.skops")} - {s.model_file for s in sets}
+    folder.discard(*sorted(old))
+    for channels in sets:
+        failures += _train(study, table, scheme, folder, features_hash, channels, tell)
+    return failures
+
+
+def _train(
+    study: StudyConfig,
+    table: FeatureTable,
+    scheme: StageScheme | None,
+    folder: RunFolder,
+    features_hash: str,
+    channels: ChannelSet,
+    tell: Progress,
+) -> list[Failure]:
+    rows = labelled(within(table, channels.channels))
     if scheme is None or rows.n_rows == 0:
-        folder.discard("model.skops")
+        folder.discard(channels.model_file)
         return []
     key = {"features": features_hash, "stager": study.stager.model_dump(), "seed": study.seed}
+    if channels.name:
+        key |= {"channels": {channels.name: list(channels.channels)}}
 
     def work() -> None:
         scanner = _scanner_column(study, rows)
@@ -65,11 +88,11 @@ def train_step(
             "label": "stage",
             **key,
         }
-        save_stager(stager, folder.path("model.skops"), metadata=metadata)
+        save_stager(stager, folder.path(channels.model_file), metadata=metadata)
 
     tell("train", 0, 1)
     try:
-        folder.step("train", key, ("model.skops",), work)
+        folder.step(f"train {channels.name}".strip(), key, (channels.model_file,), work)
     except RadiofibError as error:
         return [Failure.from_error(error, case="", step="train")]
     tell("train", 1, 1)
@@ -95,6 +118,8 @@ def evaluate_step(
         "evaluation": study.evaluation.model_dump(mode="json"),
         "seed": study.seed,
     }
+    if study.channel_sets:
+        key |= {"channel_sets": {s.name: list(s.channels) for s in channel_sets(study)}}
     outputs = (
         "predictions.csv",
         "evaluation/metrics.csv",
@@ -129,37 +154,71 @@ def _predict_unseen(
     study: StudyConfig, rows: FeatureTable, tell: Progress
 ) -> tuple[pd.DataFrame, list[Failure]]:
     """Predict every row from folds that did not see its patient, for stager and controls."""
-    scanner = _scanner_column(study, rows)
-    models = [(study.stager.name, rows, scanner)]
-    if study.evaluation.controls:
-        models += [(f"control_{n}", t, None) for n, t in control_tables(rows).items()]
+    models = [model for s in channel_sets(study) for model in _models(study, rows, s)]
     settings = [s for s in study.evaluation.settings if s != "loso" or _several_scanners(rows)]
     frames: list[pd.DataFrame] = []
     failures: list[Failure] = []
     jobs = [(setting, model) for setting in settings for model in models]
-    for number, (setting, (name, data, flag)) in enumerate(jobs):
+    for number, (setting, model) in enumerate(jobs):
         tell("evaluate", number, len(jobs))
-        stager = build_stager(study, flag)
+        stager = build_stager(study, model.flag)
         try:
             predictions, failed = cross_validate(
-                data,
+                model.rows,
                 stager,
                 setting=setting,
                 folds=study.evaluation.folds,
                 random_state=study.seed,
-                model_name=name,
+                model_name=model.name,
             )
         except SplitError as error:
             # One setting that the cohort is too small for must not cost the others.
             failures.append(Failure.from_error(error, case="", step=f"evaluate {setting}"))
             continue
-        frames.append(predictions)
+        frames.append(_of_set(predictions, model))
         failures += failed
     tell("evaluate", len(jobs), len(jobs))
     if not frames:
         raise SplitError("no setting could be evaluated", found=failures[0].reason)
     # A row that no model could use is one failure, not one for each model.
     return pd.concat(frames, ignore_index=True), list(dict.fromkeys(failures))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A stager or control to be tested: what it sees, and under which name."""
+
+    name: str
+    rows: FeatureTable
+    flag: str | None
+    channels: ChannelSet
+
+
+def _models(study: StudyConfig, rows: FeatureTable, channels: ChannelSet) -> list[_Model]:
+    """Return stager and controls of a channel set; the scanner is the same in all of them."""
+    seen = within(rows, channels.channels)
+    name = channels.label(study.stager.name)
+    models = [_Model(name, seen, _scanner_column(study, seen), channels)]
+    if not study.evaluation.controls:
+        return models
+    first = channels == channel_sets(study)[0]
+    for control, data in control_tables(seen).items():
+        # The controls of the first set keep their plain names, by which the report knows them.
+        plain = f"control_{control}"
+        if first or control != "scanner":
+            models.append(_Model(plain if first else channels.label(plain), data, None, channels))
+    return models
+
+
+def _of_set(predictions: pd.DataFrame, model: _Model) -> pd.DataFrame:
+    """Name the channel set; give cases without any feature of it their fold's class shares."""
+    if not model.channels.name:
+        return predictions
+    keys = [c for c in ("case", "instance") if c in predictions]
+    bare = model.rows.obs.loc[model.rows.X.isna().all(axis=1).to_numpy(), keys]
+    empty = pd.MultiIndex.from_frame(predictions[keys]).isin(pd.MultiIndex.from_frame(bare))
+    levels = prediction_levels(predictions)
+    return fill_with_prior(predictions, empty, levels).assign(channels=model.channels.name)
 
 
 def _scanner_column(study: StudyConfig, rows: FeatureTable) -> str | None:

@@ -19,11 +19,15 @@ from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
+from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
+from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.model import build_stager, evaluate_step, train_step
+from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
+from radiofib.study.submission import SUBMISSION_FILES, submission_step
 from radiofib.study.tables import config_for
 from radiofib.table import FeatureTable, join_tables
 
@@ -100,12 +104,25 @@ def run_study(
     # A misspelt stager is refused before hours of extraction, not after.
     build_stager(study)
     cohort = load_cohort(study, Path(root))
+    check_channel_sets(study, cohort)
     config = extraction_config(study, cohort, Path(root))
+    check_landmarks(study, config)
+    prepared = prepare_cohort(
+        cohort,
+        study.masks,
+        study.registration,
+        folder,
+        root=Path(root),
+        workers=workers,
+        progress=tell,
+    )
+    cohort, config = learn_step(study, prepared.cohort, config, folder)
     table, failures = _features(cohort, config, study, folder, workers, tell)
-    failures = [*cohort.failures, *failures]
+    failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
+        folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",
             where=cohort.source,
@@ -118,6 +135,7 @@ def run_study(
     features_hash = hash_file(folder.path("features/features.parquet"))
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += submission_step(study, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += _examples(study, cohort, table, folder)
     write_failures(folder, failures)
@@ -127,6 +145,13 @@ def run_study(
     folder.write_manifest()
     tell("report", 1, 1)
     return RunResult(folder.root, report, table.n_rows, tuple(failures))
+
+
+def _once(failures: Sequence[Failure]) -> list[Failure]:
+    """Drop what a later step repeats of an earlier one."""
+    seen = {(f.case, f.channel, f.instance, f.step, f.reason): f for f in reversed(failures)}
+    kept = set(map(id, seen.values()))
+    return [f for f in failures if id(f) in kept]
 
 
 def load_cohort(study: StudyConfig, root: Path) -> Cohort:
@@ -293,7 +318,7 @@ def _facts(
             "failures": len(failures),
         },
         "main": {
-            "model": study.stager.name,
+            "model": main_model(study),
             "setting": study.evaluation.settings[0],
             "target": study.main,
         },

@@ -26,6 +26,7 @@ from radiofib.table import FeatureTable
 __all__ = [
     "config_for",
     "extract_cohort",
+    "open_cohort",
     "predict_features",
     "scanner_notes",
     "train_table",
@@ -92,7 +93,7 @@ def extract_cohort(
             expected="a name that ends in .parquet",
             hint="extract to .parquet, then 'radiofib export' makes CSV, SAV and others of it",
         )
-    cases = _open_cohort(cohort, root, scheme)
+    cases = open_cohort(cohort, root, scheme)
     settings = ExtractionConfig.read(config) if config is not None else config_for(cases)
     if engine is not None:
         settings = settings.with_engine(engine)
@@ -160,7 +161,8 @@ def config_for(cohort: Cohort) -> ExtractionConfig:
     return default_config("ct" if channels == {"ct"} else "mri")
 
 
-def _open_cohort(cohort: str, root: Path | None, scheme: str | None) -> Cohort:
+def open_cohort(cohort: str, root: Path | None, scheme: str | None) -> Cohort:
+    """Read a cohort table, or the folder `root` as a data card describes it."""
     if cohort.endswith(".md") or cohort in list_cards():
         return Cohort.from_card(cohort, root or Path())
     return Cohort.read(Path(cohort), root=root, scheme=scheme)

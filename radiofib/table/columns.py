@@ -30,6 +30,7 @@ OBS_COLUMNS = (
     "interval_days",
     "hbp_minutes",
     "quality",
+    "mask_source",
 )
 
 _IDENTIFIER = re.compile(

@@ -16,25 +16,12 @@ import pyarrow.parquet as pq
 from radiofib._checks import check_no_duplicates, list_some
 from radiofib.errors import TableError
 from radiofib.provenance import canonical_json
+from radiofib.registry.codebook import CODEBOOK_COLUMNS
 from radiofib.table.columns import is_nameless, kind_of_column, numbers_of
 from radiofib.table.reading import open_parquet, read_frame
 
 __all__ = ["CODEBOOK_COLUMNS", "MISSING_COLUMNS", "FeatureTable", "join_tables"]
 
-CODEBOOK_COLUMNS = (
-    "column",
-    "label",
-    "unit",
-    "channel",
-    "image",
-    "family",
-    "feature",
-    "pyradiomics_name",
-    "ibsi_code",
-    "alias",
-    "formula",
-    "citation",
-)
 MISSING_COLUMNS = ("case", "instance", "column", "reason")
 _METADATA_KEY = b"radiofib"
 _SCHEMA = 1

@@ -13,13 +13,21 @@ SMALL = {
     "cost.py": ["--small", "--runs", "1"],
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
+    "liver_localiser.py": ["--small"],
     "memory.py": ["--small"],
+    "mri_case.py": ["--small"],
+    "mri_intensities.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
     "pyradiomics_equality.py": ["--small"],
+    "registration.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],
     "shape_and_filters.py": ["--small", "--repeats", "1"],
     "texture_matrices.py": ["--small", "--rounds", "1"],
 }
+
+
+#: These take minutes even so: on demand.
+MINUTES = ("mri_case.py", "mri_intensities.py")
 
 
 def test_every_benchmark_is_run_here(repository: Path) -> None:
@@ -55,8 +63,13 @@ def test_every_value_of_ibsi_is_within_its_tolerance(
     assert blank == {*(f"`morph_{name}`" for name in names), "`ivh_auc`", "`stat_qcod`"}
 
 
-@pytest.mark.bench
-@pytest.mark.parametrize("script", SMALL)
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(s, marks=pytest.mark.proof if s in MINUTES else pytest.mark.bench)
+        for s in SMALL
+    ],
+)
 def test_benchmark_runs(script: str, repository: Path, tmp_path: Path) -> None:
     pytest.importorskip("radiomics", reason="needs the extra 'pyradiomics'")
     done = subprocess.run(

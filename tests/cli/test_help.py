@@ -28,9 +28,20 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 
 def test_promised_commands_exist() -> None:
-    chain = ["demo", "run", "extract", "train", "predict", "evaluate", "export", "report"]
+    chain = [
+        "demo",
+        "run",
+        "register",
+        "extract",
+        "train",
+        "predict",
+        "evaluate",
+        "export",
+        "report",
+    ]
     wanted = {f"radiofib {c}" for c in [*chain, "verify", "doctor"]}
     wanted |= {"radiofib slides run", *(f"radiofib card {c}" for c in ("new", "validate", "show"))}
+    wanted |= {f"radiofib submission {c}" for c in ("write", "check")}
     assert wanted == set(COMMANDS)
 
 

@@ -1,8 +1,10 @@
-"""Makes a folder that lies like LiFS, with chosen traps; files hold a few bytes each."""
+"""Makes a folder that lies like LiFS, with chosen traps; volumes have a few voxels each."""
 
 from __future__ import annotations
 
 import gzip
+import math
+import random
 import struct
 from pathlib import Path
 
@@ -10,10 +12,14 @@ FILES = ("T1", "T2", "DWI_800", "GED1", "GED2", "GED3", "GED4")
 
 
 def nifti(*shape: int, tag: str = "") -> bytes:
-    """Return a gzipped NIfTI-1 header with these dimensions, made unique by a tag."""
+    """Return a small gzipped NIfTI-1 volume of these dimensions; the tag decides its voxels."""
     dims = (len(shape), *shape, *[1] * (7 - len(shape)))
-    head = struct.pack("<i36x8h", 348, *dims) + bytes(348 - 56)
-    return gzip.compress(head + tag.encode(), compresslevel=1, mtime=0)
+    head = struct.pack("<i36x8h14xhh", 348, *dims, 2, 8)  # unsigned bytes
+    head += bytes(2) + struct.pack("<8f", 1, *[1] * 7) + struct.pack("<f", 352)
+    head += bytes(344 - len(head)) + b"n+1\0" + bytes(4)
+    rng = random.Random(tag)
+    voxels = rng.randbytes(math.prod(shape))
+    return gzip.compress(head + voxels, compresslevel=1, mtime=0)
 
 
 def add_case(root: Path, vendor: str, case: str, files: tuple[str, ...] = FILES) -> Path:

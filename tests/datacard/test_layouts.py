@@ -4,7 +4,7 @@ import pytest
 
 from radiofib.cohort import Cohort
 from radiofib.datacard import DataCard
-from radiofib.datacard.traps import nifti_shape
+from radiofib.datacard.voxels import nifti_shape
 from radiofib.errors import DataCardError
 from tests.datacard.lifs_folder import nifti
 

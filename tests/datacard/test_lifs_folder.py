@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import gzip
+
+import numpy as np
 import pytest
+import SimpleITK as sitk
+from hypothesis import given
+from hypothesis import strategies as st
 
 from radiofib.cohort import Cohort
 from radiofib.datacard import DataCard
+from radiofib.datacard.voxels import find_spike
 from radiofib.errors import DataCardError
 from tests.datacard.lifs_folder import FILES, add_case, nifti
 
@@ -54,15 +61,27 @@ def test_whole_set_agrees_with_the_card(whole):
     assert lacking["B2"].sum() == 7
 
 
-def test_informative_missing_channel_is_found_and_nothing_else(whole):
-    traps = DataCard.read("lifs").validate(whole).traps
-    assert traps.to_numpy().tolist() == [
+def test_traps_of_the_whole_set_are_those_it_has_and_nothing_else(whole):
+    traps = DataCard.read("lifs").validate(whole, workers=1).traps
+    found = traps[traps["trap"] != "missing_channel"]
+    assert found.to_numpy().tolist() == [
+        ["few_masks", "split train", "30 of 360 cases have a mask, on ged4"],
+        ["sparse_classes", "split train, scanner B2", "patients by stage: s1 3, s3 9"],
         [
             "uneven_missing",
             "scanner B1",
             "dwi is missing in 2/91 s4 and 25/79 other cases",
-        ]
+        ],
     ]
+    gone = traps[traps["trap"] == "missing_channel"].set_index("where")["detail"]
+    assert [d.partition(":")[0] for d in gone["split train, scanner A"]] == [
+        "dwi lacks in 3 of 130 cases",
+        "ged2 lacks in 2 of 130 cases",
+        "ged3 lacks in 5 of 130 cases",
+        "t2 lacks in 1 of 130 cases",
+    ]
+    assert gone["split train, scanner B1"].startswith("dwi lacks in 27 of 170 cases: 2000-B1")
+    assert len(gone["split train, scanner B2"]) == 5
 
 
 def test_whole_set_loads(whole):
@@ -114,6 +133,7 @@ def test_each_trap_is_found(tmp_path):
     report = DataCard.read("lifs").validate(trapped(tmp_path))
     base = "LiQA_training_data/Vendor_"
     assert report.traps.to_numpy().tolist() == [
+        ["few_masks", "split train", "0 of 3 cases have a mask"],
         [
             "identical_channels",
             f"{base}B1/0900-B1-S2/T1.nii.gz",
@@ -121,16 +141,19 @@ def test_each_trap_is_found(tmp_path):
         ],
         [
             "identical_images",
-            f"{base}B1/0888-B1-S4/DWI_800.nii.gz",
-            f"{base}B1/0900-B1-S2/DWI_800.nii.gz",
+            "0888-B1-S4, 0900-B1-S2",
+            "1 identical image (dwi); in several stages (s2, s4)",
         ],
         ["misnamed_channel", f"{base}A/0888-A-S1/T2WI.nii.gz", "'T2WI' is read as 't2'"],
         ["recurring_number", "888", "0888-A-S1, 0888-B1-S4"],
         ["singleton_axis", f"{base}B1/0900-B1-S2/GED2.nii.gz", "4 x 4 x 2 x 1"],
+        ["sparse_classes", "split train, scanner A", "patients by stage: s1 1, s2 0, s3 0, s4 0"],
+        ["sparse_classes", "split train, scanner B1", "patients by stage: s1 0, s2 1, s3 0, s4 1"],
     ]
     assert report.missing_channels.empty
     by_name = DataCard.read("lifs").validate(tmp_path, contents=False).traps
-    assert set(by_name["trap"]) == {"misnamed_channel", "recurring_number"}
+    seen = {"misnamed_channel", "recurring_number", "few_masks", "sparse_classes"}
+    assert set(by_name["trap"]) == seen
 
 
 def test_same_images_in_two_splits(tmp_path):
@@ -139,9 +162,52 @@ def test_same_images_in_two_splits(tmp_path):
     folder.mkdir(parents=True)
     train = tmp_path / "LiQA_training_data" / "Vendor_A" / "0001-A-S1" / "T1.nii.gz"
     (folder / "T1.nii.gz").write_bytes(train.read_bytes())
+    traps = DataCard.read("lifs").validate(tmp_path).traps.set_index("trap")
+    assert traps.loc["identical_images"].tolist() == [
+        "0001-A-S1, 0930-A",
+        "1 identical image (t1); in several splits (train, val)",
+    ]
+
+
+def test_a_copy_packed_anew_is_still_a_copy(tmp_path):
+    one = add_case(tmp_path, "A", "0001-A-S1") / "T1.nii.gz"
+    two = add_case(tmp_path, "A", "0002-A-S1") / "T1.nii.gz"
+    plain = bytearray(gzip.decompress(one.read_bytes()))
+    plain[148:158] = b"other text"  # the description in the header
+    two.write_bytes(gzip.compress(bytes(plain), compresslevel=9, mtime=77))
+    assert one.read_bytes() != two.read_bytes()
+    traps = DataCard.read("lifs").validate(tmp_path).traps.set_index("trap")
+    assert traps.loc["identical_images", "where"] == "0001-A-S1, 0002-A-S1"
+
+
+def test_empty_broken_flat_and_spiked_volumes(tmp_path):
+    folder = add_case(tmp_path, "A", "0001-A-S1")
+    (folder / "T1.nii.gz").write_bytes(b"")
+    (folder / "T2.nii.gz").write_bytes(b"no volume at all")
+    for name, voxels in (("GED1", [7] * 900), ("GED2", [*[50, 60, 70] * 299, 70, 140, 255])):
+        array = np.array(voxels, np.uint8).reshape(9, 10, 10)
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / f"{name}.nii.gz"))
     traps = DataCard.read("lifs").validate(tmp_path).traps
-    assert traps["trap"].tolist() == ["identical_images"]
-    assert traps["detail"].iloc[0].endswith("in several splits (train, val)")
+    base = "LiQA_training_data/Vendor_A/0001-A-S1"
+    found = traps[traps["where"].str.startswith(base)].to_numpy().tolist()
+    assert found == [
+        ["flat_image", f"{base}/GED1.nii.gz", "all voxels are equal"],
+        ["spike", f"{base}/GED2.nii.gz", "2 of 900 voxels at 140 to 255, all others at most 70"],
+        ["unreadable", f"{base}/T1.nii.gz", "the file is empty (0 bytes)"],
+        ["unreadable", f"{base}/T2.nii.gz", "the file cannot be read as a volume"],
+    ]
+
+
+@given(st.data())
+def test_spikes_are_found_whatever_lies_below_them(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    values = np.abs(rng.normal(300, data.draw(st.floats(1, 300)), 20_000)).astype(np.int32)
+    assert find_spike(values) == ""
+    n = data.draw(st.integers(1, 8))
+    places = rng.choice(values.size, n, replace=False)
+    values[places] = 25117
+    assert find_spike(values.reshape(20, 20, 50)).startswith(f"{n} of 20000 voxels at 25117,")
+    assert find_spike(values * -1) == ""
 
 
 def test_misnamed_and_right_name_together_are_a_failure(tmp_path):
@@ -186,13 +252,13 @@ def test_a_case_without_a_stage_in_its_name_fails_once(tmp_path):
 
 def test_files_that_fit_nothing(tmp_path):
     folder = add_case(tmp_path, "A", "0001-A-S1")
-    for name in ("GED5.nii.gz", "notes.txt", "mask_T1.nii.gz", ".DS_Store"):
+    for name in ("GED5.nii.gz", "notes.txt", "mask_GED5.nii.gz", ".DS_Store"):
         (folder / name).write_bytes(b"x")
     extra = DataCard.read("lifs").validate(tmp_path).extra
     base = "LiQA_training_data/Vendor_A/0001-A-S1"
     assert dict(zip(extra["path"], extra["why"], strict=True)) == {
         f"{base}/GED5.nii.gz": "no channel is called 'GED5' (near 'GED4')",
-        f"{base}/mask_T1.nii.gz": "mask without an image",
+        f"{base}/mask_GED5.nii.gz": "mask without an image",
         f"{base}/notes.txt": "fits no pattern",
     }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks._pyradiomics import silence
 from radiofib.engines import ExtractionConfig
 from radiofib.engines.native.maps import FeatureMap, feature_maps
 from radiofib.engines.prepare import to_simpleitk
@@ -21,24 +21,11 @@ BOUND = 1e-9
 CLASSES = ("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 
 
-class _Silent:
-    """The fork's own progress reporter does not take the arguments its base class gives it."""
-
-    def __init__(self, *args: Any, **keywords: Any) -> None: ...
-    def __enter__(self) -> _Silent:
-        return self
-
-    def __exit__(self, *args: Any) -> None: ...
-    def update(self, *args: Any) -> None: ...
-
-
 def upstream_maps(roi: Roi, config: ExtractionConfig, **more: Any) -> dict[str, Any]:
     """Column -> SimpleITK image around the region."""
     radiomics = pytest.importorskip("radiomics.featureextractor")
-    base = pytest.importorskip("radiomics.base")
     sitk = pytest.importorskip("SimpleITK")
-    base.getProgressReporter = _Silent
-    logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
+    silence()
     image, mask = to_simpleitk(roi)
     settings = {**config.settings.given(), **more}
     if config.voxel_settings is not None:

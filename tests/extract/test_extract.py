@@ -13,10 +13,12 @@ import pytest
 import SimpleITK as sitk
 
 import radiofib.extract as module
+import radiofib.extract.prepared as prepared_module
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.engines.native import NativeEngine
 from radiofib.errors import CohortError, ConfigError, Failure
 from radiofib.extract import extract_features
+from radiofib.images import load_roi
 from radiofib.table import FeatureTable
 from tests.extract.cohorts import (
     cohort,
@@ -35,13 +37,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: list[str] = []
-        original = module.load_roi
+        original = prepared_module.load_roi
 
         def counted(image: Path, *args: Any, **keywords: Any) -> Any:
             self.names.append(Path(image).name)
             return original(image, *args, **keywords)
 
-        monkeypatch.setattr(module, "load_roi", counted)
+        monkeypatch.setattr(prepared_module, "load_roi", counted)
 
     def take(self) -> list[str]:
         names, self.names = self.names, []
@@ -386,7 +388,7 @@ def test_defects_are_listed_with_their_class(
         return original(self, roi, cfg)
 
     data = cohort(ultrasound(tmp_path, 2), tmp_path)
-    first = module.load_roi(data.acquisitions[0].image, channel="us").pixels[0, 0]
+    first = load_roi(data.acquisitions[0].image, channel="us").pixels[0, 0]
     monkeypatch.setattr(NativeEngine, "extract", sometimes)
     table, failures = run(data, tmp_path)
     assert list(table.obs["case"]) == ["c1"]

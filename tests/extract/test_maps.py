@@ -14,7 +14,6 @@ from radiofib.cohort import Cohort
 from radiofib.engines import ExtractionConfig
 from radiofib.engines.native.maps import feature_maps
 from radiofib.errors import Failure, UsageError
-from radiofib.extract.map_files import folder_names
 from radiofib.extract.maps import check_maps, write_maps
 from radiofib.images import load_roi
 from tests.extract.cohorts import cohort, config, two_sequences, ultrasound
@@ -75,7 +74,7 @@ def test_same_bytes_for_any_number_of_workers(tmp_path: Path) -> None:
 def test_second_run_writes_only_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import radiofib.extract.maps as module
+    import radiofib.extract.prepared as module
 
     read: list[str] = []
     original = module.load_roi
@@ -177,19 +176,3 @@ def test_names_that_are_no_file_names(tmp_path: Path) -> None:
     assert all(name.isascii() and name.replace("-", "").replace("_", "").isalnum()
                for name in folders)  # fmt: skip
     assert {p.parent.name for p in (tmp_path / "maps").rglob("*.nii.gz")} == folders
-
-
-def test_folder_names_never_collide() -> None:
-    keys = [
-        ("a", ""),
-        ("A", ""),
-        ("a__b", ""),
-        ("a", "b"),
-        ("x/y", ""),
-        ("x:y", ""),
-        ("n" * 300, ""),
-    ]
-    names = folder_names(keys)
-    assert len({name.casefold() for name in names.values()}) == len(keys)
-    assert all(len(name) <= 80 for name in names.values())
-    assert folder_names([("a01", "")]) == {("a01", ""): "a01"}

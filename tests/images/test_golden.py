@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from radiofib.errors import ImageError
-from radiofib.images import load_roi, overlay_png, read_image
+from radiofib.errors import ImageError, MaskError
+from radiofib.images import load_roi, overlay_png, read_image, read_mask
 from radiofib.images.grids import Grid, carry_mask
+from tests.images.dicom_objects import write_rtstruct
+from tests.images.test_dicom_rtstruct import outlines
 
 pytestmark = pytest.mark.external
 
@@ -89,6 +91,32 @@ def test_dcmqi_slices_named_against_their_direction(external_data, golden):
     assert not any("resampled" in note for note in roi.notes)
     with pytest.raises(ImageError, match="a SEG object"):
         read_image(folder / "liver.dcm")
+    through_seg = load_roi(folder, folder / "liver.dcm", channel="ct")
+    golden("dcmqi_seg_voxels", through_seg.n_voxels)
+    np.testing.assert_array_equal(through_seg.mask, roi.mask)
+    assert through_seg.notes == roi.notes
+    np.testing.assert_array_equal(load_roi(folder, folder, channel="ct").mask, roi.mask)
+    own = read_mask(folder / "liver.dcm", 1)
+    np.testing.assert_array_equal(own.pixels, roi.mask)
+    assert own.spacing_mm == pytest.approx(roi.spacing_mm)
+    with pytest.raises(MaskError, match=r"no segment 3 \(found segments 1 \(liver, 3 frames\)\)"):
+        load_roi(folder, folder / "liver.dcm", mask_label=3, channel="ct")
+
+
+def test_outlines_of_the_mr_liver_give_the_liver(external_data, golden, tmp_path):
+    folder = external_data / "mri" / "totalsegmentator"
+    image = folder / "example_mr_sm.nii.gz"
+    mask = read_mask(folder / "example_seg_mr.nii.gz", 5)
+    grid = Grid.of(mask)
+    contours = [
+        grid.to_physical(np.column_stack([line, np.full(len(line), float(z))]))
+        for z, plane in enumerate(mask.pixels)
+        for line in outlines(plane)
+    ]
+    path = write_rtstruct(tmp_path / "liver", {5: contours}, decimals=3)
+    roi = load_roi(image, path, mask_label=5, channel="t1")
+    golden("mr_liver_rtstruct_voxels", roi.n_voxels)
+    np.testing.assert_array_equal(roi.mask, mask.pixels)
 
 
 @pytest.mark.parametrize("patient", ["STS_002", "STS_003"])

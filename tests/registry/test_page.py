@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiofib.registry import FEATURES, IBSI_FEATURES
+from radiofib.registry import FEATURES, FUNCTIONAL_FEATURES, IBSI_FEATURES
 from radiofib.registry.page import PAGE, feature_page
 
 
@@ -14,7 +14,7 @@ def test_the_page_in_the_tree_is_the_page_of_the_registry() -> None:
 
 def test_every_feature_is_on_the_page() -> None:
     lines = feature_page().splitlines()
-    for spec in (*FEATURES, *IBSI_FEATURES):
+    for spec in (*FEATURES, *IBSI_FEATURES, *FUNCTIONAL_FEATURES):
         name = spec.key.removesuffix(f"_{spec.aggregation}") if spec.aggregation else spec.key
         if spec.deprecated:
             assert any(f"`{name}`" in line for line in lines)

@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from radiofib.errors import ConfigError, ModelError
-from radiofib.staging import STAGERS, make_stager, stager_frame
+from radiofib.staging import STAGERS, BaseStager, make_stager, stager_frame
 from radiofib.table import FeatureTable
 
 SMALL = {"random_forest": {"n_estimators": 30}, "xgboost": {"n_estimators": 30}, "logistic": {}}
@@ -192,6 +192,11 @@ def test_unknown_names_suggest_the_nearest():
         make_stager("xgbost")
     with pytest.raises(ConfigError, match="did you mean 'n_estimators'"):
         make_stager("random_forest", n_estimator=5)
+
+
+def test_a_stager_must_say_how_it_learns_and_predicts():
+    with pytest.raises(TypeError, match=r"_fit_learner.*_learner_proba"):
+        BaseStager()
 
 
 def test_frame_of_a_table():

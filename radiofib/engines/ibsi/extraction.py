@@ -9,10 +9,12 @@ import numpy as np
 from radiofib.engines.base import RoiFeatures
 from radiofib.engines.columns import ibsi_columns
 from radiofib.engines.config import ExtractionConfig
-from radiofib.engines.extraction import one_line
-from radiofib.engines.ibsi.measure import Found, Picture, measure
+from radiofib.engines.conventions import IN_PIXELS
+from radiofib.engines.extraction import NOT_DEFINED, one_line
+from radiofib.engines.ibsi.measure import Picture, measure
 from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.errors import EngineError, MaskError, RadiofibError
+from radiofib.features.ibsi.texture import Result
 from radiofib.filters.ibsi import Filter, respond, support
 from radiofib.parallel import Crew
 from radiofib.preprocess.ibsi import PEAK_RADIUS_MM, IbsiRegion, prepare_ibsi
@@ -20,9 +22,6 @@ from radiofib.registry import FeatureSpec
 from radiofib.roi import Roi
 
 __all__ = ["extract_ibsi", "prepare"]
-
-_NOT_DEFINED = "not defined for this region"
-_PIXELS = "in pixels: the image does not say how large a pixel is"
 
 
 def prepare(roi: Roi, settings: IbsiSettings, *, whole: bool = False) -> IbsiRegion:
@@ -203,17 +202,17 @@ class _Result:
         for spec in specs:
             self.missing[spec.column(self.roi.channel, token)] = reason
 
-    def keep(self, token: str, specs: list[FeatureSpec], found: Found) -> None:
+    def keep(self, token: str, specs: list[FeatureSpec], found: Result) -> None:
         values, reasons = found
         for spec in specs:
             column = spec.column(self.roi.channel, token)
             value = values.get(spec.name, float("nan"))
             if not np.isfinite(value):
-                self.missing[column] = reasons.get(spec.name, _NOT_DEFINED)
+                self.missing[column] = reasons.get(spec.name, NOT_DEFINED)
                 continue
             self.values[column] = float(value)
             if not self.roi.spacing_known and self._counts_mm(spec, token):
-                self.flags[column] = _PIXELS
+                self.flags[column] = IN_PIXELS
 
     def _counts_mm(self, spec: FeatureSpec, token: str) -> bool:
         return spec.unit.startswith("mm") or spec.family == "loc" or token in self.in_mm

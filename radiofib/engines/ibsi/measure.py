@@ -18,18 +18,16 @@ from radiofib.features.ibsi import (
     morphology,
     volume_histogram,
 )
+from radiofib.features.ibsi.texture import Result
 from radiofib.preprocess import bounding_box
 from radiofib.preprocess.ibsi import IbsiRegion, fixed_bin_number, fixed_bin_size
 from radiofib.registry import FeatureSpec
 
-__all__ = ["Found", "Picture", "measure"]
+__all__ = ["Picture", "measure"]
 
 #: Bins of the intensity-volume histogram of intensities that are not whole numbers (IBSI's
 #: advice for arbitrary units).
 FINE = Bins(bin_count=1000)
-
-#: Values by registry name, and why those that are NaN have no value.
-Found = tuple[dict[str, float], dict[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +87,7 @@ class Picture:
         return IbsiTexture(levels[box], n_levels, region.morphology_mask[box])
 
 
-def measure(picture: Picture, family: str, specs: list[FeatureSpec]) -> Found:
+def measure(picture: Picture, family: str, specs: list[FeatureSpec]) -> Result:
     """Return the features of one family, by registry name.
 
     Parameters
@@ -112,27 +110,27 @@ def measure(picture: Picture, family: str, specs: list[FeatureSpec]) -> Found:
     return values, reasons
 
 
-def _morphology(picture: Picture) -> Found:
+def _morphology(picture: Picture) -> Result:
     region = picture.region
     return morphology.compute(
         picture.pixels, region.intensity_mask, region.morphology_mask, region.spacing_mm
     )
 
 
-def _local_intensity(picture: Picture) -> Found:
+def _local_intensity(picture: Picture) -> Result:
     region = picture.region
     return local_intensity.compute(picture.pixels, region.intensity_mask, region.spacing_mm)
 
 
-def _intensity(picture: Picture) -> Found:
+def _intensity(picture: Picture) -> Result:
     return intensity.compute(picture.values)
 
 
-def _histogram(picture: Picture) -> Found:
+def _histogram(picture: Picture) -> Result:
     return histogram.compute(picture.grey[0])
 
 
-def _volume_histogram(picture: Picture) -> Found:
+def _volume_histogram(picture: Picture) -> Result:
     values, limits = picture.values, picture.region.resegment_range
     bins = None if picture.filtered else picture.settings.volume_histogram
     if bins is None:
@@ -148,7 +146,7 @@ def _volume_histogram(picture: Picture) -> Found:
     )
 
 
-_PLAIN: dict[str, Callable[[Picture], Found]] = {
+_PLAIN: dict[str, Callable[[Picture], Result]] = {
     "morph": _morphology,
     "loc": _local_intensity,
     "stat": _intensity,

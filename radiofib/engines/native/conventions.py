@@ -7,7 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.engines.conventions import flat_directions
+from radiofib.engines.conventions import (
+    ONE_LEVEL,
+    flat_directions,
+    flat_distribution,
+    flat_tones,
+)
 
 __all__ = ["firstorder", "glcm", "ngtdm"]
 
@@ -27,10 +32,7 @@ def firstorder(found: Mapping[str, float]) -> dict[str, str]:
     >>> firstorder({"maximum": 2.0, "minimum": 1.0})
     {}
     """
-    if found["maximum"] > found["minimum"]:
-        return {}
-    reason = "0 by convention: all intensities are equal"
-    return {"skewness": reason, "kurtosis": reason}
+    return _by_feature(flat_distribution(found["minimum"], found["maximum"]))
 
 
 def glcm(counts: NDArray[np.int64], *, symmetrical: bool, merged: bool) -> dict[str, str]:
@@ -53,19 +55,13 @@ def glcm(counts: NDArray[np.int64], *, symmetrical: bool, merged: bool) -> dict[
     (['correlation', 'imc1'], {})
     """
     if counts.shape[0] == 1:
-        why = "by convention: one grey level"
-        return {
-            "correlation": f"1 {why}",
-            "imc1": f"0 {why}",
-            "imc2": f"0 {why}",
-            "mcc": f"1 {why}",
-        }
+        return _by_feature(ONE_LEVEL)
     used = counts > 0
     if symmetrical:
         used |= used.transpose(1, 0, 2)
     if merged:
         used = np.asarray(used.any(axis=2, keepdims=True))
-    return {name.lower(): remark for name, remark in flat_directions(used).items()}
+    return _by_feature(flat_directions(used))
 
 
 def ngtdm(matrix: NDArray[np.float64]) -> dict[str, str]:
@@ -76,12 +72,9 @@ def ngtdm(matrix: NDArray[np.float64]) -> dict[str, str]:
     >>> sorted(ngtdm(np.array([[4.0, 0.0, 1.0]])))
     ['busyness', 'coarseness', 'contrast', 'strength']
     """
-    voxels, sums = matrix[:, 0], matrix[:, 1]
-    found: dict[str, str] = {}
-    if float(np.sum(voxels * sums)) == 0.0:
-        found["coarseness"] = "1e6 by convention: no voxel differs from its neighbours"
-    if float(np.sum(sums)) == 0.0:
-        found["strength"] = "0 by convention: no voxel differs from its neighbours"
-    if len(matrix) <= 1:
-        found |= dict.fromkeys(("contrast", "busyness"), "0 by convention: one grey level")
-    return found
+    return _by_feature(flat_tones(matrix[:, 0], matrix[:, 1], len(matrix)))
+
+
+def _by_feature(remarks: Mapping[str, str]) -> dict[str, str]:
+    """Return remarks by the registry's names of features, from pyradiomics'."""
+    return {name.lower(): remark for name, remark in remarks.items()}

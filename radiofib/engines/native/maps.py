@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radiofib._checks import nearest
 from radiofib.engines.columns import image_tokens, is_shape
 from radiofib.engines.config import ExtractionConfig
-from radiofib.engines.extraction import Unusable, flatten, one_line, parts
+from radiofib.engines.extraction import Unusable, check_spacing, flatten, one_line, parts
 from radiofib.engines.native.region import NativeRegion, prepare_region
 from radiofib.engines.rules import unsupported_image
 from radiofib.engines.settings import Settings, VoxelSettings
@@ -121,13 +121,8 @@ def feature_maps(
     ('us_original_firstorder_mean', array([4.5, 5. , 6. ]))
     """
     settings = flatten(config.settings, roi.ndim)
+    check_spacing(roi, config, settings)
     strict = config.region_rules == "radiofib"
-    if strict and settings.resampled_pixel_spacing and not roi.spacing_known:
-        raise EngineError(
-            "the image cannot be resampled, because it does not say how large a pixel is",
-            hint="remove resampledPixelSpacing, or set region_rules to pyradiomics to take "
-            "a pixel for 1 mm",
-        )
     specs = mapped_features(config, features)
     voxel = config.voxel_settings or VoxelSettings()
     with warnings.catch_warnings():

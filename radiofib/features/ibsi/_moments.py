@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EQUAL", "NOT_FINITE", "Result", "finished", "shape_of", "spread_of"]
+__all__ = ["EQUAL", "NOT_FINITE", "Result", "finished", "shape_of", "spread_of", "undefined"]
 
 #: Values by name, and why those that are NaN are not defined.
 Result = tuple[dict[str, float], dict[str, str]]
@@ -119,3 +119,14 @@ def finished(names: tuple[str, ...], found: dict[str, float], why: dict[str, str
             value = float("nan")
         values[name] = value
     return values, {name: reasons[name] for name in names if name in reasons}
+
+
+def undefined(names: tuple[str, ...], reason: str) -> Result:
+    """Return no value for any name, for one reason.
+
+    Examples
+    --------
+    >>> undefined(("a", "b"), "one voxel has no pairs")[1]
+    {'a': 'one voxel has no pairs', 'b': 'one voxel has no pairs'}
+    """
+    return dict.fromkeys(names, float("nan")), dict.fromkeys(names, reason)

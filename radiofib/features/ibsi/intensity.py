@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radiofib.errors import UsageError
-from radiofib.features.ibsi._moments import NOT_FINITE, Result, finished, shape_of, spread_of
+from radiofib.features.ibsi._moments import (
+    NOT_FINITE,
+    Result,
+    finished,
+    shape_of,
+    spread_of,
+    undefined,
+)
 
 __all__ = ["NAMES", "compute"]
 
@@ -59,7 +66,7 @@ def compute(values: ArrayLike) -> Result:
     if x.size == 0:
         raise UsageError("there are no intensities")
     if not (np.isfinite(x.min()) and np.isfinite(x.max())):
-        return finished(NAMES, dict.fromkeys(NAMES, float("nan")), dict.fromkeys(NAMES, NOT_FINITE))
+        return undefined(NAMES, NOT_FINITE)
     with np.errstate(over="ignore", invalid="ignore"):
         shape, why = shape_of(x)
         spread, more = spread_of(x)

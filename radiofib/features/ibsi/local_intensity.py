@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.errors import MaskError
 from radiofib.features._numba import kernel
-from radiofib.features.ibsi._moments import Result, finished
+from radiofib.features.ibsi._moments import Result, finished, undefined
 from radiofib.preprocess.crop import bounding_box, grown
 from radiofib.preprocess.ibsi.region import PEAK_RADIUS_MM
 
@@ -63,8 +62,6 @@ def compute(
     >>> compute(pixels, pixels > 0, (5.0, 5.0, 5.0))[0]
     {'peak_loc': 1.0, 'peak_glob': 1.0}
     """
-    if not intensity_mask.any():
-        raise MaskError("the region is empty")
     reach = tuple(int(PEAK_RADIUS_MM / s) for s in spacing_mm)
     box = grown(bounding_box(intensity_mask), reach, intensity_mask.shape)
     volume, mask = pixels[box].astype(np.float64), intensity_mask[box]
@@ -84,8 +81,7 @@ def compute(
         means = sums / counts
     known = np.isfinite(values)
     if not known.any():
-        why = "the region has no finite intensity"
-        return finished(NAMES, dict.fromkeys(NAMES, float("nan")), dict.fromkeys(NAMES, why))
+        return undefined(NAMES, "the region has no finite intensity")
     brightest = values == values[known].max()
     found = {"peak_loc": float(means[brightest].max()), "peak_glob": float(means[known].max())}
     return finished(NAMES, found, {})

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from radiofib.errors import MaskError
-from radiofib.features.ibsi._moments import EQUAL, NOT_FINITE, Result, finished
+from radiofib.features.ibsi._moments import EQUAL, NOT_FINITE, Result, finished, undefined
 from radiofib.preprocess.crop import bounding_box
 
 __all__ = ["NAMES", "compute", "pair_sums"]
@@ -71,8 +70,6 @@ def compute(
     >>> round(found["moran_i"], 6), round(found["geary_c"], 6), why
     (-0.314286, 0.814286, {})
     """
-    if not intensity_mask.any():
-        raise MaskError("the region is empty")
     box = bounding_box(intensity_mask)
     mask = intensity_mask[box]
     values = pixels[box][mask].astype(np.float64)
@@ -81,7 +78,7 @@ def compute(
     finite = bool(np.isfinite(least) and np.isfinite(greatest))
     if number == 1 or least == greatest or not finite:
         reason = "one voxel has no pairs" if number == 1 else EQUAL if finite else NOT_FINITE
-        return finished(NAMES, dict.fromkeys(NAMES, float("nan")), dict.fromkeys(NAMES, reason))
+        return undefined(NAMES, reason)
     apart = values - values.mean()
     # Of the size of 1, so that squares stay numbers.
     apart /= np.abs(apart).max()

@@ -7,24 +7,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib._checks import nearest
+from radiofib._checks import check_known
 from radiofib.errors import ConfigError, EngineError
-from radiofib.features.ibsi import (
-    cooccurrence,
-    dependence,
-    distance_zone,
-    run_length,
-    size_zone,
-    tone_difference,
-)
+from radiofib.features.ibsi import cooccurrence, emphases, tone_difference
 from radiofib.features.ibsi._counts import Counts, Floats, Integers
+from radiofib.features.ibsi._moments import Result, undefined
 from radiofib.features.ibsi._region import Neighbourhood, Region
+from radiofib.features.matrices.levels import highest_level
 from radiofib.registry._ibsi_texture import IBSI_TEXTURE
 
 __all__ = ["TEXTURE_FAMILIES", "IbsiTexture", "Result", "texture"]
-
-#: Values by registry name without aggregation, and why those that are NaN have no value.
-Result = tuple[dict[str, float], dict[str, str]]
 
 EMPTY = "the region holds no voxel"
 
@@ -123,9 +115,9 @@ class IbsiTexture:
         """
         names = _names(family, aggregation)
         if self._region is None:
-            return dict.fromkeys(names, float("nan")), dict.fromkeys(names, EMPTY)
+            return undefined(names, EMPTY)
         with np.errstate(over="ignore"):
-            by_matrix, why = _COMPUTE[family](self, aggregation)
+            by_matrix, why = self._by_matrix(family, aggregation)
         values = {name: _mean(by_matrix[name]) for name in names}
         return values, {name: why(name) for name, value in values.items() if np.isnan(value)}
 
@@ -160,26 +152,19 @@ class IbsiTexture:
             return counts.merged(np.zeros_like(plane))
         return counts
 
+    def _by_matrix(self, family: str, aggregation: str) -> _ByMatrix:
+        """Return features of each matrix, and what tells why one is not defined."""
+        if family == "cm":
+            return self._cm(aggregation)
+        if family == "ngt":
+            return self._ngt(aggregation)
+        counts = self._counts(family, aggregation, emphases.MATRICES[family])
+        return emphases.compute(family, counts, self._value_of), _always
+
     def _cm(self, aggregation: str) -> _ByMatrix:
         pairs = self._counts("cm", aggregation, Neighbourhood.pairs)
         reason = cooccurrence.ONE_LEVEL if pairs.count.size else cooccurrence.NO_PAIRS
         return cooccurrence.compute(pairs, self._value_of, self.n_levels), lambda _: reason
-
-    def _rlm(self, aggregation: str) -> _ByMatrix:
-        counts = self._counts("rlm", aggregation, Neighbourhood.runs)
-        return run_length.compute(counts, self._value_of), _always
-
-    def _szm(self, aggregation: str) -> _ByMatrix:
-        counts = self._counts("szm", aggregation, size_zone.matrix)
-        return size_zone.compute(counts, self._value_of), _always
-
-    def _dzm(self, aggregation: str) -> _ByMatrix:
-        counts = self._counts("dzm", aggregation, distance_zone.matrix)
-        return distance_zone.compute(counts, self._value_of), _always
-
-    def _ngl(self, aggregation: str) -> _ByMatrix:
-        counts = self._counts("ngl", aggregation, dependence.matrix)
-        return dependence.compute(counts, self._value_of), _always
 
     def _ngt(self, aggregation: str) -> _ByMatrix:
         near = self._near(aggregation)
@@ -192,9 +177,6 @@ class IbsiTexture:
 
 
 _ByMatrix = tuple[dict[str, Floats], Callable[[str], str]]
-_COMPUTE: dict[str, Callable[[IbsiTexture, str], _ByMatrix]] = {
-    name: getattr(IbsiTexture, f"_{name}") for name in TEXTURE_FAMILIES
-}
 
 
 def texture(
@@ -216,41 +198,23 @@ def texture(
     (10.0, 0.3333)
     >>> texture(np.array([[[1, 2]]]), 2, "ngt", "3d_avg")
     Traceback (most recent call last):
-    radiofib.errors.ConfigError: no aggregation '3d_avg' of the texture family 'ngt' (expected
-    2d, 2_5d, 3d).
+    radiofib.errors.ConfigError: texture family 'ngt': unknown aggregation '3d_avg' (expected 2d,
+    2_5d, 3d).
     """
     return IbsiTexture(levels, n_levels, mask_for_distance).compute(family, aggregation)
 
 
 def _names(family: str, aggregation: str) -> tuple[str, ...]:
-    if family not in _NAMES:
-        close = nearest(family, _NAMES)
-        raise ConfigError(
-            f"no texture family {family!r} of IBSI",
-            expected=", ".join(_NAMES),
-            hint=f"did you mean {close!r}?" if close else None,
-        )
-    if aggregation not in _NAMES[family]:
-        close = nearest(aggregation, _NAMES[family])
-        raise ConfigError(
-            f"no aggregation {aggregation!r} of the texture family {family!r}",
-            expected=", ".join(_NAMES[family]),
-            hint=f"did you mean {close!r}?" if close else None,
-        )
+    check_known(family, _NAMES, what="texture family of IBSI", error=ConfigError)
+    where = f"texture family {family!r}"
+    check_known(aggregation, _NAMES[family], what="aggregation", where=where, error=ConfigError)
     return _NAMES[family][aggregation]
 
 
 def _check(
     levels: NDArray[np.integer], n_levels: int, distance_mask: NDArray[np.bool_] | None
 ) -> None:
-    if levels.ndim not in (2, 3) or not np.issubdtype(levels.dtype, np.integer):
-        raise EngineError(
-            "grey levels must be a 2-D or 3-D array of integers",
-            found=f"{levels.ndim}-D {levels.dtype}",
-        )
-    highest = int(levels.max(initial=0))
-    if levels.dtype.kind == "i" and int(levels.min(initial=0)) < 0:
-        raise EngineError("grey levels must be 0 outside the region and 1 or more inside")
+    highest = highest_level(levels)
     if highest > n_levels:
         raise EngineError(
             "a grey level is above the number of levels",

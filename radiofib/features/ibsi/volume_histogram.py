@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiofib._checks import check_known
 from radiofib.errors import UsageError
-from radiofib.features.ibsi._moments import EQUAL, Result, finished
+from radiofib.features.ibsi._moments import EQUAL, Result, finished, undefined
 from radiofib.preprocess.ibsi.discretise import fixed_bin_number, fixed_bin_size
 
 __all__ = ["NAMES", "compute"]
@@ -105,8 +105,7 @@ def compute(
         return scale.low + scale.step * min(step, scale.last + 1)
 
     if method == "fixed_bin_number" and x.min() == x.max():
-        nothing = dict.fromkeys(NAMES, float("nan"))
-        return finished(NAMES, nothing, dict.fromkeys(NAMES, _NO_BINS))
+        return undefined(NAMES, _NO_BINS)
     found = {"i10": intensity(0.1), "i90": intensity(0.9)}
     found["diff_i10_i90"] = found["i10"] - found["i90"]
     volumes = ("v10", "v90", "diff_v10_v90")

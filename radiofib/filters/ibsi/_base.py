@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import Field
@@ -41,7 +42,7 @@ _BORDERS = {
 }
 
 
-class Filter(StrictModel):
+class Filter(StrictModel, ABC):
     """What all filters share.
 
     Parameters
@@ -89,11 +90,13 @@ class Filter(StrictModel):
         where = "by slice" if self.dimension == "2d" else "3-D"
         return f"{self._words()}, {where}, {_BORDERS[self.boundary]}"
 
+    @abstractmethod
     def _short(self) -> str:
-        raise NotImplementedError
+        """Return the readable part of the token."""
 
+    @abstractmethod
     def _words(self) -> str:
-        raise NotImplementedError
+        """Return what the label says of the filter itself."""
 
 
 def letters_of(value: float) -> str:
@@ -138,7 +141,8 @@ def check_length(settings: F, found: int, what: str) -> F:
 
     Examples
     --------
-    >>> check_length(Filter(), 3, "bands").dimension
+    >>> from radiofib.filters.ibsi.settings import MeanFilter
+    >>> check_length(MeanFilter(size=3), 3, "bands").dimension
     '3d'
     """
     if found != settings.axes:

@@ -303,9 +303,9 @@ def test_no_voxel_at_all() -> None:
 
 def test_what_is_asked_for_must_exist() -> None:
     found = IbsiTexture(np.ones((2, 2), dtype=int), 1)
-    with pytest.raises(ConfigError, match="no texture family 'glcm'"):
+    with pytest.raises(ConfigError, match="unknown texture family of IBSI 'glcm'"):
         found.compute("glcm", "3d_avg")
-    with pytest.raises(ConfigError, match=r"no aggregation '3D_avg'.*did you mean '3d_avg'"):
+    with pytest.raises(ConfigError, match=r"unknown aggregation '3D_avg'.*did you mean '3d_avg'"):
         found.compute("cm", "3D_avg")
 
 

@@ -206,6 +206,16 @@ def test_log_too_narrow() -> None:
     assert respond(np.ones((9, 9, 9)), (5.0, 1.0, 1.0), by_slice).shape == (9, 9, 9)
 
 
+class UnknownFilter(Filter):
+    def _short(self) -> str:
+        return "unknown"
+
+    def _words(self) -> str:
+        return "unknown"
+
+
 def test_not_a_filter() -> None:
     with pytest.raises(EngineError, match="not a filter"):
-        respond(np.ones((9, 9, 9)), ONE, Filter())
+        respond(np.ones((9, 9, 9)), ONE, UnknownFilter())
+    with pytest.raises(TypeError, match="abstract"):
+        Filter()

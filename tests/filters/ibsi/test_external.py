@@ -1,7 +1,4 @@
-"""Response maps and feature values that IBSI 2 gives, doi 10.48550/arXiv.2006.05470.
-
-Settings are those of the manual's tables of phase 1 (maps) and phase 2 (feature values).
-"""
+"""Response maps and feature values that IBSI 2 gives, doi 10.48550/arXiv.2006.05470."""
 
 from __future__ import annotations
 
@@ -14,71 +11,15 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from benchmarks._ibsi_2 import FILTERS, MAPS
 from radiofib.filters.ibsi import FilterSettings, respond, support
 from tests.filters.ibsi.phantom import Region, phantom, read, statistics
 
 pytestmark = pytest.mark.external
 ADAPTER: TypeAdapter[Any] = TypeAdapter(FilterSettings)
 
-#: Test, phantom, and the settings; borders that are not named are mirrored. 2 mm voxels.
-MAPS: dict[str, tuple[str, dict[str, Any]]] = {
-    "1_a_1": ("checkerboard", {"type": "mean", "size": 15, "boundary": "zero"}),
-    "2_a": ("impulse", {"type": "log", "sigma_mm": 3.0, "truncate": 4.0, "boundary": "zero"}),
-    "2_b": ("checkerboard", {"type": "log", "sigma_mm": 5.0, "truncate": 4.0}),
-    "2_c": ("checkerboard", {"type": "log", "sigma_mm": 5.0, "truncate": 4.0, "dimension": "2d"}),
-    "5_a_1": (
-        "impulse",
-        {"type": "wavelet", "family": "db2", "bands": "LHL", "boundary": "zero"},
-    ),
-    "6_a_1": (
-        "sphere",
-        {"type": "wavelet", "family": "coif1", "bands": "HHL", "boundary": "periodic"},
-    ),
-    "7_a_1": (
-        "checkerboard",
-        {"type": "wavelet", "family": "haar", "bands": "LLL", "level": 2, "pooling": "mean"},
-    ),
-}
 #: Largest difference allowed, as a share of the range of the map. IBSI allows 0.01.
 MAP_TOLERANCE = 1e-3
-
-#: Filters of phase 2 by number: settings of both configurations, of A (by slice), of B (3-D).
-#: Borders are mirrored; Simoncelli's are periodic.
-FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None] = {
-    "1": None,
-    "2": ({"type": "mean", "size": 5}, {}, {}),
-    "3": ({"type": "log", "sigma_mm": 1.5, "truncate": 4.0}, {}, {}),
-    "4": (
-        {"type": "laws", "energy_distance": 7, "pooling": "max"},
-        {"kernel": "L5E5"},
-        {"kernel": "L5E5E5"},
-    ),
-    "5": (
-        {
-            "type": "gabor",
-            "sigma_mm": 5.0,
-            "wavelength_mm": 2.0,
-            "gamma": 1.5,
-            "theta_deg": 0.0,
-            "theta_step_deg": 22.5,
-            "pooling": "mean",
-        },
-        {},
-        {},
-    ),
-    "6": (
-        {"type": "wavelet", "family": "db3", "level": 1, "pooling": "mean"},
-        {"bands": "LH"},
-        {"bands": "LLH"},
-    ),
-    "7": (
-        {"type": "wavelet", "family": "db3", "level": 2, "pooling": "mean"},
-        {"bands": "HH"},
-        {"bands": "HHH"},
-    ),
-    "8": ({"type": "simoncelli", "level": 1}, {}, {}),
-    "9": ({"type": "simoncelli", "level": 2}, {}, {}),
-}
 CONFIGURATIONS = [f"{number}.{letter}" for number in FILTERS for letter in "AB"]
 #: Rows without a value in the reference: IBSI found no consensus.
 BLANK = {("8.B", "stat_qcod")}

@@ -1,0 +1,1 @@
+"""Benchmarks: scripts to run, and in modules with an underscore what they and tests share."""

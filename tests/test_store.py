@@ -1,0 +1,41 @@
+"""Records of finished work: whole with their files, or not there."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from radiofib.store import read_record, tidy, write_record
+
+
+def test_a_record_whose_file_changed_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("liver")
+    pieces = tmp_path / "pieces"
+    tidy(pieces)
+    write_record(pieces, "k", [1, None], home=tmp_path, files=["a.txt"])
+    assert read_record(pieces, "k", home=tmp_path) == [1, None]
+    (tmp_path / "a.txt").write_text("spleen")
+    assert read_record(pieces, "k", home=tmp_path) is None
+    (tmp_path / "a.txt").unlink()
+    assert read_record(pieces, "k", home=tmp_path) is None
+
+
+def test_a_damaged_record_is_not_found(tmp_path: Path) -> None:
+    write_record(tmp_path, "k", {"x": 1})
+    text = (tmp_path / "k.json").read_text()
+    for damaged in (text[:-5], text.replace('"x":1', '"x":2'), "[]", "null", ""):
+        (tmp_path / "k.json").write_text(damaged)
+        assert read_record(tmp_path, "k") is None
+    assert read_record(tmp_path, "absent") is None
+
+
+def test_only_old_leftovers_are_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / ".k.1.part", tmp_path / ".k.2.part"
+    for path in (old, new):
+        path.write_text("half")
+    hours_ago = time.time() - 7200
+    os.utime(old, (hours_ago, hours_ago))
+    tidy(tmp_path)
+    assert not old.exists()
+    assert new.exists()
