@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
-from skimage.filters import threshold_otsu
-from skimage.morphology import convex_hull_image
 
 __all__ = ["body_hull", "share_outside_body"]
 
@@ -45,6 +43,8 @@ def body_hull(plane: NDArray[np.generic], threshold: float) -> NDArray[np.bool_]
         return np.zeros(plane.shape, dtype=np.bool_)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
+    from skimage.morphology import convex_hull_image  # half a second that few masks need
+
     hull: NDArray[np.bool_] = convex_hull_image((sizes >= _SPECK * sizes.max())[labels] & bright)
     return hull
 
@@ -86,6 +86,8 @@ def share_outside_body(pixels: NDArray[np.generic], mask: NDArray[np.bool_]) -> 
     planes = np.stack([pixels[z, ::step, ::step] for z in touched]).astype(np.float64)
     if not np.isfinite(planes).all() or planes.min() == planes.max():
         return None
+    from skimage.filters import threshold_otsu
+
     threshold = float(threshold_otsu(planes))
     outside = total = 0
     for z, plane in zip(touched, planes, strict=True):
