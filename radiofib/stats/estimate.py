@@ -8,10 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from radiofib._checks import check_1d
+from radiofib._checks import check_1d, check_same_length
 from radiofib.errors import UsageError
 
-__all__ = ["Estimate", "check_binary", "check_codes", "check_probabilities", "z_value"]
+__all__ = [
+    "Estimate",
+    "HypothesisTest",
+    "check_binary",
+    "check_clusters",
+    "check_codes",
+    "check_probabilities",
+    "z_value",
+]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,35 @@ class Estimate:
     def width(self) -> float:
         """Length of the interval."""
         return round(self.high - self.low, 15)
+
+
+@dataclass(frozen=True)
+class HypothesisTest:
+    """A test statistic and its p value.
+
+    Parameters
+    ----------
+    statistic : float
+    df : float
+        Degrees of freedom; infinite for a normal statistic, NaN for an exact test.
+    p : float
+        Two-sided p value unless `method` says otherwise; NaN when the test is not defined.
+    method : str
+        Name of the test.
+    note : str
+        What a reader should know before trusting it.
+
+    Examples
+    --------
+    >>> HypothesisTest(3.84, 1.0, 0.05, "chi-square").p
+    0.05
+    """
+
+    statistic: float
+    df: float
+    p: float
+    method: str
+    note: str = ""
 
 
 def z_value(level: float) -> float:
@@ -144,3 +181,34 @@ def check_probabilities(p: ArrayLike, name: str = "p") -> NDArray[np.float64]:
             hint="a score that is not a probability has an AUC but no Brier score or calibration",
         )
     return values
+
+
+def check_clusters(clusters: ArrayLike, n: int) -> NDArray[np.intp]:
+    """Return patients as codes 0..G-1 in sorted order of their names.
+
+    Raises
+    ------
+    UsageError
+        When there is not one name for each of the `n` cases, or a name is missing.
+
+    Examples
+    --------
+    >>> check_clusters(["b", "a", "b"], 3)
+    array([1, 0, 1])
+    """
+    names = np.asarray(clusters)
+    if names.ndim != 1:
+        raise UsageError("patients must be a one-dimensional array", found=str(names.shape))
+    check_same_length(y=np.empty(n, dtype=np.bool_), clusters=names)
+    if names.dtype.kind == "O":
+        missing = np.array([v is None or v != v for v in names.tolist()])
+        names = names.astype(str)
+    else:
+        missing = names != names
+    if missing.any():
+        raise UsageError(
+            "every case needs a patient",
+            found=f"none at position {np.flatnonzero(missing)[0]} ({missing.sum()} in all)",
+        )
+    codes: NDArray[np.intp] = np.unique(names, return_inverse=True)[1]
+    return codes

@@ -1,24 +1,17 @@
-"""Measures of predicted probabilities: how sharp, and how true."""
+"""Scores of predicted probabilities; calibration is in its own modules."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
 
 from radiofib._checks import check_same_length
 from radiofib.errors import UsageError
 from radiofib.stats.estimate import check_binary, check_codes, check_probabilities
 
 __all__ = [
-    "Calibration",
     "brier_scaled",
     "brier_score",
-    "calibration",
-    "calibration_bins",
     "log_loss",
     "ranked_probability_score",
 ]
@@ -125,161 +118,3 @@ def ranked_probability_score(y: ArrayLike, proba: ArrayLike) -> FloatArray:
     reached = codes[:, None] <= np.arange(matrix.shape[1] - 1)
     score: FloatArray = ((cumulative - reached) ** 2).sum(axis=1) / (matrix.shape[1] - 1)
     return score
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Logistic recalibration of probabilities.
-
-    Parameters
-    ----------
-    slope, slope_se : float
-        Slope b in ``logit P(y=1) = a + b logit(p)``; 1 is right, below 1 too extreme.
-    intercept, intercept_se : float
-        Intercept a of that model.
-    in_the_large, in_the_large_se : float
-        Intercept with the slope held at 1; 0 is right, above 0 probabilities are too low.
-    clipped : int
-        Probabilities of (nearly) 0 or 1 that had to be moved.
-    """
-
-    slope: float
-    slope_se: float
-    intercept: float
-    intercept_se: float
-    in_the_large: float
-    in_the_large_se: float
-    clipped: int
-
-
-def calibration(
-    y: ArrayLike,
-    p: ArrayLike,
-    *,
-    clusters: ArrayLike | None = None,
-    clip: float = 1e-15,
-) -> Calibration:
-    """Fit calibration slope, intercept and calibration-in-the-large by maximum likelihood.
-
-    Parameters
-    ----------
-    y : array-like of 0 and 1
-    p : array-like
-        Probabilities of class 1.
-    clusters : array-like, optional
-        Patient of each row. Standard errors are then the sandwich over patients with the
-        factor G / (G - 1) for G patients; without it they are the model's own, as R's glm
-        prints them.
-    clip : float
-        Distance kept from 0 and 1, where the logit is infinite.
-
-    Returns
-    -------
-    Calibration
-        With NaN where an estimate does not exist: all probabilities equal, one class absent,
-        or the classes separated by the probability.
-
-    References
-    ----------
-    Cox DR. Biometrika 1958;45:562-565. Van Calster B et al. BMC Med 2019;17:230.
-
-    Examples
-    --------
-    >>> c = calibration([0, 0, 0, 1, 0, 1, 1, 1], [0.2, 0.3, 0.4, 0.3, 0.6, 0.7, 0.8, 0.6])
-    >>> round(c.slope, 4), round(c.in_the_large, 4)
-    (1.5575, 0.0599)
-    """
-    outcome, chance = check_binary(y).astype(np.float64), check_probabilities(p)
-    n = check_same_length(y=outcome, p=chance)
-    inside = np.clip(chance, clip, 1 - clip)
-    groups = None
-    if clusters is not None:
-        _, groups = np.unique(np.asarray(clusters), return_inverse=True)
-        check_same_length(y=outcome, clusters=groups)
-    x = logit(inside)
-    ones = np.ones((n, 1))
-    beta, se = _logistic(np.column_stack([ones, x]), outcome, np.zeros(n), groups)
-    large, large_se = _logistic(ones, outcome, x, groups)
-    return Calibration(
-        float(beta[1]),
-        float(se[1]),
-        float(beta[0]),
-        float(se[0]),
-        float(large[0]),
-        float(large_se[0]),
-        int(np.count_nonzero(inside != chance)),
-    )
-
-
-def _logistic(
-    design: FloatArray, y: FloatArray, offset: FloatArray, groups: NDArray[np.intp] | None
-) -> tuple[FloatArray, FloatArray]:
-    """Fit a logistic regression by Newton's method; NaN when there is no finite maximum."""
-    size = design.shape[1]
-    missing = np.full(size, math.nan), np.full(size, math.nan)
-    if y.min() == y.max() or (size > 1 and np.ptp(design[:, 1]) == 0):
-        return missing
-    if size > 1 and _separated(design[:, 1], y):
-        return missing
-    beta = np.zeros(size)
-    value = _likelihood(design, y, offset, beta)
-    for _ in range(200):
-        fitted = expit(design @ beta + offset)
-        information = design.T @ (design * (fitted * (1 - fitted))[:, None])
-        try:
-            step = np.linalg.solve(information, design.T @ (y - fitted))
-        except np.linalg.LinAlgError:
-            return missing
-        scale = 1.0
-        while scale > 1e-8:
-            moved = _likelihood(design, y, offset, beta + scale * step)
-            if moved >= value - 1e-12 * abs(value):
-                break
-            scale /= 2
-        beta, value = beta + scale * step, moved
-        if np.max(np.abs(scale * step)) < 1e-12 * (1 + np.max(np.abs(beta))):
-            break
-    fitted = expit(design @ beta + offset)
-    information = design.T @ (design * (fitted * (1 - fitted))[:, None])
-    if not np.all(np.isfinite(beta)) or np.linalg.cond(information) > 1e15:
-        return missing
-    covariance = np.linalg.inv(information)
-    if groups is not None:
-        count = int(groups.max()) + 1
-        scores = np.zeros((count, size))
-        np.add.at(scores, groups, design * (y - fitted)[:, None])
-        factor = count / (count - 1) if count > 1 else math.nan
-        covariance = factor * covariance @ (scores.T @ scores) @ covariance
-    return beta, np.sqrt(np.maximum(np.diag(covariance), 0.0))
-
-
-def _likelihood(design: FloatArray, y: FloatArray, offset: FloatArray, beta: FloatArray) -> float:
-    eta = design @ beta + offset
-    return float((y * eta - np.logaddexp(0.0, eta)).sum())
-
-
-def _separated(x: FloatArray, y: FloatArray) -> bool:
-    """Tell whether one threshold parts the classes, so that the slope would be infinite."""
-    low, high = x[y == 0], x[y == 1]
-    return bool(low.max() <= high.min() or high.max() <= low.min())
-
-
-def calibration_bins(p: ArrayLike, bins: int = 10) -> NDArray[np.intp]:
-    """Assign each probability to one of at most `bins` groups of about equal size.
-
-    Groups are cut at quantiles; equal probabilities stay together, so there can be fewer.
-
-    Examples
-    --------
-    >>> calibration_bins([0.1, 0.2, 0.3, 0.4], bins=2).tolist()
-    [0, 0, 1, 1]
-    >>> calibration_bins([0.5, 0.5, 0.5], bins=10).tolist()
-    [0, 0, 0]
-    """
-    values = check_probabilities(p)
-    if bins < 1:
-        raise UsageError("number of bins must be positive", found=str(bins))
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
-    raw = np.searchsorted(edges, values, side="left")
-    _, groups = np.unique(raw, return_inverse=True)
-    return groups
