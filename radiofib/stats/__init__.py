@@ -18,12 +18,7 @@ from radiofib.stats.calibration import (
     hosmer_lemeshow,
     spiegelhalter,
 )
-from radiofib.stats.calibration_curve import (
-    calibration_curve,
-    calibration_errors,
-    lowess,
-    restricted_spline,
-)
+from radiofib.stats.calibration_curve import calibration_curve, calibration_errors
 from radiofib.stats.classification import (
     accuracy,
     balanced_accuracy,
@@ -53,6 +48,7 @@ from radiofib.stats.probability import (
 )
 from radiofib.stats.proportions import clopper_pearson, wilson
 from radiofib.stats.roc import Placements, auc, placements, roc_curve
+from radiofib.stats.smooth import lowess, restricted_spline
 
 __all__ = [
     "AucDifference",

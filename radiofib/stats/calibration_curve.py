@@ -13,86 +13,15 @@ from radiofib._checks import check_same_length
 from radiofib.errors import UsageError
 from radiofib.stats._logistic import fit_logistic, log_likelihood
 from radiofib.stats.estimate import check_binary, check_clusters, check_probabilities, z_value
+from radiofib.stats.smooth import lowess, restricted_spline
 
-__all__ = ["calibration_curve", "calibration_errors", "lowess", "restricted_spline"]
+__all__ = ["calibration_curve", "calibration_errors"]
 
 FloatArray = NDArray[np.float64]
 #: Quantiles of the knots of a restricted cubic spline (Harrell 2015, table 2.3).
 _KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
 #: Distance kept from 0 and 1 on the logit scale.
 _CLIP = 1e-10
-
-
-def lowess(x: ArrayLike, y: ArrayLike, fraction: float = 2 / 3) -> FloatArray:
-    """Return Cleveland's local linear fit at each x, without robustness steps.
-
-    The same as R's ``lowess(x, y, f = fraction, iter = 0)``: tricube weights on the nearest
-    share of cases, and interpolation between points closer than 1 % of the range of x.
-
-    Parameters
-    ----------
-    x, y : array-like, shape (n,)
-    fraction : float
-        Share of cases in each local fit.
-
-    References
-    ----------
-    Cleveland WS. J Am Stat Assoc 1979;74:829-836.
-
-    Examples
-    --------
-    >>> lowess([1, 2, 3, 4, 5], [2, 4, 6, 8, 10]).round(6).tolist()
-    [2.0, 4.0, 6.0, 8.0, 10.0]
-    """
-    from statsmodels.nonparametric.smoothers_lowess import lowess as fit
-
-    if not 0 < fraction <= 1:
-        raise UsageError("the share of cases must lie between 0 and 1", found=f"{fraction:g}")
-    across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    check_same_length(x=across, y=up)
-    width = float(np.ptp(across))
-    if width == 0:
-        return np.full(across.size, up.mean())
-    # The fitted share is rounded down, so that a whole number must not fall just below itself.
-    share = min(1.0, max(fraction, 2 / across.size) + 1e-9)
-    order = np.argsort(across, kind="stable")
-    with np.errstate(invalid="ignore"):
-        found = fit(up[order], across[order], share, it=0, delta=0.01 * width, is_sorted=True)
-    fitted = np.empty(across.size)
-    fitted[order] = found[:, 1]
-    # All neighbours at one x: no distance to weigh by.
-    for at in np.unique(across[np.isnan(fitted)]):
-        fitted[across == at] = up[across == at].mean()
-    return fitted
-
-
-def restricted_spline(x: ArrayLike, knots: ArrayLike) -> FloatArray:
-    """Return the basis of a cubic spline that is linear beyond the outer knots.
-
-    Column 0 is x, columns 1..k-2 the cubic terms of k knots, over the squared distance of the
-    outer knots (as R's ``rms::rcs``).
-
-    References
-    ----------
-    Harrell FE. Regression Modeling Strategies, 2nd ed., Springer 2015, section 2.4.5.
-
-    Examples
-    --------
-    >>> restricted_spline([0.0, 1.0, 2.0], [0.0, 1.0, 2.0]).tolist()
-    [[0.0, 0.0], [1.0, 0.25], [2.0, 1.5]]
-    """
-    values, t = np.asarray(x, dtype=np.float64), np.asarray(knots, dtype=np.float64)
-    scale, last = (t[-1] - t[0]) ** 2, t[-1] - t[-2]
-
-    def cube(at: float) -> FloatArray:
-        risen: FloatArray = np.maximum(values - at, 0.0) ** 3
-        return risen
-
-    columns = [values]
-    for at in t[:-2]:
-        term = cube(at) - cube(t[-2]) * (t[-1] - at) / last + cube(t[-1]) * (t[-2] - at) / last
-        columns.append(term / scale)
-    return np.column_stack(columns)
 
 
 def calibration_curve(

@@ -34,7 +34,9 @@ def _chances(y: ArrayLike, p: ArrayLike, name: str = "p") -> tuple[NDArray[np.bo
 
 
 def _thresholds(thresholds: ArrayLike | None) -> FloatArray:
-    cuts = np.arange(1, 100) / 100 if thresholds is None else check_1d(thresholds, "thresholds")
+    cuts: FloatArray = (
+        np.arange(1, 100) / 100 if thresholds is None else check_1d(thresholds, "thresholds")
+    )
     wrong = cuts[(cuts <= 0) | (cuts >= 1)]
     if wrong.size:
         raise UsageError(
@@ -45,18 +47,16 @@ def _thresholds(thresholds: ArrayLike | None) -> FloatArray:
 
 def _mean_error(values: FloatArray, codes: NDArray[np.intp] | None) -> float:
     """Return the standard error of a mean, cases of a patient summed first."""
-    centred: FloatArray = values - values.mean()
-    if codes is not None:
-        centred = np.bincount(codes, weights=centred).astype(np.float64)
-    count = centred.size
-    if count < 2:
+    centred = values - values.mean()
+    sums = centred if codes is None else np.bincount(codes, weights=centred)
+    if sums.size < 2:
         return math.nan
-    return float(np.sqrt((centred**2).sum() * count / (count - 1)) / values.size)
+    return math.sqrt(float(sums @ sums) * sums.size / (sums.size - 1)) / values.size
 
 
 def _gain(positive: NDArray[np.bool_], treated: NDArray[np.bool_], cut: float) -> FloatArray:
     """Return what each case adds to the net benefit."""
-    gain: FloatArray = treated * np.where(positive, 1.0, -cut / (1 - cut))
+    gain: FloatArray = np.where(treated, np.where(positive, 1.0, -cut / (1 - cut)), 0.0)
     return gain
 
 

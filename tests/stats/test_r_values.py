@@ -138,3 +138,47 @@ def test_degenerate_scores(oracle, external_data):
     assert ours.method == "Newcombe method 5"
     assert ours.low == pytest.approx(0.795, abs=0.0005)
     assert np.isnan(stats.auc_interval(data["y"], data["const"]).low)
+
+
+def test_hanley_mcneil(r):
+    for row in r["auc"].values():
+        found = stats.hanley_mcneil(row["auc"], row["n_pos"], row["n_neg"], level=0.5)
+        half = 0.674489750196082 * np.sqrt(row["hanley_mcneil_var"])
+        assert found.high - found.value == pytest.approx(min(half, 1 - row["auc"]), **CLOSE)
+
+
+@pytest.mark.parametrize("key", ["sig_a", "sig_b", "cirr_a", "cirr_b"])
+def test_calibration(r, data, key):
+    truth, model = key.split("_")
+    y, p, row = data[truth], data[f"p_{truth}_{model}"], r["cal"][key]
+    score = stats.spiegelhalter(y, p)
+    chi = stats.hosmer_lemeshow(y, p, fitted=True)
+    ours = {
+        "EO": None,
+        "spiegelhalter_z": score.statistic,
+        "spiegelhalter_p": score.p,
+        "hl_chisq": chi.statistic,
+        "hl_df": chi.df,
+        "hl_p": chi.p,
+    }
+    frame = stats.calibration_errors(y, p).set_index("metric")["estimate"]
+    ours["EO"] = frame["EO"]
+    assert ours == pytest.approx({k: row[k] for k in ours}, **CLOSE)
+    groups = stats.calibration_groups(y, p)
+    counts = groups[["n", "n_pos"]].to_numpy(dtype=float)
+    assert np.column_stack([counts[:, 0] - counts[:, 1], counts[:, 1]]).tolist() == row["hl_obs"]
+    expected = np.column_stack([groups["n"] - groups["expected"], groups["expected"]])
+    assert expected == pytest.approx(np.array(row["hl_exp"]), **CLOSE)
+    names = ["R2", "D", "D:Chi-sq", "U", "U:Chi-sq", "U:p", "Q", "Emax", "E90", "Eavg"]
+    theirs = [row["val_prob"][n] for n in names]
+    assert [frame[n] for n in names] == pytest.approx(theirs, abs=1e-8)
+
+
+@pytest.mark.parametrize("key", ["sig_a", "cirr_a"])
+def test_decision_curves(r, data, key):
+    truth, model = key.split("_")
+    row = r["dca"][key]
+    curve = stats.decision_curve(data[truth], data[f"p_{truth}_{model}"], row["thresholds"])
+    assert curve["net_benefit"].to_numpy() == pytest.approx(row["formula_nb_ge"], **CLOSE)
+    assert curve["net_benefit"].to_numpy() == pytest.approx(row["dcurves_nb"], **CLOSE)
+    assert curve["treat_all"].to_numpy() == pytest.approx(row["dcurves_nb_all"], **CLOSE)
