@@ -1,5 +1,6 @@
 """Statistics: arrays in, numbers with intervals out; pure functions, each with its source."""
 
+from radiofib.stats.agreement import Kappa, kappa, krippendorff_alpha
 from radiofib.stats.auc_intervals import auc_interval, hanley_mcneil, newcombe
 from radiofib.stats.bca import (
     acceleration,
@@ -23,12 +24,15 @@ from radiofib.stats.classification import (
     accuracy,
     balanced_accuracy,
     confusion_matrix,
+    disagreement_weights,
     mcc,
     mean_absolute_stage_error,
     sensitivity,
     specificity,
     weighted_kappa,
 )
+from radiofib.stats.combat import combat
+from radiofib.stats.correlation import correlations
 from radiofib.stats.decision import decision_curve, net_benefit, net_benefit_difference
 from radiofib.stats.delong import (
     AucDifference,
@@ -36,10 +40,30 @@ from radiofib.stats.delong import (
     delong,
     delong_paired,
     delong_unpaired,
+    influence_covariance,
     logit_delong,
 )
+from radiofib.stats.diagnostic import (
+    balanced_accuracy_interval,
+    diagnostic_table,
+    likelihood_ratio,
+    mcc_interval,
+    predictive_values,
+)
 from radiofib.stats.estimate import Estimate, HypothesisTest
-from radiofib.stats.multiclass import multiclass_auc
+from radiofib.stats.mrmc import Mrmc, mrmc, mrmc_from_areas
+from radiofib.stats.multiclass import multiclass_auc, multiclass_auc_interval
+from radiofib.stats.multiplicity import adjust_p, max_statistic
+from radiofib.stats.ordinal_auc import (
+    obuchowski,
+    ordinal_c_index,
+    pairwise_auc,
+    standardised_auc,
+)
+from radiofib.stats.overlap import dice, jaccard, mask_agreement, surface_distances
+from radiofib.stats.paired import cochran_q, discordant, mcnemar, paired_difference
+from radiofib.stats.partial_auc import partial_auc
+from radiofib.stats.permutation import permutation_labels, permutation_paired
 from radiofib.stats.probability import (
     brier_scaled,
     brier_score,
@@ -47,22 +71,32 @@ from radiofib.stats.probability import (
     ranked_probability_score,
 )
 from radiofib.stats.proportions import clopper_pearson, wilson
+from radiofib.stats.reliability import bland_altman, concordance, intraclass
 from radiofib.stats.roc import Placements, auc, placements, roc_curve
 from radiofib.stats.smooth import lowess, restricted_spline
+from radiofib.stats.thresholds import Cutoffs, apply_cutoffs, choose_cutoffs
+from radiofib.stats.trend import cochran_armitage, jonckheere
 
 __all__ = [
     "AucDifference",
     "Calibration",
+    "Cutoffs",
     "Estimate",
     "HypothesisTest",
+    "Kappa",
+    "Mrmc",
     "Placements",
     "acceleration",
     "accuracy",
+    "adjust_p",
+    "apply_cutoffs",
     "auc",
     "auc_covariance",
     "auc_interval",
     "balanced_accuracy",
+    "balanced_accuracy_interval",
     "bca_interval",
+    "bland_altman",
     "bootstrap",
     "brier_scaled",
     "brier_score",
@@ -71,28 +105,60 @@ __all__ = [
     "calibration_curve",
     "calibration_errors",
     "calibration_groups",
+    "choose_cutoffs",
     "clopper_pearson",
+    "cochran_armitage",
+    "cochran_q",
+    "combat",
+    "concordance",
     "confusion_matrix",
+    "correlations",
     "decision_curve",
     "delong",
     "delong_paired",
     "delong_unpaired",
+    "diagnostic_table",
+    "dice",
+    "disagreement_weights",
+    "discordant",
     "expected_calibration_error",
     "hanley_mcneil",
     "hosmer_lemeshow",
+    "influence_covariance",
+    "intraclass",
+    "jaccard",
     "jackknife_weights",
+    "jonckheere",
+    "kappa",
+    "krippendorff_alpha",
+    "likelihood_ratio",
     "log_loss",
     "logit_delong",
     "lowess",
+    "mask_agreement",
+    "max_statistic",
     "mcc",
+    "mcc_interval",
+    "mcnemar",
     "mean_absolute_stage_error",
+    "mrmc",
+    "mrmc_from_areas",
     "multiclass_auc",
+    "multiclass_auc_interval",
     "net_benefit",
     "net_benefit_difference",
     "newcombe",
+    "obuchowski",
+    "ordinal_c_index",
+    "paired_difference",
+    "pairwise_auc",
+    "partial_auc",
     "patient_strata",
     "percentile_interval",
+    "permutation_labels",
+    "permutation_paired",
     "placements",
+    "predictive_values",
     "ranked_probability_score",
     "resample_weights",
     "restricted_spline",
@@ -100,6 +166,8 @@ __all__ = [
     "sensitivity",
     "specificity",
     "spiegelhalter",
+    "standardised_auc",
+    "surface_distances",
     "weighted_kappa",
     "weighted_pairs",
     "wilson",

@@ -18,6 +18,7 @@ __all__ = [
     "accuracy",
     "balanced_accuracy",
     "confusion_matrix",
+    "disagreement_weights",
     "mcc",
     "mean_absolute_stage_error",
     "sensitivity",
@@ -135,6 +136,29 @@ def mcc(confusion: ArrayLike) -> FloatArray:
     return _divide(above, np.sqrt(np.maximum(spread, 0.0)))
 
 
+def disagreement_weights(
+    n_levels: int, weights: str = "quadratic", values: ArrayLike | None = None
+) -> FloatArray:
+    """Return what it costs to confuse two levels, see :func:`weighted_kappa`.
+
+    Examples
+    --------
+    >>> disagreement_weights(3, "linear", [5, 6, 12]).tolist()
+    [[0.0, 1.0, 7.0], [1.0, 0.0, 6.0], [7.0, 6.0, 0.0]]
+    """
+    level = np.arange(n_levels, dtype=np.float64) if values is None else np.asarray(values, float)
+    if level.shape != (n_levels,) or not np.isfinite(level).all():
+        raise UsageError("one value for each level is needed", found=str(level.shape))
+    distance: FloatArray = np.abs(level[:, None] - level)
+    if weights == "none":
+        return (distance > 0).astype(np.float64)
+    if weights == "quadratic":
+        return distance**2
+    if weights != "linear":
+        raise UsageError(f"unknown weights {weights!r}", expected="quadratic, linear or none")
+    return distance
+
+
 def weighted_kappa(
     confusion: ArrayLike, weights: str = "quadratic", values: ArrayLike | None = None
 ) -> FloatArray:
@@ -163,17 +187,7 @@ def weighted_kappa(
     0.8263
     """
     matrix = _matrix(confusion)
-    k = matrix.shape[-1]
-    level = np.arange(k, dtype=np.float64) if values is None else np.asarray(values, np.float64)
-    if level.shape != (k,):
-        raise UsageError("one value for each level is needed", found=str(level.shape))
-    distance = np.abs(level[:, None] - level)
-    if weights == "none":
-        distance = (distance > 0).astype(np.float64)
-    elif weights == "quadratic":
-        distance = distance**2
-    elif weights != "linear":
-        raise UsageError(f"unknown weights {weights!r}", expected="quadratic, linear or none")
+    distance = disagreement_weights(matrix.shape[-1], weights, values)
     chance = matrix.sum(-1)[..., :, None] * matrix.sum(-2)[..., None, :]
     observed = (distance * matrix).sum((-2, -1)) * matrix.sum((-2, -1))
     return 1.0 - _divide(observed, (distance * chance).sum((-2, -1)))

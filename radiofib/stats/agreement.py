@@ -1,0 +1,222 @@
+"""Agreement of categories: kappa with its errors, and Krippendorff's alpha."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from radiofib._checks import check_known
+from radiofib.errors import UsageError
+from radiofib.stats.bootstrap import percentile_interval, resample_weights
+from radiofib.stats.classification import disagreement_weights, weighted_kappa
+from radiofib.stats.estimate import Estimate, check_clusters, z_value
+
+__all__ = ["Kappa", "kappa", "krippendorff_alpha"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Kappa:
+    """Cohen's kappa with its interval and its test against chance.
+
+    Parameters
+    ----------
+    value, se : float
+        Kappa and its standard error.
+    low, high : float
+        Normal interval, cut at 1.
+    z0, p0 : float
+        Test of no agreement beyond chance, with the error under that hypothesis.
+    n : int
+        Cases.
+    method, note : str
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+    z0: float
+    p0: float
+    n: int
+    method: str
+    note: str = ""
+
+
+def kappa(
+    confusion: ArrayLike,
+    weights: str = "quadratic",
+    values: ArrayLike | None = None,
+    level: float = 0.95,
+    error: str = "fleiss",
+) -> Kappa:
+    r"""Return weighted kappa with the errors of Fleiss, Cohen and Everitt.
+
+    With agreement weights :math:`v_{ij} = 1 - w_{ij} / \max w`, shares :math:`p_{ij}`,
+    :math:`\bar v_{i.} = \sum_j v_{ij} p_{.j}` and :math:`\bar v_{.j} = \sum_i v_{ij} p_{i.}`:
+
+    .. math:: V = \frac{\sum p_{ij}[v_{ij} - (\bar v_{i.} + \bar v_{.j})(1-\kappa)]^2
+              - [\kappa - P_e(1-\kappa)]^2}{n (1-P_e)^2}, \quad
+              V_0 = \frac{\sum p_{i.}p_{.j}[v_{ij} - (\bar v_{i.} + \bar v_{.j})]^2 - P_e^2}
+              {n (1-P_e)^2}
+
+    Parameters
+    ----------
+    confusion : array-like of shape (k, k)
+        Cases by the levels of two raters.
+    weights : {"quadratic", "linear", "none"}
+    values : array-like of shape (k,), optional
+        What the levels measure, see :func:`weighted_kappa`; distance by position otherwise.
+    level : float
+    error : {"fleiss", "psych"}
+        ``psych`` is the error that R's psych 2.2.9 prints for weighted kappa, where
+        :math:`p_{i.} \sum_j v_{ij}` stands in the place of :math:`\bar v_{.j}`: only to compare
+        with published results of that program.
+
+    References
+    ----------
+    Fleiss JL, Cohen J, Everitt BS. Psychol Bull 1969;72:323-327.
+
+    Examples
+    --------
+    >>> found = kappa([[10, 2, 0], [1, 8, 3], [0, 2, 9]])
+    >>> round(found.value, 4), round(found.se, 4), round(found.z0, 3)
+    (0.8263, 0.0603, 4.901)
+    """
+    check_known(error, ("fleiss", "psych"), what="error")
+    counts = np.asarray(confusion, dtype=np.float64)
+    if counts.ndim != 2 or (counts < 0).any() or not counts.sum() > 0:
+        raise UsageError("a table of counts with at least one case is needed")
+    value = float(weighted_kappa(counts, weights, values))
+    n = int(counts.sum())
+    by = "position" if values is None else "value"
+    method = "Cohen's kappa" if weights == "none" else f"kappa, {weights} weights by {by}"
+    nan = math.nan
+    if not math.isfinite(value):
+        note = "not defined: both raters use one level only"
+        return Kappa(nan, nan, nan, nan, nan, nan, n, method, note)
+    distance = disagreement_weights(counts.shape[0], weights, values)
+    agree = 1 - distance / distance.max()
+    shares = counts / counts.sum()
+    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
+    chance = float(rows @ agree @ columns)
+    mean = (agree @ columns)[:, None] + (rows @ agree)[None, :]
+    middle = mean
+    if error == "psych":
+        middle = (agree @ columns)[:, None] + (rows * agree.sum(axis=1))[None, :]
+    spread = float((shares * (agree - middle * (1 - value)) ** 2).sum())
+    spread -= (value - chance * (1 - value)) ** 2
+    null = float((np.outer(rows, columns) * (agree - mean) ** 2).sum()) - chance**2
+    scale = math.sqrt(n) * (1 - chance)
+    se, error0 = math.sqrt(max(0.0, spread)) / scale, math.sqrt(max(0.0, null)) / scale
+    z0 = value / error0 if error0 > 0 else nan
+    half = z_value(level) * se
+    note = "no disagreement: the interval has no width" if value == 1 else ""
+    p0 = float(2 * ndtr(-abs(z0)))
+    high = min(1.0, value + half)
+    return Kappa(value, se, value - half, high, z0, p0, n, method, note)
+
+
+def krippendorff_alpha(
+    ratings: ArrayLike,
+    kind: str = "ordinal",
+    *,
+    n_boot: int = 1000,
+    level: float = 0.95,
+    clusters: ArrayLike | None = None,
+    random_state: int = 0,
+) -> Estimate:
+    r"""Return Krippendorff's alpha for any number of raters, missing ratings allowed.
+
+    .. math:: \alpha = 1 - (n - 1) \frac{\sum_{c<k} o_{ck} \delta^2_{ck}}
+              {\sum_{c<k} n_c n_k \delta^2_{ck}}
+
+    with o the coincidences of values within cases, each case's pairs over its number of ratings
+    less one, and n the totals of the values.
+
+    Parameters
+    ----------
+    ratings : array-like of shape (n_cases, n_raters)
+        NaN where a rater did not rate. Cases with fewer than two ratings do not count.
+    kind : {"nominal", "ordinal", "interval"}
+        Squared difference of two values: 1 when they differ; the ratings between them,
+        :math:`(\sum_{g=c}^{k} n_g - (n_c + n_k)/2)^2`; or :math:`(c - k)^2`.
+    n_boot : int
+        Resamples of cases (patients) for the percentile interval; 0 for none.
+    level : float
+    clusters : array-like, optional
+        Patient of each case.
+    random_state : int
+        Seed.
+
+    References
+    ----------
+    Krippendorff K. Content Analysis, 3rd ed., Sage 2013, chapter 12. Hayes AF, Krippendorff K.
+    Commun Methods Meas 2007;1:77-89.
+
+    Examples
+    --------
+    >>> ratings = [[1, 1], [2, 2], [3, 3], [3, 4], [2, 2], [1, 2], [4, 4], [1, 1]]
+    >>> round(krippendorff_alpha(ratings, "ordinal", n_boot=0).value, 4)
+    0.8991
+    """
+    check_known(kind, ("nominal", "ordinal", "interval"), what="kind")
+    table = np.asarray(ratings, dtype=np.float64)
+    if table.ndim != 2 or np.isinf(table).any():
+        raise UsageError("ratings must be a table of finite values, one row for each case")
+    given = ~np.isnan(table)
+    use = given.sum(axis=1) >= 2
+    patients = np.arange(len(table)) if clusters is None else check_clusters(clusters, len(table))
+    lost = int((~use).sum())
+    note = f"{lost} cases with fewer than two ratings left out" if lost else ""
+    method = f"Krippendorff's alpha, {kind}"
+    levels = np.unique(table[use][given[use]]) if use.any() else np.zeros(0)
+    if levels.size < 2:
+        reason = "not defined: all ratings are equal" if levels.size else "not defined: no pairs"
+        return Estimate(math.nan, math.nan, math.nan, method, reason)
+    table, patients = table[use], np.unique(patients[use], return_inverse=True)[1]
+    # Coincidences of each case, shape (cases, k, k): ordered pairs of ratings of one case.
+    counts = (table[:, :, None] == levels).sum(axis=1).astype(np.float64)
+    pairs = counts[:, :, None] * counts[:, None, :]
+    diagonal = np.arange(levels.size)
+    pairs[:, diagonal, diagonal] -= counts
+    pairs /= (counts.sum(axis=1) - 1)[:, None, None]
+    count = int(patients.max()) + 1
+    each = np.zeros((count, levels.size**2))
+    np.add.at(each, patients, pairs.reshape(len(pairs), -1))
+
+    def alpha(weights: FloatArray) -> FloatArray:
+        seen = (weights @ each).reshape(-1, levels.size, levels.size)
+        totals = seen.sum(axis=2)
+        apart = _distance(totals, levels, kind)
+        above = (seen * apart).sum(axis=(1, 2)) * (totals.sum(axis=1) - 1)
+        below = np.einsum("bi,bij,bj->b", totals, apart, totals)
+        blank = np.full(len(weights), np.nan)
+        share: FloatArray = np.divide(above, below, out=blank, where=below > 0)
+        return 1 - share
+
+    value = float(alpha(np.ones((1, count)))[0])
+    if n_boot == 0:
+        return Estimate(value, math.nan, math.nan, method, note)
+    drawn = alpha(resample_weights(np.zeros(count), n_boot, random_state))
+    name = f"{method}; percentile bootstrap of cases"
+    found = percentile_interval(value, drawn, level, name)
+    said = "; ".join(n for n in (note, found.note) if n)
+    return Estimate(found.value, found.low, found.high, found.method, said)
+
+
+def _distance(totals: FloatArray, levels: FloatArray, kind: str) -> FloatArray:
+    """Return squared differences of values, shape (B, k, k)."""
+    if kind == "ordinal":
+        middle = np.cumsum(totals, axis=1) - totals / 2
+        ordinal: FloatArray = (middle[:, :, None] - middle[:, None, :]) ** 2
+        return ordinal
+    apart = (levels[:, None] - levels) ** 2
+    if kind == "nominal":
+        apart = (apart > 0).astype(np.float64)
+    return np.broadcast_to(apart, (len(totals), *apart.shape))
