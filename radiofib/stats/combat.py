@@ -40,7 +40,8 @@ def combat(
     Parameters
     ----------
     x : array-like of shape (n, p)
-        Cases in rows, features in columns; no missing values.
+        Cases in rows, features in columns; no missing values. A feature that is constant
+        within a batch is returned as it is.
     batch : array-like, shape (n,)
         Scanner or site of each case.
     covariates : array-like of shape (n, q), optional
@@ -88,21 +89,25 @@ def combat(
             hint="mean_only=True can do with one case in a batch",
         )
     home = None if reference is None else _home(reference, levels)
+    # A feature that is constant within a batch has no scale there: it stays as it is.
+    parts = [data[codes == code] for code in range(levels.size)]
+    moves = np.array([np.ptp(part, axis=0) > 0 for part in parts])
+    use = moves.any(axis=0) if mean_only else moves.all(axis=0)
+    if use.sum() < 2:
+        raise UsageError("fewer than two features vary within every batch")
+    result = data.copy()
+    data = data[:, use]
     standard, mean, spread = _standardise(data, codes, sizes, covariates, home)
     for code, n in enumerate(sizes.tolist()):
         rows = codes == code
         if code == home:
-            standard[rows] = data[rows]
             continue
         here = standard[rows]
         shift = here.mean(axis=0)
         scale = np.ones(shift.size) if mean_only else here.var(axis=0, ddof=1)
         shift, scale = _shrink(here, shift, scale, n, mean_only, max_iterations)
-        standard[rows] = (here - shift) / np.sqrt(scale) * spread + mean[rows]
-    # A feature that is constant within every batch has no scale to correct.
-    flat = spread == 0
-    standard[:, flat] = data[:, flat]
-    return standard
+        result[np.ix_(rows, use)] = (here - shift) / np.sqrt(scale) * spread + mean[rows]
+    return result
 
 
 def _home(reference: object, levels: NDArray[np.generic]) -> int:
@@ -146,9 +151,10 @@ def _standardise(
         grand = beta[home]
         variance = (left[codes == home] ** 2).mean(axis=0)
     spread = np.sqrt(variance)
-    spread[spread <= 1e-12 * np.abs(data).max(axis=0)] = 0.0
+    if (spread == 0).any():
+        raise UsageError("a feature does not vary in the reference batch")
     mean = grand + extra @ beta[sizes.size :]
-    return (data - mean) / np.where(spread > 0, spread, 1.0), mean, spread
+    return (data - mean) / spread, mean, spread
 
 
 def _shrink(

@@ -75,6 +75,8 @@ def correlations(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> pd.DataFram
             p = float(2 * stdtr(n - 2, -abs(statistic)))
             widen = 1.0 if name == "pearson" else 1 + value**2 / 2
             spread = math.sqrt(widen / (n - 3)) if n > 3 else math.nan
+        if abs(value) > 1 - 1e-12:
+            value = math.copysign(1.0, value)
         low = high = math.nan
         if math.isfinite(value) and abs(value) < 1 and math.isfinite(spread):
             centre = math.atanh(value)
