@@ -160,7 +160,11 @@ def mrmc_from_areas(
             hint="for one reader use delong_paired, or random='cases'",
         )
     if not np.isfinite(matrix).all() or not np.isfinite(table).all():
-        raise UsageError("AUCs and covariances must be finite (two patients in each class)")
+        raise UsageError(
+            "AUCs and their covariances must be finite",
+            expected="two patients or more in each class",
+            found=f"{np.count_nonzero(~np.isfinite(matrix))} covariances are not",
+        )
     var, cov1, cov2, cov3, each_var, each_cov2 = _components(matrix)
     grand = table.mean()
     by_modality, by_reader = table.mean(axis=1), table.mean(axis=0)

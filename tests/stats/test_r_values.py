@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -182,3 +186,32 @@ def test_decision_curves(r, data, key):
     assert curve["net_benefit"].to_numpy() == pytest.approx(row["formula_nb_ge"], **CLOSE)
     assert curve["net_benefit"].to_numpy() == pytest.approx(row["dcurves_nb"], **CLOSE)
     assert curve["treat_all"].to_numpy() == pytest.approx(row["dcurves_nb_all"], **CLOSE)
+
+
+def test_table_of_every_key(external_data, repository, tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "benchmarks/r_agreement.py",
+            "--data",
+            str(external_data / "stats"),
+            "--out",
+            str(tmp_path),
+        ],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "different" in done.stdout, done.stderr
+    table = (tmp_path / "r_agreement.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in table if line.count(" | ") == 6]
+    assert len(rows) == 798
+    bad = {row[0]: row[-1] for row in rows[1:] if row[-1] != "equal"}
+    if importlib.util.find_spec("radiofib.stats.regression"):
+        assert not bad
+        assert done.returncode == 0
+    else:
+        assert set(bad.values()) <= {"not computed"}
+        assert all(name.startswith(("`po.", "`firth.")) for name in bad)
