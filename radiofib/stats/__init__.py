@@ -70,7 +70,7 @@ from radiofib.stats.probability import (
     log_loss,
     ranked_probability_score,
 )
-from radiofib.stats.proportions import clopper_pearson, wilson
+from radiofib.stats.proportions import clopper_pearson, effective_size, proportion, wilson
 from radiofib.stats.reliability import bland_altman, concordance, intraclass
 from radiofib.stats.roc import Placements, auc, placements, roc_curve
 from radiofib.stats.smooth import lowess, restricted_spline
@@ -121,6 +121,7 @@ __all__ = [
     "dice",
     "disagreement_weights",
     "discordant",
+    "effective_size",
     "expected_calibration_error",
     "hanley_mcneil",
     "hosmer_lemeshow",
@@ -159,6 +160,7 @@ __all__ = [
     "permutation_paired",
     "placements",
     "predictive_values",
+    "proportion",
     "ranked_probability_score",
     "resample_weights",
     "restricted_spline",

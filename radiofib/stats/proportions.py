@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
+from radiofib._checks import check_known
 from radiofib.errors import UsageError
-from radiofib.stats.estimate import Estimate, z_value
+from radiofib.stats.estimate import Estimate, check_binary, check_clusters, z_value
 
-__all__ = ["clopper_pearson", "wilson"]
+__all__ = ["clopper_pearson", "effective_size", "proportion", "wilson"]
 
 
 def _check(successes: float, n: float) -> None:
@@ -79,3 +82,81 @@ def clopper_pearson(successes: float, n: float, level: float = 0.95) -> Estimate
     low = 0.0 if x == 0 else float(betaincinv(x, n - x + 1, tail))
     high = 1.0 if x == n else float(betaincinv(x + 1, n - x, 1 - tail))
     return Estimate(x / n, low, high, "Clopper-Pearson")
+
+
+def effective_size(successes: ArrayLike, clusters: ArrayLike | None = None) -> float:
+    r"""Return the number of independent cases that would give a proportion the same variance.
+
+    .. math:: n^* = 1 + \frac{\hat p (1 - \hat p)}{V}, \quad
+              V = \frac{G}{G-1} \sum_{i=1}^{G} \left(\frac{x_i - n_i \hat p}{n}\right)^2
+
+    with x successes of n cases in each of G patients, never above the number of cases; at 0 and
+    1 it is the number of patients.
+
+    Parameters
+    ----------
+    successes : array-like of 0 and 1
+        One entry for each case; may be empty.
+    clusters : array-like, optional
+        Patient of each case; then, without it, the number of cases.
+
+    References
+    ----------
+    Korn EL, Graubard BI. Surv Methodol 1998;24:193-201. Rao JNK, Scott AJ. Biometrics
+    1992;48:577-585.
+
+    Examples
+    --------
+    >>> round(effective_size([1, 0, 1, 1] * 10, [1, 2, 3, 4] * 10), 9)
+    4.0
+    """
+    if np.size(successes) == 0:
+        return 0.0
+    right = check_binary(successes, "successes")
+    hits, n = int(right.sum()), right.size
+    if clusters is None:
+        return float(n)
+    codes = check_clusters(clusters, n)
+    sizes = np.bincount(codes).astype(np.float64)
+    if hits in (0, n) or sizes.size < 2:
+        return float(sizes.size)
+    p = hits / n
+    left = np.bincount(codes, weights=right) - p * sizes
+    variance = sizes.size / (sizes.size - 1) * float(left @ left) / n**2
+    return min(float(n), 1 + p * (1 - p) / variance) if variance > 0 else float(n)
+
+
+def proportion(
+    successes: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    interval: str = "wilson",
+    level: float = 0.95,
+) -> Estimate:
+    """Return a proportion of cases, its interval by patient when a patient has several.
+
+    The interval is that of :func:`effective_size` independent cases: the plain one when each
+    patient has one case, and left as it is by rows repeated within patients.
+
+    Parameters
+    ----------
+    successes : array-like of 0 and 1
+        One entry for each case; may be empty.
+    clusters : array-like, optional
+        Patient of each case.
+    interval : {"wilson", "exact"}
+    level : float
+
+    Examples
+    --------
+    >>> once, tenfold = [1, 1, 1, 0, 1, 0], [1, 1, 1, 0, 1, 0] * 10
+    >>> a, b = proportion(once), proportion(tenfold, [1, 2, 3, 4, 5, 6] * 10)
+    >>> round(a.low, 6) == round(b.low, 6), b.method
+    (True, 'Wilson, clustered by patient')
+    """
+    check_known(interval, ("wilson", "exact"), what="interval")
+    size = effective_size(successes, clusters)
+    value = float(check_binary(successes, "successes").mean()) if size else 0.0
+    found = (wilson if interval == "wilson" else clopper_pearson)(value * size, size, level)
+    method = found.method if clusters is None else f"{found.method}, clustered by patient"
+    return Estimate(found.value, found.low, found.high, method, found.note)

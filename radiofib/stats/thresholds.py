@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from radiofib._checks import check_1d, check_known, check_same_length
 from radiofib.errors import UsageError
 from radiofib.stats.diagnostic import likelihood_ratio, predictive_values
-from radiofib.stats.estimate import Estimate, check_binary, z_value
-from radiofib.stats.proportions import clopper_pearson, wilson
+from radiofib.stats.estimate import Estimate, check_binary, check_clusters
+from radiofib.stats.proportions import effective_size, proportion
 from radiofib.stats.roc import roc_curve
 
 __all__ = ["Cutoffs", "apply_cutoffs", "choose_cutoffs"]
 
+BoolArray = NDArray[np.bool_]
 RULES = ("youden", "sensitivity", "specificity", "dual", "fixed")
 
 
@@ -134,6 +135,7 @@ def apply_cutoffs(
     prevalence: float | None = None,
     interval: str = "wilson",
     level: float = 0.95,
+    clusters: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Measure cut-offs on cases they were not chosen on.
 
@@ -145,16 +147,19 @@ def apply_cutoffs(
     prevalence : float, optional
         Where predictive values should hold, besides the cases at hand.
     interval : {"wilson", "exact"}
-        Of the proportions; cases are taken as independent.
+        Of the proportions.
     level : float
+    clusters : array-like, optional
+        Patient of each case; intervals then count :func:`effective_size` cases.
 
     Returns
     -------
     DataFrame
-        ``rule, threshold, metric, estimate, ci_low, ci_high, n, method, note``, with the
-        metrics of :func:`radiofib.stats.diagnostic_table`. With two cut-offs, sensitivity and
-        NPV (and the negative likelihood ratio) are of the lower one, specificity and PPV (and
-        the positive one) of the upper one, and ``undecided`` is the share between.
+        ``rule, threshold, metric, estimate, ci_low, ci_high, n, method, note`` for sensitivity,
+        specificity, PPV, NPV, the likelihood ratios, accuracy, and PPV and NPV at the stated
+        prevalence. With two cut-offs, sensitivity and NPV (and the negative likelihood ratio)
+        are of the lower one, specificity and PPV (and the positive one) of the upper one,
+        ``undecided`` is the share between, and accuracy is of the decided.
 
     Examples
     --------
@@ -164,49 +169,48 @@ def apply_cutoffs(
     [['sensitivity', 2.5, 0.5], ['specificity', 2.5, 0.6666666666666666]]
     """
     check_known(interval, ("wilson", "exact"), what="interval")
-    share = wilson if interval == "wilson" else clopper_pearson
     positive, values = check_binary(y), check_1d(score, "score")
     n = check_same_length(y=positive, score=values)
-    z_value(level)
-    out, inside = values < cutoffs.low, values >= cutoffs.high
-    n_pos, n_neg = int(positive.sum()), int((~positive).sum())
-    tp_low, tn_low = int((positive & ~out).sum()), int((~positive & out).sum())
-    tp_high, tn_high = int((positive & inside).sum()), int((~positive & ~inside).sum())
-    fp_high, fn_low = n_neg - tn_high, n_pos - tp_low
+    codes = None if clusters is None else check_clusters(clusters, n)
     low, high = cutoffs.low, cutoffs.high
-    found: list[tuple[str, float, Estimate, int]] = [
-        ("sensitivity", low, share(tp_low, n_pos, level), n_pos),
-        ("specificity", high, share(tn_high, n_neg, level), n_neg),
-        ("ppv", high, share(tp_high, tp_high + fp_high, level), tp_high + fp_high),
-        ("npv", low, share(tn_low, tn_low + fn_low, level), tn_low + fn_low),
-        (
-            "positive_likelihood_ratio",
-            high,
-            likelihood_ratio(tp_high, n_pos, fp_high, n_neg, level),
-            n,
-        ),
-        (
-            "negative_likelihood_ratio",
-            low,
-            likelihood_ratio(fn_low, n_pos, tn_low, n_neg, level),
-            n,
-        ),
+    out, inside = values < low, values >= high
+    everyone = np.ones(n, dtype=np.bool_)
+
+    def share(flags: BoolArray, among: BoolArray) -> tuple[Estimate, int]:
+        part = None if codes is None else codes[among]
+        found = proportion(flags[among], part, interval=interval, level=level)
+        return found, int(among.sum())
+
+    def counts(flags: BoolArray) -> tuple[float, float, float, float]:
+        """Effective numbers of positives with the result and in all, and of negatives."""
+        numbers: list[float] = []
+        for side in (positive, ~positive):
+            size = effective_size(flags[side], None if codes is None else codes[side])
+            numbers += [float(flags[side].mean()) * size if size else 0.0, size]
+        return numbers[0], numbers[1], numbers[2], numbers[3]
+
+    plus, minus = likelihood_ratio(*counts(inside), level), likelihood_ratio(*counts(out), level)
+    found: list[tuple[str, float, tuple[Estimate, int]]] = [
+        ("sensitivity", low, share(~out, positive)),
+        ("specificity", high, share(~inside, ~positive)),
+        ("ppv", high, share(positive, inside)),
+        ("npv", low, share(~positive, out)),
+        ("positive_likelihood_ratio", high, (plus, n)),
+        ("negative_likelihood_ratio", low, (minus, n)),
     ]
+    decided = out | inside
     if low == high:
-        right = tp_high + tn_high
-        found.append(("accuracy", high, share(right, n, level), n))
+        found.append(("accuracy", high, share(inside == positive, everyone)))
     else:
-        between = int((~out & ~inside).sum())
-        decided = n - between
-        found.append(("undecided", math.nan, share(between, n, level), n))
-        found.append(
-            ("accuracy_of_decided", math.nan, share(tp_high + tn_low, decided, level), decided)
-        )
+        found.append(("undecided", math.nan, share(~decided, everyone)))
+        found.append(("accuracy_of_decided", math.nan, share(inside == positive, decided)))
     if prevalence is not None:
-        upper = predictive_values(tp_high, n_pos, tn_high, n_neg, prevalence, level)[0]
-        lower = predictive_values(tp_low, n_pos, tn_low, n_neg, prevalence, level)[1]
-        found.append((f"ppv_at_prevalence_{prevalence:g}", high, upper, n))
-        found.append((f"npv_at_prevalence_{prevalence:g}", low, lower, n))
+        tp, m, fp, k = counts(inside)
+        upper = predictive_values(tp, m, k - fp, k, prevalence, level)[0]
+        fn, m, tn, k = counts(out)
+        lower = predictive_values(m - fn, m, tn, k, prevalence, level)[1]
+        found.append((f"ppv_at_prevalence_{prevalence:g}", high, (upper, n)))
+        found.append((f"npv_at_prevalence_{prevalence:g}", low, (lower, n)))
     return pd.DataFrame(
         {
             "rule": cutoffs.rule,
@@ -219,5 +223,5 @@ def apply_cutoffs(
             "method": e.method,
             "note": "; ".join(part for part in (e.note, cutoffs.note) if part),
         }
-        for name, cut, e, count in found
+        for name, cut, (e, count) in found
     )

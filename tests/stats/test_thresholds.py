@@ -65,6 +65,33 @@ def test_two_cutoffs_leave_some_undecided():
     assert exact.loc["sensitivity", "method"] == "Clopper-Pearson"
 
 
+def test_repeated_rows_of_a_patient_change_nothing():
+    y, score = cohort(2, 150)
+    many = np.tile(np.arange(y.size), 10)
+    for rule in ("youden", "dual"):
+        cut = stats.choose_cutoffs(y, score, rule, sensitivity=0.95, specificity=0.95)
+        once = stats.apply_cutoffs(y, score, cut, prevalence=0.2)
+        again = stats.apply_cutoffs(y[many], score[many], cut, prevalence=0.2, clusters=many)
+        for column in ("estimate", "ci_low", "ci_high"):
+            assert again[column].to_numpy() == pytest.approx(once[column].to_numpy())
+        narrow = stats.apply_cutoffs(y[many], score[many], cut)
+        assert narrow["ci_low"].iloc[0] > once["ci_low"].iloc[0]
+
+
+def test_alike_cases_of_a_patient_count_less():
+    rng = np.random.default_rng(0)
+    of_patient = rng.random(60) < 0.7
+    cases = np.repeat(of_patient, 5) ^ (rng.random(300) < 0.1)
+    patients = np.repeat(np.arange(60), 5)
+    size = stats.effective_size(cases, patients)
+    assert 60 < size < 150
+    shuffled = stats.effective_size(cases, rng.permutation(patients))
+    assert shuffled > 230
+    all_right = stats.proportion(np.ones(300), patients)
+    assert all_right.low == pytest.approx(stats.wilson(60, 60).low)
+    assert stats.proportion([]).note == "no case"
+
+
 def test_one_class_and_nobody_called():
     cut = stats.choose_cutoffs([0, 0, 1, 1], [1, 2, 3, 4])
     frame = stats.apply_cutoffs([0, 0, 0], [1, 2, 2], cut).set_index("metric")
