@@ -40,7 +40,6 @@ from radiofib.stats.delong import (
     delong,
     delong_paired,
     delong_unpaired,
-    influence_covariance,
     logit_delong,
 )
 from radiofib.stats.diagnostic import (
@@ -51,6 +50,7 @@ from radiofib.stats.diagnostic import (
     predictive_values,
 )
 from radiofib.stats.estimate import Estimate, HypothesisTest
+from radiofib.stats.influence import influence_covariance
 from radiofib.stats.mrmc import Mrmc, mrmc, mrmc_from_areas
 from radiofib.stats.multiclass import multiclass_auc, multiclass_auc_interval
 from radiofib.stats.multiplicity import adjust_p, max_statistic

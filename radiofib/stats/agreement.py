@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from radiofib._checks import check_known
@@ -18,6 +20,10 @@ from radiofib.stats.estimate import Estimate, check_clusters, z_value
 __all__ = ["Kappa", "kappa", "krippendorff_alpha"]
 
 FloatArray = NDArray[np.float64]
+Measure = Callable[[FloatArray], FloatArray]
+#: Most levels of a nominal or ordinal scale.
+MOST_LEVELS = 300
+_CHUNK = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -180,25 +186,18 @@ def krippendorff_alpha(
         reason = "not defined: all ratings are equal" if levels.size else "not defined: no pairs"
         return Estimate(math.nan, math.nan, math.nan, method, reason)
     table, patients = table[use], np.unique(patients[use], return_inverse=True)[1]
-    # Coincidences of each case, shape (cases, k, k): ordered pairs of ratings of one case.
-    counts = (table[:, :, None] == levels).sum(axis=1).astype(np.float64)
-    pairs = counts[:, :, None] * counts[:, None, :]
-    diagonal = np.arange(levels.size)
-    pairs[:, diagonal, diagonal] -= counts
-    pairs /= (counts.sum(axis=1) - 1)[:, None, None]
     count = int(patients.max()) + 1
-    each = np.zeros((count, levels.size**2))
-    np.add.at(each, patients, pairs.reshape(len(pairs), -1))
-
-    def alpha(weights: FloatArray) -> FloatArray:
-        seen = (weights @ each).reshape(-1, levels.size, levels.size)
-        totals = seen.sum(axis=2)
-        apart = _distance(totals, levels, kind)
-        above = (seen * apart).sum(axis=(1, 2)) * (totals.sum(axis=1) - 1)
-        below = np.einsum("bi,bij,bj->b", totals, apart, totals)
-        blank = np.full(len(weights), np.nan)
-        share: FloatArray = np.divide(above, below, out=blank, where=below > 0)
-        return 1 - share
+    if kind == "interval":
+        alpha = _interval_alpha(table, patients)
+    else:
+        if levels.size > MOST_LEVELS:
+            raise UsageError(
+                f"too many different ratings for a {kind} scale",
+                expected=f"at most {MOST_LEVELS}",
+                found=str(levels.size),
+                hint="measurements are of kind interval",
+            )
+        alpha = _category_alpha(table, patients, levels, kind)
 
     value = float(alpha(np.ones((1, count)))[0])
     if n_boot == 0:
@@ -210,13 +209,67 @@ def krippendorff_alpha(
     return Estimate(found.value, found.low, found.high, found.method, said)
 
 
+def _interval_alpha(table: FloatArray, patients: NDArray[np.intp]) -> Measure:
+    """Return alpha as a function of weights of patients, from sums of squares."""
+    given = ~np.isnan(table)
+    x = np.where(given, table - np.nanmean(table), 0.0)
+    m = given.sum(axis=1).astype(np.float64)
+    once, twice = x.sum(axis=1), (x**2).sum(axis=1)
+    # Sums over ordered pairs of one case: 2 (m sum x^2 - (sum x)^2).
+    apart = 2 * (m * twice - once**2) / (m - 1)
+    parts = [np.bincount(patients, weights=v) for v in (apart, m, once, twice)]
+
+    def alpha(weights: FloatArray) -> FloatArray:
+        seen, n, first, second = (weights @ p for p in parts)
+        return _one_minus((n - 1) * seen, 2 * (n * second - first**2))
+
+    return alpha
+
+
+def _category_alpha(
+    table: FloatArray, patients: NDArray[np.intp], levels: FloatArray, kind: str
+) -> Measure:
+    """Return alpha as a function of weights of patients, from coincidences of levels."""
+    k, given = levels.size, ~np.isnan(table)
+    place = np.searchsorted(levels, np.where(given, table, levels[0]))
+    share = 1.0 / (given.sum(axis=1) - 1)
+    raters = range(table.shape[1])
+    rows, columns, values = [], [], []
+    for i, j in ((i, j) for i in raters for j in raters if i != j):
+        both = given[:, i] & given[:, j]
+        rows.append(patients[both])
+        columns.append(place[both, i] * k + place[both, j])
+        values.append(share[both])
+    where = (np.concatenate(rows), np.concatenate(columns))
+    shape = (int(patients.max()) + 1, k * k)
+    each = csr_array((np.concatenate(values), where), shape=shape)
+
+    def alpha(weights: FloatArray) -> FloatArray:
+        found = []
+        for begin in range(0, len(weights), max(1, _CHUNK // k**2)):
+            part = weights[begin : begin + max(1, _CHUNK // k**2)]
+            seen = (each.T @ part.T).T.reshape(-1, k, k)
+            totals = seen.sum(axis=2)
+            apart = _distance(totals, levels, kind)
+            above = (seen * apart).sum(axis=(1, 2)) * (totals.sum(axis=1) - 1)
+            below = np.einsum("bi,bij,bj->b", totals, apart, totals)
+            found.append(_one_minus(above, below))
+        return np.concatenate(found)
+
+    return alpha
+
+
+def _one_minus(above: FloatArray, below: FloatArray) -> FloatArray:
+    blank = np.full(above.shape, np.nan)
+    share: FloatArray = np.divide(above, below, out=blank, where=below > 0)
+    return 1 - share
+
+
 def _distance(totals: FloatArray, levels: FloatArray, kind: str) -> FloatArray:
     """Return squared differences of values, shape (B, k, k)."""
     if kind == "ordinal":
         middle = np.cumsum(totals, axis=1) - totals / 2
         ordinal: FloatArray = (middle[:, :, None] - middle[:, None, :]) ** 2
         return ordinal
-    apart = (levels[:, None] - levels) ** 2
-    if kind == "nominal":
-        apart = (apart > 0).astype(np.float64)
+    apart = (levels[:, None] != levels).astype(np.float64)
     return np.broadcast_to(apart, (len(totals), *apart.shape))

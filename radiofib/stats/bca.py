@@ -17,8 +17,8 @@ from radiofib.stats.estimate import Estimate, check_clusters, z_value
 __all__ = ["acceleration", "bca_interval", "bootstrap", "jackknife_weights", "patient_strata"]
 
 FloatArray = NDArray[np.float64]
-#: Weights held in memory at once.
-_CHUNK = 8_000_000
+#: Weights of cases held in memory at once, and weights of patients in all (3 GB).
+_CHUNK, _MOST = 8_000_000, 400_000_000
 
 
 def patient_strata(classes: ArrayLike, clusters: ArrayLike) -> list[str]:
@@ -259,6 +259,13 @@ def bootstrap(
     labels = np.asarray(classes)
     patients = np.arange(labels.size) if clusters is None else check_clusters(clusters, labels.size)
     strata = patient_strata(labels, patients)
+    if n_boot * len(strata) > _MOST:
+        raise UsageError(
+            "so many patients and resamples do not fit in memory",
+            expected=f"at most {_MOST:g} weights",
+            found=f"{len(strata)} patients x {n_boot} resamples",
+            hint="an analytic interval (DeLong, Wilson) is as good for so many patients",
+        )
 
     def values(weights: FloatArray) -> FloatArray:
         step = max(1, _CHUNK // labels.size)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from radiofib._checks import check_known, check_same_length
 from radiofib.errors import UsageError
 from radiofib.stats.auc_intervals import SPARSE
-from radiofib.stats.delong import influence_covariance
 from radiofib.stats.estimate import Estimate, check_clusters, check_codes, z_value
+from radiofib.stats.influence import influence_covariance
 from radiofib.stats.roc import placements, roc_curve
 
 __all__ = ["multiclass_auc", "multiclass_auc_interval"]

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from radiofib._checks import check_1d, check_same_length, list_some
 from radiofib.errors import UsageError
 from radiofib.stats.auc_intervals import SPARSE, auc_interval
-from radiofib.stats.delong import influence_covariance
 from radiofib.stats.estimate import Estimate, check_clusters, check_codes, z_value
+from radiofib.stats.influence import influence_covariance
 from radiofib.stats.roc import placements
 
 __all__ = ["obuchowski", "ordinal_c_index", "pairwise_auc", "standardised_auc"]

@@ -101,7 +101,11 @@ def choose_cutoffs(
             raise UsageError(f"{name} must lie above 0 and be at most 1", found=f"{value:g}")
     positive = check_binary(y, both=True)
     fpr, tpr, levels = roc_curve(positive, score)
-    cuts = np.concatenate([[np.inf], (levels[1:-1] + levels[2:]) / 2, [-np.inf]])
+    upper, lower = levels[1:-1], levels[2:]
+    middle = upper / 2 + lower / 2
+    # Between neighbouring doubles there is no middle: the upper one parts them.
+    middle = np.where(middle > lower, middle, upper)
+    cuts = np.concatenate([[np.inf], middle, [-np.inf]])
     sizes = int(positive.sum()), int((~positive).sum())
     if rule == "youden":
         gain = tpr - fpr

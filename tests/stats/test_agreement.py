@@ -81,6 +81,16 @@ def test_alpha_of_krippendorffs_example(kind, value):
     assert again.width == pytest.approx(found.width, rel=0.05)
 
 
+def test_alpha_of_many_measurements_is_quick_and_close_to_the_icc():
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(3000, 1)) + 0.5 * rng.normal(size=(3000, 3))
+    found = stats.krippendorff_alpha(table, "interval", n_boot=200)
+    single = stats.intraclass(table).set_index("type").loc["ICC1", "estimate"]
+    assert found.value == pytest.approx(single, abs=1e-3)
+    with pytest.raises(UsageError, match="too many different ratings"):
+        stats.krippendorff_alpha(table, "ordinal")
+
+
 def test_alpha_that_is_not_defined():
     assert "equal" in stats.krippendorff_alpha([[1, 1], [1, 1]]).note
     assert "no pairs" in stats.krippendorff_alpha([[1, NAN], [NAN, 2]]).note

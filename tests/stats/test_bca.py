@@ -76,5 +76,7 @@ def test_strata_of_patients():
     weights, groups = stats.jackknife_weights(["x", "y", "y"])
     assert groups.tolist() == [1, 1]
     assert weights.tolist() == [[1, 0, 2], [1, 2, 0]]
+    with pytest.raises(UsageError, match="do not fit in memory"):
+        stats.bootstrap(lambda w: w.sum(axis=1), np.arange(5) % 2, n_boot=100_000_000)
     with pytest.raises(UsageError, match="unknown bootstrap"):
         stats.bootstrap(lambda w: w.sum(axis=1), [0, 1], kind="BCA")

@@ -92,6 +92,15 @@ def test_alike_cases_of_a_patient_count_less():
     assert stats.proportion([]).note == "no case"
 
 
+def test_neighbouring_doubles_are_parted():
+    low = 0.1
+    high = np.nextafter(low, 1)
+    cut = stats.choose_cutoffs([0, 0, 1, 1], [low, low, high, high])
+    assert (cut.low, cut.high) == (high, high)
+    huge = stats.choose_cutoffs([0, 1], [1.5e308, 1.7e308])
+    assert np.isfinite(huge.high)
+
+
 def test_one_class_and_nobody_called():
     cut = stats.choose_cutoffs([0, 0, 1, 1], [1, 2, 3, 4])
     frame = stats.apply_cutoffs([0, 0, 0], [1, 2, 2], cut).set_index("metric")
