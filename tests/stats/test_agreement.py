@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
@@ -23,6 +23,7 @@ FOUR = np.array(
 ).T
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_kappa_equals_scikit_learn(seed):
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofib import stats
@@ -17,6 +17,7 @@ def cohort(seed, n=200):
     return (rng.random(n) < p).astype(int), p
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.floats(0.02, 0.98))
 def test_net_benefit_is_its_formula(seed, cut):
     y, p = cohort(seed, 50)

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofib import stats
@@ -18,6 +18,7 @@ def cases(seed, n=40, k=2):
     return y, [(rng.normal(size=y.size) + y).round(1) for _ in range(k)]
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_covariance_equals_its_definition(seed):
     y, scores = cases(seed)
@@ -31,6 +32,7 @@ def test_covariance_equals_its_definition(seed):
     assert [stats.auc(y, s) for s in scores] == pytest.approx([w.mean() for w in wins], abs=1e-15)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_repeated_rows_of_a_patient_change_nothing(seed):
     y, (a, b) = cases(seed)

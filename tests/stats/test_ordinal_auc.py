@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import somersd
 
@@ -18,6 +18,7 @@ def cohort(seed, n=80, k=4):
     return y, (rng.normal(size=y.size) + 0.6 * y).round(1)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_c_index_is_somers_d_of_all_pairs(seed):
     y, score = cohort(seed, 40)
@@ -27,6 +28,7 @@ def test_c_index_is_somers_d_of_all_pairs(seed):
     assert same.value == pytest.approx(found.value, abs=1e-15)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_two_stages_are_the_ordinary_auc(seed):
     y, score = cohort(seed, 30, 2)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import directed_hausdorff
 
@@ -22,6 +22,7 @@ def edge(mask):
     return np.argwhere(padded & ~inside) - 1
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 3))
 def test_distances_equal_those_of_all_pairs(seed, ndim):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -10,6 +10,7 @@ from radiofib import stats
 from radiofib.errors import UsageError
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from([0.5, 0.7, 0.8, 0.9]))
 def test_equals_scikit_learn(seed, low):
     rng = np.random.default_rng(seed)
@@ -23,6 +24,7 @@ def test_equals_scikit_learn(seed, low):
     assert turned.value == pytest.approx(expected, abs=1e-12)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_parts_add_up_to_the_whole(seed):
     rng = np.random.default_rng(seed)

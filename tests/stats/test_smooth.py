@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.nonparametric.smoothers_lowess import lowess
 
@@ -10,6 +10,7 @@ from radiofib import stats
 from radiofib.errors import UsageError
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(5, 300), st.floats(0.2, 1.0))
 def test_lowess_is_near_statsmodels(seed, n, fraction):
     rng = np.random.default_rng(seed)

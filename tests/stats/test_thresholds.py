@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats.contingency import odds_ratio, relative_risk
 
@@ -23,6 +23,7 @@ def rates(y, score, cut):
     return called[y == 1].mean(), 1 - called[y == 0].mean()
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(0.5, 1), st.floats(0.5, 1))
 def test_chosen_cutoffs_are_the_best_of_all(seed, wanted_se, wanted_sp):
     y, score = cohort(seed, 40)
