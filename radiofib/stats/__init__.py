@@ -1,6 +1,28 @@
-"""Statistics: arrays in, numbers with intervals out; pure functions, each with its source."""
+"""Statistics: arrays in, numbers with intervals out; pure functions, each with its source.
 
-from radiofib.stats.agreement import Kappa, kappa, krippendorff_alpha
+What you want, and where it is:
+
+- an AUC with its interval: ``auc_interval`` (chooses and names the method), ``delong``,
+  ``newcombe``; over several classes ``multiclass_auc_interval``, over ordered stages
+  ``obuchowski``, ``ordinal_c_index``, ``standardised_auc``; part of it ``partial_auc``;
+- two AUCs: ``delong_paired``, ``delong_unpaired``, ``delong_several``, ``permutation_paired``;
+  several readers: ``mrmc``; many comparisons: ``adjust_p``, ``max_statistic``;
+- any measure with an interval by patient: ``bootstrap`` (BCa), from parts ``resample_weights``,
+  ``jackknife_weights``, ``bca_interval``;
+- decisions: ``choose_cutoffs`` on training cases, ``apply_cutoffs`` on others,
+  ``diagnostic_table``, ``predictive_values`` at a stated prevalence, ``decision_curve``;
+- probabilities: ``brier_score``, ``log_loss``, ``ranked_probability_score``, ``calibration``,
+  ``calibration_curve``, ``calibration_errors``, ``hosmer_lemeshow``, ``spiegelhalter``;
+- agreement: ``kappa``, ``intraclass``, ``bland_altman``, ``concordance``,
+  ``krippendorff_alpha``, ``mask_agreement``;
+- tests: ``mcnemar``, ``cochran_q``, ``correlations``, ``jonckheere``, ``cochran_armitage``;
+- batches: ``combat``.
+
+`clusters` is always the patient of each case: with it, rows repeated within patients leave
+intervals as they are.
+"""
+
+from radiofib.stats.agreement import Kappa, kappa, kappa_by_patient, krippendorff_alpha
 from radiofib.stats.auc_intervals import auc_interval, hanley_mcneil, newcombe
 from radiofib.stats.bca import (
     acceleration,
@@ -39,6 +61,7 @@ from radiofib.stats.delong import (
     auc_covariance,
     delong,
     delong_paired,
+    delong_several,
     delong_unpaired,
     logit_delong,
 )
@@ -116,6 +139,7 @@ __all__ = [
     "decision_curve",
     "delong",
     "delong_paired",
+    "delong_several",
     "delong_unpaired",
     "diagnostic_table",
     "dice",
@@ -131,6 +155,7 @@ __all__ = [
     "jackknife_weights",
     "jonckheere",
     "kappa",
+    "kappa_by_patient",
     "krippendorff_alpha",
     "likelihood_ratio",
     "log_loss",

@@ -14,10 +14,15 @@ from scipy.special import ndtr
 from radiofib._checks import check_known
 from radiofib.errors import UsageError
 from radiofib.stats.bootstrap import percentile_interval, resample_weights
-from radiofib.stats.classification import disagreement_weights, weighted_kappa
-from radiofib.stats.estimate import Estimate, check_clusters, z_value
+from radiofib.stats.classification import (
+    confusion_matrix,
+    disagreement_weights,
+    weighted_kappa,
+)
+from radiofib.stats.estimate import Estimate, check_clusters, check_codes, z_value
+from radiofib.stats.influence import influence_covariance
 
-__all__ = ["Kappa", "kappa", "krippendorff_alpha"]
+__all__ = ["Kappa", "kappa", "kappa_by_patient", "krippendorff_alpha"]
 
 FloatArray = NDArray[np.float64]
 Measure = Callable[[FloatArray], FloatArray]
@@ -126,6 +131,70 @@ def kappa(
     p0 = float(2 * ndtr(-abs(z0)))
     high = min(1.0, value + half)
     return Kappa(value, se, value - half, high, z0, p0, n, method, note)
+
+
+def kappa_by_patient(
+    first: ArrayLike,
+    second: ArrayLike,
+    n_levels: int,
+    clusters: ArrayLike,
+    *,
+    weights: str = "quadratic",
+    values: ArrayLike | None = None,
+    level: float = 0.95,
+) -> Kappa:
+    r"""Return weighted kappa of ratings of which a patient has several, with its interval.
+
+    The error of kappa is a sum over cases, with disagreements w, shares and :math:`D_o, D_e` the
+    observed and the chance disagreement,
+
+    .. math:: \frac{1}{n D_e}\left[D_o - w_{ij} + \frac{D_o}{D_e}
+              (\bar w_{i.} + \bar w_{.j} - 2 D_e)\right]
+
+    whose sums within patients give the standard error. There is no test against chance.
+
+    Parameters
+    ----------
+    first, second : array-like of int
+        Level codes 0..n_levels-1 of two raters.
+    n_levels : int
+    clusters : array-like
+        Patient of each case.
+    weights, values, level
+        As in :func:`kappa`.
+
+    References
+    ----------
+    Fleiss JL, Cohen J, Everitt BS. Psychol Bull 1969;72:323-327 (whose error this is when
+    each patient has one case, but for the factor n / (n - 1)).
+
+    Examples
+    --------
+    >>> a, b = [0, 1, 2, 2, 1, 0, 2, 1], [0, 1, 2, 1, 1, 0, 2, 2]
+    >>> once = kappa_by_patient(a, b, 3, range(8))
+    >>> twice = kappa_by_patient(a * 2, b * 2, 3, list(range(8)) * 2)
+    >>> round(once.se, 6) == round(twice.se, 6)
+    True
+    """
+    counts = confusion_matrix(first, second, n_levels)
+    plain = kappa(counts, weights, values, level)
+    rows, columns = check_codes(first, n_levels), check_codes(second, n_levels)
+    nan = math.nan
+    if not math.isfinite(plain.value):
+        return plain
+    shares = counts / counts.sum()
+    distance = disagreement_weights(n_levels, weights, values)
+    of_first, of_second = shares.sum(axis=1), shares.sum(axis=0)
+    seen, chance = float((distance * shares).sum()), float(of_first @ distance @ of_second)
+    away = (distance @ of_second)[rows] + (distance @ of_first)[columns]
+    influence = seen - distance[rows, columns] + seen / chance * (away - 2 * chance)
+    influence = influence[:, None] / (chance * rows.size)
+    variance = influence_covariance(influence, np.zeros(rows.size), clusters)
+    se = math.sqrt(float(variance[0, 0]))
+    half = z_value(level) * se
+    low, high = plain.value - half, min(1.0, plain.value + half)
+    method = f"{plain.method}, clustered by patient"
+    return Kappa(plain.value, se, low, high, nan, nan, rows.size, method, plain.note)
 
 
 def krippendorff_alpha(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import chdtrc, ndtr, stdtr, stdtrit
 
 from radiofib.errors import UsageError
-from radiofib.stats.estimate import Estimate, check_clusters, z_value
+from radiofib.stats.estimate import Estimate, HypothesisTest, check_clusters, z_value
 from radiofib.stats.influence import influence_covariance
 from radiofib.stats.roc import Placements, placements
 
@@ -19,6 +20,7 @@ __all__ = [
     "auc_covariance",
     "delong",
     "delong_paired",
+    "delong_several",
     "delong_unpaired",
     "logit_delong",
 ]
@@ -214,6 +216,59 @@ def delong_paired(
         variance = 0.0
     method = _named("DeLong, paired", clusters)
     return _difference(a.auc, b.auc, variance, math.inf, float(matrix[0, 1]), level, method)
+
+
+def delong_several(
+    y: ArrayLike, scores: Sequence[ArrayLike] | FloatArray, clusters: ArrayLike | None = None
+) -> HypothesisTest:
+    r"""Test whether several scores of the same cases all have one AUC.
+
+    .. math:: \chi^2 = (L A)^T (L \Sigma L^T)^{+} (L A)
+
+    with A the AUCs, :math:`\Sigma` their covariance and L the differences from the mean; as many
+    degrees of freedom as :math:`L \Sigma L^T` has rank, k - 1 for k scores none of which ranks
+    the cases as a mixture of others does.
+
+    Parameters
+    ----------
+    y : array-like of 0 and 1
+    scores : sequence of k array-like
+    clusters : array-like, optional
+        Patient of each case, when a patient has several.
+
+    References
+    ----------
+    DeLong ER et al. Biometrics 1988;44:837-845.
+
+    Examples
+    --------
+    >>> y, a = [0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6]
+    >>> found = delong_several(y, [a, [1, 5, 2, 3, 4, 6], [2, 1, 3, 6, 4, 5]])
+    >>> round(found.statistic, 4), found.df, round(found.p, 4)
+    (1.5385, 2.0, 0.4634)
+    """
+    found = [placements(y, score) for score in scores]
+    if len(found) < 2:
+        raise UsageError("two scores or more are needed", found=str(len(found)))
+    matrix = auc_covariance(found, clusters)
+    _check_spread(matrix, found[0], "DeLong's test")
+    count = len(found)
+    contrast = np.eye(count) - 1 / count
+    gap = contrast @ np.array([f.auc for f in found])
+    spread = contrast @ matrix @ contrast
+    method = _named("DeLong, several scores", clusters)
+    values, vectors = np.linalg.eigh(spread)
+    use = values > 1e-10 * float(np.trace(matrix))
+    if not use.any():
+        same = bool(np.abs(gap).max() < 1e-12)
+        note = "equal ranks" if same else "no spread"
+        return HypothesisTest(
+            0.0 if same else math.nan, 0.0, 1.0 if same else math.nan, method, note
+        )
+    statistic = float((((gap @ vectors[:, use]) ** 2) / values[use]).sum())
+    df = float(use.sum())
+    note = "perfect separation: too narrow" if any(f.auc in (0.0, 1.0) for f in found) else ""
+    return HypothesisTest(statistic, df, float(chdtrc(df, statistic)), method, note)
 
 
 def delong_unpaired(

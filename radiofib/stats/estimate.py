@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
@@ -200,11 +201,9 @@ def check_clusters(clusters: ArrayLike, n: int) -> NDArray[np.intp]:
     if names.ndim != 1:
         raise UsageError("patients must be a one-dimensional array", found=str(names.shape))
     check_same_length(y=np.empty(n, dtype=np.bool_), clusters=names)
+    missing = np.asarray(pd.isna(names))
     if names.dtype.kind == "O":
-        missing = np.array([v is None or v != v for v in names.tolist()])
         names = names.astype(str)
-    else:
-        missing = names != names
     if missing.any():
         raise UsageError(
             "every case needs a patient",

@@ -47,6 +47,19 @@ def test_error_of_kappa_equals_a_bootstrap():
     assert found.se == pytest.approx(np.std(drawn), rel=0.08)
 
 
+def test_kappa_by_patient():
+    rng = np.random.default_rng(2)
+    a = rng.integers(0, 4, 300)
+    b = np.clip(a + rng.integers(-1, 2, 300), 0, 3)
+    plain = stats.kappa(stats.confusion_matrix(a, b, 4))
+    own = stats.kappa_by_patient(a, b, 4, np.arange(300))
+    # The factor n / (n - 1) of the sum over patients is all that differs.
+    assert own.se == pytest.approx(plain.se * np.sqrt(300 / 299), rel=1e-9)
+    many = np.tile(np.arange(300), 10)
+    again = stats.kappa_by_patient(a[many], b[many], 4, many)
+    assert (again.low, again.high) == pytest.approx((own.low, own.high))
+
+
 def test_counts_are_weighed_by_their_distance():
     levels = [5, 6, 12, 18, 30]
     counts = np.diag([6, 6, 6, 6, 6]) + np.eye(5, k=1, dtype=int) * 2

@@ -4,6 +4,7 @@ import math
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +76,37 @@ def test_patients_with_both_classes_are_clustered_too():
     assert found[0, 0] == pytest.approx(expected, abs=1e-15)
 
 
+def test_several_scores_at_once():
+    y, scores = cases(4, 60, 4)
+    pair = stats.delong_several(y, scores[:2])
+    paired = stats.delong_paired(y, *scores[:2])
+    assert (pair.statistic, pair.p) == pytest.approx((paired.z**2, paired.p))
+    every = stats.delong_several(y, scores)
+    assert every.df == 3
+    # Whatever the contrasts, the statistic is the same.
+    matrix = stats.auc_covariance([stats.placements(y, s) for s in scores])
+    areas = np.array([stats.auc(y, s) for s in scores])
+    steps = np.diff(np.eye(4), axis=0)
+    gap = steps @ areas
+    assert every.statistic == pytest.approx(gap @ np.linalg.solve(steps @ matrix @ steps.T, gap))
+    copied = stats.delong_several(y, [*scores, scores[0]])
+    assert copied.df == 3
+    assert copied.statistic == pytest.approx(every.statistic)
+    same = stats.delong_several(y, [scores[0]] * 3)
+    assert (same.p, same.note) == (1, "equal ranks")
+    with pytest.raises(UsageError, match="two scores or more"):
+        stats.delong_several(y, scores[:1])
+
+
+def test_level_of_the_test_of_several_scores():
+    rng = np.random.default_rng(0)
+    y, hits = np.repeat([0, 1], 50), 0
+    for _ in range(300):
+        signal = rng.normal(size=100) + y
+        hits += stats.delong_several(y, signal + rng.normal(size=(4, 100))).p < 0.05
+    assert 0.02 < hits / 300 < 0.09
+
+
 def test_a_million_cases_take_less_than_two_seconds():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 1_000_000)
@@ -101,7 +133,8 @@ def test_too_few_patients_are_refused():
         stats.delong_paired([0, 1, 1], [1, 2, 3], [3, 2, 1])
     with pytest.raises(UsageError, match="two patients in each class"):
         stats.delong_paired([0, 0, 1, 1], range(4), range(4), clusters=["a", "a", "b", "c"])
-    with pytest.raises(UsageError, match="every case needs a patient"):
-        stats.delong([0, 1], [1, 2], clusters=["a", None])
+    for missing in (None, math.nan, pd.NA):
+        with pytest.raises(UsageError, match=r"every case needs a patient.*position 1"):
+            stats.delong([0, 1], [1, 2], clusters=pd.Series(["a", missing], dtype=object))
     with pytest.raises(UsageError, match="arrays differ in length"):
         stats.delong([0, 1], [1, 2], clusters=["a"])
