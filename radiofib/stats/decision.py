@@ -164,39 +164,46 @@ def decision_curve(
     z = z_value(level)
     codes = None if clusters is None else check_clusters(clusters, chance.size)
     n, n_pos = positive.size, int(positive.sum())
-    prevalence = n_pos / n
+    odds, prevalence = cuts / (1 - cuts), n_pos / n
+    tp, fp = (side.size - np.searchsorted(np.sort(side), cuts) for side in _sides(positive, chance))
+    value = (tp - fp * odds) / n
+    ratio = value / prevalence if n_pos else np.full(cuts.size, math.nan)
+    if codes is None:
+        # Means of squares of each case's gain, and of its gain less the ratio times its outcome.
+        square = (tp + odds**2 * fp) / n - value**2
+        missed = tp * (1 - ratio) ** 2 + (n_pos - tp) * ratio**2
+        least = np.array([square, (missed + odds**2 * fp) / n])
+        error = np.sqrt(np.maximum(least, 0.0) / (n - 1)) if n > 1 else np.full((2, 1), math.nan)
+    else:
+        error = np.empty((2, cuts.size))
+        for place, cut in enumerate(cuts.tolist()):
+            gain = _gain(positive, chance >= cut, cut)
+            error[0, place] = _mean_error(gain, codes)
+            error[1, place] = _mean_error(gain - ratio[place] * positive, codes)
+    error = np.where(tp + fp > 0, z * error, math.nan)
+    half, wide = error[0], error[1] / prevalence if n_pos else error[1] * math.nan
     decisions = bool(np.isin(chance, (0.0, 1.0)).all())
-    rows = []
-    for cut in cuts.tolist():
-        treated = chance >= cut
-        gain = _gain(positive, treated, cut)
-        value, half = float(gain.mean()), z * _mean_error(gain, codes)
-        notes = ["p holds decisions (0 and 1), not probabilities"] if decisions else []
-        ratio, wide = math.nan, math.nan
-        if n_pos:
-            ratio = value / prevalence
-            wide = z * _mean_error(gain - ratio * positive, codes) / prevalence
-        else:
-            notes.append("no positive case")
-        if not treated.any():
-            notes.append("nobody is treated")
-            half, wide = math.nan, math.nan
-        rows.append(
-            {
-                "threshold": cut,
-                "net_benefit": value,
-                "ci_low": value - half,
-                "ci_high": value + half,
-                "treat_all": prevalence - (1 - prevalence) * cut / (1 - cut),
-                "standardised": ratio,
-                "standardised_low": ratio - wide,
-                "standardised_high": ratio + wide,
-                "n": n,
-                "n_pos": n_pos,
-                "note": "; ".join(notes),
-            }
-        )
-    return pd.DataFrame(rows)
+    notes = ["p holds decisions (0 and 1), not probabilities"] if decisions else []
+    notes += [] if n_pos else ["no positive case"]
+    return pd.DataFrame(
+        {
+            "threshold": cuts,
+            "net_benefit": value,
+            "ci_low": value - half,
+            "ci_high": value + half,
+            "treat_all": prevalence - (1 - prevalence) * odds,
+            "standardised": ratio,
+            "standardised_low": ratio - wide,
+            "standardised_high": ratio + wide,
+            "n": n,
+            "n_pos": n_pos,
+            "note": ["; ".join(notes + ([] if t else ["nobody is treated"])) for t in tp + fp],
+        }
+    )
+
+
+def _sides(positive: NDArray[np.bool_], chance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return chance[positive], chance[~positive]
 
 
 def net_benefit_difference(
