@@ -84,7 +84,13 @@ from radiofib.stats.ordinal_auc import (
     standardised_auc,
 )
 from radiofib.stats.overlap import dice, jaccard, mask_agreement, surface_distances
-from radiofib.stats.paired import cochran_q, discordant, mcnemar, paired_difference
+from radiofib.stats.paired import (
+    cochran_q,
+    discordant,
+    mcnemar,
+    mcnemar_by_patient,
+    paired_difference,
+)
 from radiofib.stats.partial_auc import partial_auc
 from radiofib.stats.permutation import permutation_labels, permutation_paired
 from radiofib.stats.probability import (
@@ -166,6 +172,7 @@ __all__ = [
     "mcc",
     "mcc_interval",
     "mcnemar",
+    "mcnemar_by_patient",
     "mean_absolute_stage_error",
     "mrmc",
     "mrmc_from_areas",

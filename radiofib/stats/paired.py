@@ -10,10 +10,10 @@ from scipy.special import bdtr, chdtrc
 
 from radiofib._checks import check_known, check_same_length
 from radiofib.errors import UsageError
-from radiofib.stats.estimate import Estimate, HypothesisTest, check_binary
+from radiofib.stats.estimate import Estimate, HypothesisTest, check_binary, check_clusters
 from radiofib.stats.proportions import wilson
 
-__all__ = ["cochran_q", "discordant", "mcnemar", "paired_difference"]
+__all__ = ["cochran_q", "discordant", "mcnemar", "mcnemar_by_patient", "paired_difference"]
 
 
 def discordant(first: ArrayLike, second: ArrayLike) -> tuple[int, int, int, int]:
@@ -69,6 +69,45 @@ def mcnemar(first: int, second: int, method: str = "exact") -> HypothesisTest:
     gap = abs(first - second) - (1.0 if method == "corrected" else 0.0)
     value = max(gap, 0.0) ** 2 / n
     note = "fewer than 25 differing cases: use the exact test" if n < 25 else ""
+    return HypothesisTest(value, 1.0, float(chdtrc(1, value)), name, note)
+
+
+def mcnemar_by_patient(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> HypothesisTest:
+    r"""Test whether two methods decide alike when a patient has several cases.
+
+    .. math:: \chi^2 = \frac{\left[\sum_i (b_i - c_i)\right]^2}{\sum_i (b_i - c_i)^2}
+
+    with b and c the cases of patient i in which only the first, only the second is 1; 1 degree of
+    freedom. With one case a patient it is McNemar's test without correction.
+
+    Parameters
+    ----------
+    first, second : array-like of 0 and 1
+        Of the same cases, for example whether either method was right.
+    clusters : array-like
+        Patient of each case.
+
+    References
+    ----------
+    Tests of this kind: Durkalski VL et al. Stat Med 2003, doi 10.1002/sim.1438. Yang Z et al. Biom
+    J 2010, doi 10.1002/bimj.201000035.
+
+    Examples
+    --------
+    >>> a, b = [1, 1, 0, 1, 1, 1], [0, 0, 1, 0, 1, 0]
+    >>> round(mcnemar_by_patient(a, b, range(6)).p, 4), round(mcnemar(4, 1, "chi-square").p, 4)
+    (0.1797, 0.1797)
+    """
+    one, two = check_binary(first, "first"), check_binary(second, "second")
+    n = check_same_length(first=one, second=two)
+    gap = one.astype(np.float64) - two.astype(np.float64)
+    sums = np.bincount(check_clusters(clusters, n), weights=gap)
+    name, square = "McNemar, clustered by patient", float(sums @ sums)
+    if square == 0:
+        return HypothesisTest(0.0, 1.0, 1.0, name, "the methods never differ within a patient")
+    value = float(sums.sum()) ** 2 / square
+    differ = int(np.count_nonzero(sums))
+    note = f"only {differ} patients differ: the chi-square is rough" if differ < 25 else ""
     return HypothesisTest(value, 1.0, float(chdtrc(1, value)), name, note)
 
 

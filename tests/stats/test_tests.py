@@ -34,6 +34,18 @@ def test_mcnemar_equals_statsmodels(b, c):
         assert stats.mcnemar(b, c).p == pytest.approx(binomtest(b, b + c).pvalue, abs=1e-12)
 
 
+def test_mcnemar_by_patient():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 2, (2, 80))
+    _, first, second, _ = stats.discordant(a, b)
+    plain = stats.mcnemar(first, second, "chi-square")
+    one = stats.mcnemar_by_patient(a, b, np.arange(80))
+    many = np.tile(np.arange(80), 10)
+    ten = stats.mcnemar_by_patient(a[many], b[many], many)
+    assert (one.p, ten.p) == pytest.approx((plain.p, plain.p))
+    assert stats.mcnemar_by_patient(a, a, np.arange(80)).p == 1
+
+
 def test_difference_of_paired_shares():
     # Newcombe RG. Stat Med 1998;17:2635-2650, table III: method 10.
     found = stats.paired_difference(36, 12, 2, 0)
