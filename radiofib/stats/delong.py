@@ -307,9 +307,8 @@ def delong_unpaired(
     >>> round(r.difference, 4), round(r.df, 3), round(r.p, 4)
     (0.1389, 4.204, 0.7369)
     """
-    groups = [(y_first, first, None), (y_second, second, None)]
-    if clusters is not None:
-        groups = [(*g[:2], c) for g, c in zip(groups, clusters, strict=True)]  # type: ignore[misc]
+    who = (None, None) if clusters is None else clusters
+    groups = ((y_first, first, who[0]), (y_second, second, who[1]))
     found, variances, sizes = [], [], []
     for labels, score, patients in groups:
         place = placements(labels, score)
@@ -344,16 +343,16 @@ def _difference(
     method: str,
 ) -> AucDifference:
     """Return the test of a difference with this variance and t or normal reference."""
-    difference = first - second
-    notes = ["perfect separation: too narrow"] if {first, second} & {0.0, 1.0} else []
+    difference, nan = first - second, math.nan
+    perfect = bool({first, second} & {0.0, 1.0})
     if variance <= 0:
-        if difference == 0:
-            return AucDifference(
-                first, second, 0.0, 0.0, 0.0, 0.0, df, 1.0, covariance, method, "equal ranks"
-            )
-        nan = math.nan
+        # Equal ranks of the same cases are no difference; anything else without spread is unknown.
+        same = difference == 0 and math.isinf(df) and not perfect
+        limit, p = (0.0, 1.0) if same else (nan, nan)
+        note = "equal ranks" if same else "no spread"
+        statistic = 0.0 if same else nan
         return AucDifference(
-            first, second, difference, nan, nan, nan, df, nan, covariance, method, "no spread"
+            first, second, difference, limit, limit, statistic, df, p, covariance, method, note
         )
     deviation = math.sqrt(variance)
     statistic = difference / deviation
@@ -375,5 +374,5 @@ def _difference(
         p,
         covariance,
         method,
-        "; ".join(notes),
+        "perfect separation: too narrow" if perfect else "",
     )

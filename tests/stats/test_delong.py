@@ -124,6 +124,11 @@ def test_equal_ranks_are_no_difference_and_no_spread_has_no_test():
     apart = stats.delong_paired([0, 0, 1, 1], [1, 2, 3, 4], [4, 3, 2, 1])
     assert math.isnan(apart.p)
     assert apart.note == "no spread"
+    both = stats.delong_paired([0, 0, 1, 1], [1, 2, 3, 4], [1, 2, 4, 5])
+    assert (both.difference, both.note) == (0, "no spread")
+    assert math.isnan(both.low)
+    flat = stats.delong_unpaired([0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 1, 1], [1, 1, 1, 1])
+    assert math.isnan(flat.p)
     one = stats.delong_paired([0, 0, 1, 1], [1, 2, 3, 4], [1, 3, 2, 4])
     assert "perfect separation" in one.note
 
