@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -71,13 +71,18 @@ def test_public_names_are_frozen_and_importable() -> None:
 
 
 def _seconds(*arguments: str) -> float:
-    # The best of several: the machine may be busy, the code cannot be quicker than it is.
+    # Processor time, best of several: other work on the machine prolongs the time on the wall.
     best = float("inf")
     for _ in range(5):
-        start = time.perf_counter()
+        start = _processor_of_children()
         subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, _processor_of_children() - start)
     return best
+
+
+def _processor_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_import_is_quick() -> None:

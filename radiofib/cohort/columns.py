@@ -14,6 +14,7 @@ __all__ = [
     "CHANNEL_FACTS",
     "FACT_COLUMNS",
     "FILE_COLUMNS",
+    "FLAT_CHANNELS",
     "KNOWN_COLUMNS",
     "NUMBER_COLUMNS",
     "is_batch",
@@ -45,6 +46,8 @@ FACT_COLUMNS = (
 )
 #: Facts of one channel, which say nothing of the case as a whole.
 CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities", "native_geometry")
+#: Channels without a volume: no liver mask, nothing to align.
+FLAT_CHANNELS = ("us", "wsi")
 #: All columns with a meaning; any other is a covariate.
 KNOWN_COLUMNS = (
     "case",

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from radiofib._checks import check_no_duplicates
 from radiofib.cohort import Acquisition, Cohort
+from radiofib.cohort.failures import failure_of
 from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.functional import functional_features
 from radiofib.extract.liver import liver_columns, with_liver_features
-from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece, fail
+from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.pieces import Piece, read_piece, write_piece
 from radiofib.extract.prepared import Regions
 from radiofib.parallel import effective_workers, map_pieces
@@ -166,7 +167,7 @@ def _gather(
                     pieces[acquisition.channel] = (key, piece)
                     continue
             lost = EngineError("finished piece is gone or damaged", hint="run again")
-            failure = outcome.failure or fail(acquisition, lost, "extract")
+            failure = outcome.failure or failure_of(acquisition, lost, "extract")
             failures[acquisition.key] = _without_root(failure, cohort.root)
         failed = {a.channel: failures[a.key].reason for a in group if a.key in failures}
         builder.add(number, pieces, failed)

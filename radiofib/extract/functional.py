@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition, Cohort
+from radiofib.cohort.failures import died_on
 from radiofib.engines import ExtractionConfig
-from radiofib.errors import EngineError, Failure
+from radiofib.errors import Failure
 from radiofib.extract.outcome import lost_in_alignment
 from radiofib.extract.prepared import mask_label, organ_masks, segment_masks
 from radiofib.features.functional import (
@@ -174,12 +175,7 @@ def _do_case(task: _Task, *, work: _Work) -> _Done:
         write_record(work.folder, key, _stored(case))
         return _Done(case, key)
     except Exception as error:  # one bad case never stops the others
-        first = task.group[0]
-        return _Done(
-            failure=Failure.from_error(
-                error, case=first.case, step="functional", instance=first.instance
-            )
-        )
+        return _Done(failure=_failure(task, error))
 
 
 def _with_reasons(case: CaseFeatures, lost: Mapping[str, str]) -> CaseFeatures:
@@ -277,17 +273,12 @@ def _cleaned(roi: Roi, image: Image, lesion: NDArray[np.bool_] | None, work: _Wo
 
 
 def _crashed(task: _Task, error: Exception) -> _Done:
-    died = EngineError(
-        "the process that measured this case died",
-        found=type(error).__name__,
-        hint="it may have run out of memory: use fewer workers",
-    )
+    return _Done(failure=_failure(task, died_on("measured this case", error)))
+
+
+def _failure(task: _Task, error: Exception) -> Failure:
     first = task.group[0]
-    return _Done(
-        failure=Failure.from_error(
-            died, case=first.case, step="functional", instance=first.instance
-        )
-    )
+    return Failure.from_error(error, case=first.case, step="functional", instance=first.instance)
 
 
 def _stored(case: CaseFeatures) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,10 +29,10 @@ from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.prepared import Regions
 from radiofib.images.map_overlay import map_overlay_png
 from radiofib.parallel import map_pieces
-from radiofib.provenance import canonical_json, hash_file, hash_object, radiofib_version
+from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
-from radiofib.store import tidy
+from radiofib.store import read_record, tidy, write_record
 
 __all__ = ["MapRow", "check_maps", "write_maps"]
 
@@ -293,29 +291,19 @@ def _draw(found: FeatureMap, roi: Roi, path: Path) -> None:
 
 def _store(work: _Work, key: str, rows: Sequence[MapRow]) -> None:
     files = [name for row in rows for name in (row.file, row.picture) if name]
-    content: dict[str, Any] = {
-        "rows": [asdict(row) for row in rows],
-        "sha256": {name: hash_file(work.folder / name) for name in files},
-    }
-    temporary = work.folder / _PIECES / f".{key}.{os.getpid()}.part"
-    temporary.write_text(canonical_json(content), encoding="utf-8")
-    temporary.replace(work.folder / _PIECES / f"{key}.json")
+    content = [asdict(row) for row in rows]
+    write_record(work.folder / _PIECES, key, content, home=work.folder, files=files)
 
 
 def _read(work: _Work, acquisition: Acquisition, key: str) -> tuple[MapRow, ...] | None:
     """Return the rows of a finished acquisition whose files are all there and unchanged."""
-    name = work.names[acquisition.case, acquisition.instance]
-    try:
-        path = work.folder / _PIECES / f"{key}.json"
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
-        rows = tuple(MapRow(**row) for row in stored["rows"])
-        expected: dict[str, str] = stored["sha256"]
-        for file, digest in expected.items():
-            if file.partition("/")[0] != name or hash_file(work.folder / file) != digest:
-                return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return rows
+    found = read_record(work.folder / _PIECES, key, home=work.folder)
+    rows = tuple(MapRow(**row) for row in found or ())
+    # The folder of a case also depends on its neighbours, whose names may be alike.
+    folder = work.names[acquisition.case, acquisition.instance]
+    files = [name for row in rows for name in (row.file, row.picture) if name]
+    here = all(name.partition("/")[0] == folder for name in files)
+    return None if found is None or not here else rows
 
 
 _crashed = partial(crashed, step="maps", doing="made maps of", hint="use fewer workers")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from radiofib.cohort import Acquisition
+from radiofib.cohort.failures import died_on, failure_of
 from radiofib.engines import ExtractionConfig
-from radiofib.errors import EngineError, Failure
+from radiofib.errors import Failure
 from radiofib.extract.pieces import piece_key
 from radiofib.extract.prepared import Regions, load_regions, mask_label, used_files
 from radiofib.prepare import LOST
 
-__all__ = ["Outcome", "Work", "crashed", "describe", "do_piece", "fail", "lost_in_alignment"]
+__all__ = ["Outcome", "Work", "crashed", "describe", "do_piece", "lost_in_alignment"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def do_piece(
         at = step
         return Outcome(make(work, acquisition, regions, key))
     except Exception as error:  # one bad acquisition never stops the others
-        return Outcome(failure=fail(acquisition, error, at))
+        return Outcome(failure=failure_of(acquisition, error, at))
 
 
 def lost_in_alignment(acquisition: Acquisition) -> Failure | None:
@@ -127,24 +128,6 @@ def lost_in_alignment(acquisition: Acquisition) -> Failure | None:
     )
 
 
-def fail(acquisition: Acquisition, error: Exception, step: str) -> Failure:
-    """Return the failure of an acquisition in a step.
-
-    Examples
-    --------
-    >>> acquisition = Acquisition("c1", "p1", "us", Path("c1.png"))
-    >>> fail(acquisition, EngineError("no region"), "extract").reason
-    'no region.'
-    """
-    return Failure.from_error(
-        error,
-        case=acquisition.case,
-        step=step,
-        channel=acquisition.channel,
-        instance=acquisition.instance,
-    )
-
-
 def crashed(
     acquisition: Acquisition, error: Exception, *, step: str, doing: str, hint: str
 ) -> Outcome[Any]:
@@ -158,12 +141,8 @@ def crashed(
     'the process that made maps of this region died (found MemoryError). Next: it may have run
     out of memory: use fewer workers.'
     """
-    died = EngineError(
-        f"the process that {doing} this region died",
-        found=type(error).__name__,
-        hint=f"it may have run out of memory: {hint}",
-    )
-    return Outcome(failure=fail(acquisition, died, step))
+    died = died_on(f"{doing} this region", error, hint)
+    return Outcome(failure=failure_of(acquisition, died, step))
 
 
 def describe(acquisition: Acquisition, outcome: Outcome[Any]) -> str:

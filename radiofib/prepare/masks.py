@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from radiofib.cohort import Acquisition, Cohort
+from radiofib.cohort.columns import FLAT_CHANNELS
+from radiofib.cohort.failures import died_on, failure_of
 from radiofib.cohort.folders import folder_names
-from radiofib.errors import Failure, MaskError
+from radiofib.errors import Failure
 from radiofib.images import as_sitk, hash_source, write_volume
 from radiofib.parallel import map_pieces
 from radiofib.provenance import hash_object
@@ -166,7 +168,7 @@ def _sources(
 
 
 def _usable(a: Acquisition, plan: MaskPlan, sources: dict[tuple[str, str], str]) -> bool:
-    needs = a.case in plan.cases and a.channel not in ("us", "wsi")
+    needs = a.case in plan.cases and a.channel not in FLAT_CHANNELS
     return not needs or (a.case, a.instance) in sources
 
 
@@ -197,19 +199,8 @@ def _do(task: _Task, *, work: _Work) -> _Done:
         write_record(pieces, key, list(made.notes), home=work.folder, files=(task.file,))
         return _Done(1)
     except Exception as error:  # one bad case never stops the others
-        return _Done(failure=_failure(a, error))
-
-
-def _failure(a: Acquisition, error: Exception) -> Failure:
-    return Failure.from_error(
-        error, case=a.case, step="masks", channel=a.channel, instance=a.instance
-    )
+        return _Done(failure=failure_of(a, error, "masks"))
 
 
 def _crashed(task: _Task, error: Exception) -> _Done:
-    died = MaskError(
-        "the process that made this mask died",
-        found=type(error).__name__,
-        hint="it may have run out of memory: use fewer workers",
-    )
-    return _Done(failure=_failure(task.acquisition, died))
+    return _Done(failure=failure_of(task.acquisition, died_on("made this mask", error), "masks"))

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
+from radiofib.cohort.failures import died_on, failure_of
 from radiofib.cohort.geometry import geometry_text, size_of
 from radiofib.errors import EngineError, Failure
 from radiofib.images import as_sitk, hash_source, load_roi, read_image, write_volume
@@ -152,26 +153,16 @@ def do_pair(task: Task, *, work: PairWork) -> PairDone:
         write_record(work.pieces, key, asdict(row), home=work.folder, files=row.files)
     except _BrokenReference as broken:
         error = broken.args[0]
-        return PairDone(failure=_failure(task.fixed, error), reference_failed=True)
+        return PairDone(failure=failure_of(task.fixed, error, "register"), reference_failed=True)
     except Exception as error:  # one bad pair never stops the others
-        return PairDone(failure=_failure(moving, error))
+        return PairDone(failure=failure_of(moving, error, "register"))
     return PairDone(row)
-
-
-def _failure(a: Acquisition, error: Exception) -> Failure:
-    return Failure.from_error(
-        error, case=a.case, step="register", channel=a.channel, instance=a.instance
-    )
 
 
 def crashed(task: Task, error: Exception) -> PairDone:
     """Say that the process died on a pair."""
-    died = EngineError(
-        "the process that aligned this channel died",
-        found=type(error).__name__,
-        hint="it may have run out of memory: use fewer workers",
-    )
-    return PairDone(failure=_failure(task.moving, died))
+    died = died_on("aligned this channel", error)
+    return PairDone(failure=failure_of(task.moving, died, "register"))
 
 
 def _key(task: Task, work: PairWork) -> str:
@@ -260,11 +251,13 @@ def _align(task: Task, work: PairWork) -> PairRow:
     stem = f"{task.name}/{task.moving.channel}"
     row = replace(row, transform=f"{stem}.tfm")
     write_transform(work.folder / row.transform, found.transform)
+    moved = resample_to(
+        moving.image, fixed.image, found.transform, interpolation=plan.interpolation
+    )
     if row.verdict != "failed":
-        row = _carry(row, task, work, fixed, moving, seen, found.transform)
+        row = _carry(row, task, work, fixed, moving, moved, seen, found.transform)
     if plan.pictures:
         row = replace(row, picture=f"{stem}.png")
-        moved = resample_to(moving.image, fixed.image, found.transform, interpolation="linear")
         checkerboard_png(fixed.image, moved, work.folder / row.picture, mask=fixed.mask)
     return row
 
@@ -369,12 +362,12 @@ def _carry(
     work: PairWork,
     fixed: _Side,
     moving: _Side,
+    moved: sitk.Image,
     seen: NDArray[np.bool_] | None,
     transform: sitk.Transform,
 ) -> PairRow:
     """Write the resampled image and the masks on both grids."""
     stem = f"{task.name}/{task.moving.channel}"
-    moved = resample_to(moving.image, fixed.image, transform, interpolation=work.plan.interpolation)
     row = replace(row, image=f"{stem}.nii.gz")
     write_volume(work.folder / row.image, moved)
     if moving.mask is not None:

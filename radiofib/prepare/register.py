@@ -12,7 +12,8 @@ import SimpleITK as sitk
 
 from radiofib._checks import list_some
 from radiofib.cohort import Acquisition, Cohort
-from radiofib.cohort.columns import FILE_COLUMNS
+from radiofib.cohort.columns import FILE_COLUMNS, FLAT_CHANNELS
+from radiofib.cohort.failures import failure_of
 from radiofib.cohort.folders import folder_names
 from radiofib.errors import CohortError, EngineError, Failure, RadiofibError
 from radiofib.parallel import map_pieces
@@ -28,7 +29,6 @@ REFERENCE = "reference"
 #: And how it begins for a channel that must not be measured.
 LOST = "failed: "
 _PIECES = "pieces"
-_NOT_ALIGNED = ("wsi", "us")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def register_cohort(
 
 
 def _alignable(acquisition: Acquisition) -> bool:
-    return acquisition.channel not in _NOT_ALIGNED
+    return acquisition.channel not in FLAT_CHANNELS
 
 
 def _reference(group: list[Acquisition], channel: str) -> Acquisition | None:
@@ -248,9 +248,7 @@ class _Settled:
         error = EngineError(
             what, hint="look at the pictures; registration's on_failure says what follows"
         )
-        failure = Failure.from_error(
-            error, case=a.case, step="register", channel=a.channel, instance=a.instance
-        )
+        failure = failure_of(a, error, "register")
         self.failures.append(failure)
         self._lost(a, failure)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from radiofib._checks import list_some
 from radiofib.cohort import Acquisition
+from radiofib.cohort.columns import FLAT_CHANNELS
 from radiofib.errors import MaskError
 from radiofib.images.image import Image
 from radiofib.images.mask import labels_present, read_mask, select_label
@@ -126,7 +127,7 @@ def choose_masks(
     settings: MaskSettings,
     *,
     each_channel: bool = False,
-    skip_channels: Sequence[str] = ("us", "wsi"),
+    skip_channels: Sequence[str] = FLAT_CHANNELS,
 ) -> MaskPlan:
     """Decide where each mask comes from, without reading a voxel.
 

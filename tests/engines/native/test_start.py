@@ -69,6 +69,8 @@ def test_first_use_and_later_starts(
     assert processor < FIRST
     plain = CODE.replace("TYPES", '{"Original": {}}').replace("SHAPES", "[(9, 24, 24)]")
     later = [seconds(nobody, package, temporary, plain) for _ in range(5)]
-    record_property("seconds to the first feature later", min(one[0] for one in later))
+    # The wall or the processor: other work prolongs the one, idle threads of a library the other.
+    quickest = min(min(one[:2]) for one in later)
+    record_property("seconds to the first feature later", quickest)
     assert not any(one[-1] for one in later)
-    assert min(one[0] for one in later) < LATER
+    assert quickest < LATER
