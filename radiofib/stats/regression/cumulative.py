@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,10 +23,13 @@ from radiofib.stats.regression.separation import separated
 __all__ = [
     "FALLBACK_RIDGE",
     "Likelihood",
+    "check_levels_present",
     "cumulative_probabilities",
+    "null_loglik",
     "proportional_odds",
     "solve",
     "stage_probabilities",
+    "unscale",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -95,12 +98,32 @@ class Likelihood:
         by_cut = [-place * column[:, None] for column in self.free.T]
         return np.hstack([place, -self.common, *by_cut])
 
-    def scores(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return log probability, score and (diagonal) parts of each case, unweighted."""
+    def scores(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log probability and gradient of each case, without weights and penalty."""
         upper, lower = self.designs()
         found = self._interval(upper, lower, parameters)
-        each = upper * found.upper[:, None] + lower * found.lower[:, None]
-        return found.log_p, each, -(found.upper2 + found.lower2 + 2.0 * found.both)
+        return found.log_p, upper * found.upper[:, None] + lower * found.lower[:, None]
+
+    def leverage(self, parameters: FloatArray, covariance: FloatArray) -> FloatArray:
+        """Return the share of each case in the information: trace(covariance x its own)."""
+        upper, lower = self.designs()
+        found = self._interval(upper, lower, parameters)
+        turned_u, turned_l = upper @ covariance, lower @ covariance
+        share: FloatArray = -self.weights * (
+            found.upper2 * (turned_u * upper).sum(axis=1)
+            + found.lower2 * (turned_l * lower).sum(axis=1)
+            + 2.0 * found.both * (turned_u * lower).sum(axis=1)
+        )
+        return share
+
+    def expected_information(self, parameters: FloatArray) -> FloatArray:
+        """Return Fisher's information: the mean over the outcomes that could have been."""
+        total = np.zeros((parameters.size, parameters.size))
+        for level in range(self.n_levels):
+            other = replace(self, codes=np.full(len(self.codes), level))
+            log_p, each = other.scores(parameters)
+            total += each.T @ (each * (self.weights * np.exp(log_p))[:, None])
+        return total
 
     def _interval(self, upper: FloatArray, lower: FloatArray, at: FloatArray) -> Interval:
         u, low = upper @ at, lower @ at
@@ -259,7 +282,7 @@ def proportional_odds(
             found=f"{n} cases, {len(terms)} terms",
             hint="use fewer terms or a ridge penalty",
         )
-    values, covariance = _unscale(at, covariance, scaling, len(levels) - 1)
+    values, covariance = unscale(at, covariance, scaling, len(levels) - 1)
     note = ""
     if apart and ridge == 0:
         note = (
@@ -267,7 +290,7 @@ def proportional_odds(
             f"{FALLBACK_RIDGE:g} on standardised terms"
         )
     cuts = tuple(f"{a}|{b}" for a, b in pairwise(levels))
-    null = _null_loglik(codes, len(levels), w)
+    null = null_loglik(codes, len(levels), w)
     return Fit(
         "proportional_odds",
         link,
@@ -300,15 +323,16 @@ def check_levels_present(y: ArrayLike, levels: Sequence[str]) -> Codes:
     return codes
 
 
-def _null_loglik(codes: Codes, n_levels: int, weights: FloatArray) -> float:
+def null_loglik(codes: Codes, n_levels: int, weights: FloatArray) -> float:
+    """Return the log-likelihood of a model without terms: each level has its share."""
     counts = np.bincount(codes, weights, n_levels)
     return float((counts * np.log(counts / counts.sum())).sum())
 
 
-def _unscale(
+def unscale(
     at: FloatArray, covariance: FloatArray, scaling: Scaling, cuts: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Return cuts and slopes for the terms as given: b = b_s / s, theta = theta_s + m b."""
+    """Return cuts and slopes for the terms as given: b = b_s / s and theta = theta_s + m b."""
     back = np.eye(at.size)
     slopes = np.arange(cuts, at.size)
     back[slopes, slopes] = 1.0 / scaling.scale

@@ -11,8 +11,10 @@ import pytest
 from radiofib.stats.regression import (
     coefficients,
     firth,
+    fit_indices,
     logistic,
     proportional_odds,
+    proportionality,
     stage_probabilities,
     thresholds,
 )
@@ -80,3 +82,39 @@ def test_logistic_and_firth_equal_glm_and_brglm2(data, r):
     small = firth(data[["za"]], data["sig"])
     assert small.estimates == pytest.approx(r["firth"]["firth_coef"], **CLOSE)
     assert small.se == pytest.approx(r["firth"]["firth_se"], **CLOSE)
+
+
+def test_indices_equal_lrm(fit, data, r):
+    row = r["po"]["lrm"]["stats"]
+    table = fit_indices(fit, data[["za", "zb"]], data["stage"] - 1).set_index("index")["value"]
+    theirs = {
+        "n": "Obs",
+        "likelihood_ratio": "Model L.R.",
+        "df": "d.f.",
+        "p": "P",
+        "c": "C",
+        "dxy": "Dxy",
+        "gamma": "Gamma",
+        "tau_a": "Tau-a",
+        "r2": "R2",
+        "r2_n": "R2(120)",
+        "r2_n_adjusted": "R2(2,120)",
+        "r2_m": "R2(112.1)",
+        "r2_m_adjusted": "R2(2,112.1)",
+        "brier": "Brier",
+        "g": "g",
+        "gr": "gr",
+        "gp": "gp",
+    }
+    assert set(row) - set(theirs.values()) == {"Max Deriv"}
+    expected = {ours: row[name] for ours, name in theirs.items()}
+    assert table[list(theirs)].to_dict() == pytest.approx(expected, **CLOSE)
+
+
+def test_proportionality_equals_nominal_test(data, r):
+    row = r["po"]["nominal_test"]
+    table = proportionality(data[["za", "zb"]], data["stage"] - 1, LEVELS)
+    single = table[(table["test"] == "likelihood ratio") & (table["term"] != "")]
+    assert single["term"].tolist() == row["terms"]
+    assert single["statistic"].to_numpy() == pytest.approx(row["LRT"], **CLOSE)
+    assert single["p"].to_numpy() == pytest.approx(row["p"], **CLOSE)
