@@ -13,7 +13,7 @@ from radiofib.stats.regression._links import Interval, interval
 from radiofib.stats.regression._newton import maximise
 from radiofib.stats.regression.cumulative import Likelihood
 
-__all__ = ["elastic_net", "largest_penalty"]
+__all__ = ["elastic_net", "largest_penalty", "marginal_slopes"]
 
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -34,10 +34,24 @@ def largest_penalty(
     >>> round(largest_penalty(np.array([[-1.0], [0.0], [1.0]]), np.array([0, 0, 1]), 2), 4)
     0.6667
     """
+    slopes = marginal_slopes(scaled, codes, n_levels, weights=weights)
+    return float(slopes.max(initial=0.0) / l1_ratio)
+
+
+def marginal_slopes(
+    scaled: FloatArray, codes: Codes, n_levels: int, *, weights: FloatArray | None = None
+) -> FloatArray:
+    """Return how steeply the mean log-likelihood rises with each slope, from no slopes at all.
+
+    Examples
+    --------
+    >>> marginal_slopes(np.array([[-1.0], [0.0], [1.0]]), np.array([0, 0, 1]), 2).round(4).tolist()
+    [0.3333]
+    """
     w = _weights(weights, len(codes))
     gradient, _ = _working(_null_cuts(codes, n_levels, w), np.zeros(len(codes)), codes)
-    slope = np.abs(scaled.T @ (w * gradient)).max(initial=0.0)
-    return float(slope / (w.sum() * l1_ratio))
+    steep: FloatArray = np.abs(scaled.T @ (w * gradient)) / w.sum()
+    return steep
 
 
 def elastic_net(

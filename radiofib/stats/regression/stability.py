@@ -12,7 +12,7 @@ from radiofib._checks import check_same_length
 from radiofib.errors import UsageError
 from radiofib.stats.regression._design import Scaling
 from radiofib.stats.regression.cumulative import check_levels_present
-from radiofib.stats.regression.elastic_net import elastic_net, largest_penalty
+from radiofib.stats.regression.elastic_net import elastic_net, largest_penalty, marginal_slopes
 
 __all__ = ["stability_selection"]
 
@@ -21,6 +21,8 @@ Codes = NDArray[np.intp]
 
 _SHRINK = 0.8
 _SMALLEST = 1e-3
+#: Columns that enter the elastic net, for each term wanted: those with the steepest likelihood.
+_SCREENED = 20
 
 
 def stability_selection(
@@ -39,10 +41,11 @@ def stability_selection(
 
     Patients are parted at random into two halves, many times; on each half the penalty of a
     proportional odds (two levels: logistic) model falls until `per_subsample` terms have a
-    slope. With a threshold :math:`\pi > 1/2` on the frequency, the expected number of terms
-    chosen by chance is at most :math:`q^2 / ((2 \pi - 1) p)` (terms exchangeable under the
-    null). A selection like this uses the outcome: p values of a model fitted to the same cases
-    afterwards mean nothing.
+    slope. (Of many columns only those that raise the likelihood most when alone, 20 for each
+    term wanted and at least 100, are looked at.) With a threshold :math:`\pi > 1/2` on the
+    frequency, the expected number of terms chosen by chance is at most
+    :math:`q^2 / ((2 \pi - 1) p)` (terms exchangeable under the null). A selection like this
+    uses the outcome: p values of a model fitted to the same cases afterwards mean nothing.
 
     Parameters
     ----------
@@ -130,8 +133,11 @@ def _first_terms(matrix: FloatArray, codes: Codes, most: int, l1_ratio: float) -
     scaled = Scaling.of(matrix).apply(matrix)
     scaled[:, np.ptp(matrix, axis=0) == 0] = 0.0
     levels = present.size
+    steep = marginal_slopes(scaled, codes, levels)
+    kept = np.sort(np.argsort(-steep, kind="stable")[: max(_SCREENED * most, 100)])
+    scaled = scaled[:, kept]
     largest = largest_penalty(scaled, codes, levels, l1_ratio=l1_ratio)
-    slopes = np.zeros(matrix.shape[1])
+    slopes = np.zeros(kept.size)
     start = None
     penalty = largest
     while penalty > _SMALLEST * largest and np.count_nonzero(slopes) < most:
@@ -141,6 +147,7 @@ def _first_terms(matrix: FloatArray, codes: Codes, most: int, l1_ratio: float) -
         )
         start = (cuts, slopes)
     weakest = np.argsort(-np.abs(slopes), kind="stable")[most:]
-    slopes = slopes.copy()
-    slopes[weakest] = 0.0
-    return slopes
+    found = np.zeros(matrix.shape[1])
+    found[kept] = slopes
+    found[kept[weakest]] = 0.0
+    return found
