@@ -1,4 +1,4 @@
-"""The stagers: random forest, gradient boosted trees, multinomial logistic regression.
+"""The stagers by name; random forest, gradient boosted trees, multinomial logistic regression.
 
 Each runs in one thread and gives the same model for the same input and seed; run folds and
 models in parallel from outside.
@@ -7,24 +7,37 @@ models in parallel from outside.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
-from radiofib._checks import check_known
+from radiofib._checks import check_known, list_some
 from radiofib.errors import ConfigError
 from radiofib.staging.base import BaseStager
+from radiofib.staging.continuation_ratio import ContinuationRatioStager
+from radiofib.staging.elastic_net import ElasticNetStager
+from radiofib.staging.firth import FirthStager
+from radiofib.staging.linear import code_weights, median_imputer
+from radiofib.staging.proportional_odds import ProportionalOddsStager
 
-__all__ = ["STAGERS", "LogisticStager", "RandomForestStager", "XGBoostStager", "make_stager"]
+__all__ = [
+    "ORDINAL",
+    "STAGERS",
+    "LogisticStager",
+    "RandomForestStager",
+    "XGBoostStager",
+    "check_order",
+    "make_stager",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -95,13 +108,13 @@ class RandomForestStager(BaseStager):
     def _fit_learner(
         self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
     ) -> None:
-        self.imputer_ = _median_imputer().fit(features)
+        self.imputer_ = median_imputer().fit(features)
         self.forest_ = RandomForestClassifier(
             n_estimators=self.n_estimators,
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
-            class_weight=_code_weights(self.class_weight, self.classes_),
+            class_weight=code_weights(self.class_weight, self.classes_),
             random_state=self.random_state,
             n_jobs=1,
         )
@@ -207,7 +220,7 @@ class XGBoostStager(BaseStager):
         }
         if several:
             settings["num_class"] = int(self.classes_.size)
-        weights = _code_weights(self.class_weight, self.classes_)
+        weights = code_weights(self.class_weight, self.classes_)
         rows = xgboost.DMatrix(
             np.hstack([features, flags]),
             label=codes,
@@ -299,14 +312,14 @@ class LogisticStager(BaseStager):
     def _fit_learner(
         self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
     ) -> None:
-        self.imputer_ = _median_imputer().fit(features)
+        self.imputer_ = median_imputer().fit(features)
         filled = self.imputer_.transform(features)
         self.scaler_ = StandardScaler().fit(filled)
         self.regression_ = LogisticRegression(
             C=self.C,
             max_iter=self.max_iter,
             tol=self.tol,
-            class_weight=_code_weights(self.class_weight, self.classes_),
+            class_weight=code_weights(self.class_weight, self.classes_),
         )
         with threadpool_limits(limits=1):
             self.regression_.fit(np.hstack([self.scaler_.transform(filled), flags]), codes)
@@ -319,24 +332,46 @@ class LogisticStager(BaseStager):
         return proba
 
 
-def _median_imputer() -> SimpleImputer:
-    return SimpleImputer(strategy="median", keep_empty_features=True)
-
-
-def _code_weights(class_weight: Any, classes: NDArray[Any]) -> Any:
-    """Rename the keys of a class-weight dict from stages to codes."""
-    if not isinstance(class_weight, dict):
-        return class_weight
-    place = {value: code for code, value in enumerate(classes.tolist())}
-    return {place[key]: weight for key, weight in class_weight.items() if key in place}
-
-
 #: name -> stager
 STAGERS: dict[str, type[BaseStager]] = {
     "random_forest": RandomForestStager,
     "xgboost": XGBoostStager,
     "logistic": LogisticStager,
+    "proportional_odds": ProportionalOddsStager,
+    "continuation_ratio": ContinuationRatioStager,
+    "elastic_net": ElasticNetStager,
+    "firth": FirthStager,
 }
+
+
+#: Stagers that take the sorted classes for the order of the stages.
+ORDINAL = ("proportional_odds", "continuation_ratio", "elastic_net")
+
+
+def check_order(name: str, levels: Sequence[str], *, ordered: bool) -> None:
+    """Refuse an ordinal stager for stages that have no order, or another than their names.
+
+    Raises
+    ------
+    ConfigError
+        When the stager would read an order that is not there.
+
+    Examples
+    --------
+    >>> check_order("proportional_odds", ["s1", "s2", "s3"], ordered=True)
+    >>> check_order("proportional_odds", ["none", "mild", "severe"], ordered=True)
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: stager 'proportional_odds' needs stages whose names sort in their
+    order (found none, mild, severe). Next: name them so (s1, s2 ...), or use 'logistic'.
+    """
+    if name not in ORDINAL or len(levels) < 3:
+        return
+    if not ordered or list(levels) != sorted(levels):
+        raise ConfigError(
+            f"stager {name!r} needs stages whose names sort in their order",
+            found=list_some(levels) if ordered else f"{list_some(levels)} without an order",
+            hint="name them so (s1, s2 ...), or use 'logistic'",
+        )
 
 
 def make_stager(
@@ -346,7 +381,8 @@ def make_stager(
 
     Parameters
     ----------
-    name : {"random_forest", "xgboost", "logistic"}
+    name : str
+        A key of :data:`STAGERS`.
     scanner_column : str, optional
         Text column that names the scanner; None for a scanner-blind model.
     random_state : int
@@ -366,7 +402,8 @@ def make_stager(
     >>> make_stager("randomforest")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: unknown stager 'randomforest' (expected random_forest, xgboost,
-    logistic). Next: did you mean 'random_forest'?.
+    logistic, proportional_odds, continuation_ratio, elastic_net, firth). Next: did you mean
+    'random_forest'?.
     """
     check_known(name, STAGERS, what="stager", error=ConfigError)
     kind = STAGERS[name]

@@ -15,9 +15,9 @@ from radiofib._checks import check_known, check_same_length, list_some
 from radiofib.errors import UsageError
 from radiofib.stats.estimate import check_codes
 from radiofib.stats.regression._design import Scaling, check_terms, check_weights
-from radiofib.stats.regression._links import LINKS, Interval, cumulative, interval
 from radiofib.stats.regression._newton import maximise
 from radiofib.stats.regression.fit import Fit
+from radiofib.stats.regression.links import LINKS, Interval, cumulative, interval
 from radiofib.stats.regression.separation import separated
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Likelihood",
     "check_levels_present",
     "cumulative_probabilities",
+    "level_probabilities",
     "null_loglik",
     "proportional_odds",
     "solve",
@@ -165,9 +166,11 @@ def solve(
     free: FloatArray | None = None,
     weights: FloatArray | None = None,
     link: str = "logit",
-    ridge: float = 0.0,
+    ridge: float | FloatArray = 0.0,
 ) -> tuple[FloatArray, FloatArray, float, bool]:
     """Fit cuts and slopes of columns as they are; the machine behind the models with names.
+
+    `ridge` is one penalty for all slopes, or one for each.
 
     Returns
     -------
@@ -370,9 +373,19 @@ def stage_probabilities(fit: Fit, X: ArrayLike) -> FloatArray:
     >>> stage_probabilities(fit, [[0.0]]).tolist()
     [[0.5, 0.5]]
     """
-    below = cumulative_probabilities(fit, X)
     if fit.kind != "proportional_odds":
         raise UsageError("only an ordered model has level probabilities", found=fit.kind)
+    return level_probabilities(cumulative_probabilities(fit, X))
+
+
+def level_probabilities(below: FloatArray) -> FloatArray:
+    """Return the probability of each level from those of being at or below each cut.
+
+    Examples
+    --------
+    >>> level_probabilities(np.array([[0.25, 0.75]])).tolist()
+    [[0.25, 0.5, 0.25]]
+    """
     n = len(below)
     edges = np.hstack([np.zeros((n, 1)), below, np.ones((n, 1))])
     return np.diff(edges, axis=1)

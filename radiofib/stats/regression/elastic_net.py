@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from radiofib.errors import UsageError
-from radiofib.stats.regression._links import Interval, interval
 from radiofib.stats.regression._newton import maximise
 from radiofib.stats.regression.cumulative import Likelihood
+from radiofib.stats.regression.links import Interval, interval
 
 __all__ = ["elastic_net", "largest_penalty", "marginal_slopes"]
 

@@ -13,7 +13,6 @@ from scipy.special import chdtrc, logsumexp
 from radiofib._checks import check_same_length
 from radiofib.errors import UsageError
 from radiofib.stats.regression._design import Scaling, check_terms
-from radiofib.stats.regression._links import Interval, interval
 from radiofib.stats.regression.cumulative import (
     check_levels_present,
     null_loglik,
@@ -22,6 +21,7 @@ from radiofib.stats.regression.cumulative import (
     unscale,
 )
 from radiofib.stats.regression.fit import Fit
+from radiofib.stats.regression.links import Interval, interval
 
 __all__ = ["RandomIntercept", "random_intercept"]
 

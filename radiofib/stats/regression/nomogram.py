@@ -11,8 +11,8 @@ from scipy.special import expit
 
 from radiofib.errors import UsageError
 from radiofib.stats.regression._design import check_terms
-from radiofib.stats.regression._links import cumulative
 from radiofib.stats.regression.fit import Fit
+from radiofib.stats.regression.links import cumulative
 
 __all__ = ["nice_values", "points_table", "total_points"]
 

@@ -17,9 +17,9 @@ from radiofib.stats.regression import (
     separated,
     stage_probabilities,
 )
-from radiofib.stats.regression._links import interval
 from radiofib.stats.regression.cumulative import Likelihood
 from radiofib.stats.regression.firth import firth_solve
+from radiofib.stats.regression.links import interval
 
 LEVELS = ["s1", "s2", "s3"]
 

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from radiofib.errors import UsageError
 from radiofib.stats.regression import elastic_net, largest_penalty, stability_selection
-from radiofib.stats.regression._links import interval
+from radiofib.stats.regression.links import interval
 
 
 def case(n=120, p=12, seed=0, levels=3):
