@@ -7,16 +7,10 @@ from radiofib.staging.firth import FirthStager
 from radiofib.staging.flags import ScannerFlags
 from radiofib.staging.inputs import StagerInputError, stager_frame
 from radiofib.staging.linear import FallbackWarning
+from radiofib.staging.names import STAGERS, check_order, make_stager
 from radiofib.staging.persistence import TRUSTED_TYPES, load_stager, save_stager
 from radiofib.staging.proportional_odds import ProportionalOddsStager
-from radiofib.staging.stagers import (
-    STAGERS,
-    LogisticStager,
-    RandomForestStager,
-    XGBoostStager,
-    check_order,
-    make_stager,
-)
+from radiofib.staging.stagers import LogisticStager, RandomForestStager, XGBoostStager
 from radiofib.staging.targets import Target, check_levels, targets_for
 
 __all__ = [

@@ -173,7 +173,8 @@ def fit_model(
                 continue
             spread = float(X[name].std())
             shown[name] = (X[name] - X[name].mean()) / spread
-            units[name] = f"SD = {spread:.6g} {units[name]}".strip()
+            unit = "" if units[name] == "1" else units[name]
+            units[name] = f"SD = {spread:.6g} {unit}".strip()
     groups = patients.scanner[keep]
     fit = _fitted(settings, shown, codes, levels, groups)
     # Points are read off a patient's own numbers, not off standardised ones.

@@ -111,6 +111,22 @@ def test_a_term_that_is_not_proportional_is_found():
     assert fit.terms == ("a[s1|s2]", "a[s2|s3]")
 
 
+def test_brants_test_says_when_its_covariance_is_none():
+    """Few cases and close cuts: the separate fits have no covariance that joins them."""
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(36, 4))
+        y = np.digitize(X[:, 0] + rng.logistic(size=36), [-1.2, -0.4, 0.4, 1.2])
+        table = proportionality(X, y, list("abcde"))
+        found.append(table[table["test"] == "Brant"])
+    frame = pd.concat(found)
+    assert (frame["statistic"].dropna() >= 0).all()
+    unsound = frame[frame["note"].str.contains("not positive definite")]
+    assert len(unsound) > 0
+    assert unsound["p"].isna().all()
+
+
 def test_two_levels_or_separation_have_no_test():
     X, y = ordered_data()
     assert proportionality(X, y > 0, ["a", "b"]).empty
