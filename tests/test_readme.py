@@ -32,7 +32,7 @@ from radiofib.filters.ibsi import (
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.simulate import MriSettings, write_mri_cohort
-from radiofib.study import StudyConfig
+from radiofib.study import InterpretConfig, StudyConfig
 from radiofib.table import FeatureTable
 from tests.study.builders import write_pictures
 
@@ -61,7 +61,7 @@ def readme_run(blocks: list[tuple[str, str]], tmp_path_factory: pytest.TempPathF
     frame["stage"] = [stages[p // 5] for p in patients]
     frame["scanner"] = ["logiq" if p % 2 else "epiq" for p in patients]
     frame[header].to_csv(root / "cohort.csv", index=False)
-    study = _only(blocks, "yaml", "title:")
+    study = _only(blocks, "yaml", "title:") + _only(blocks, "yaml", "interpret:")
     # Fewer samples than the default: the words of README are tested, not its patience.
     (root / "study.yaml").write_text(study + "evaluation: {n_boot: 100}\n")
     with contextlib.chdir(root), pytest.raises(SystemExit) as stop:
@@ -159,6 +159,8 @@ def test_registration_commands_run(blocks: list[tuple[str, str]], tmp_path: Path
 def test_own_data_leaves_what_readme_lists(readme_run: Path) -> None:
     for name in ("report.html", "features", "export", "model.skops", "evaluation", "failures.csv"):
         assert (readme_run / "run" / name).exists()
+    for name in ("coefficients", "tests", "points", "total_points"):
+        assert (readme_run / f"run/interpret/{name}.csv").is_file()
 
 
 @pytest.mark.clients
@@ -229,7 +231,12 @@ def test_every_key_of_profile_ibsi_is_in_the_tables(repository: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    [("masks", MaskSettings), ("registration", RegistrationPlan), ("liver", LiverSettings)],
+    [
+        ("interpret", InterpretConfig),
+        ("masks", MaskSettings),
+        ("registration", RegistrationPlan),
+        ("liver", LiverSettings),
+    ],
 )
 def test_every_key_of_a_section_is_in_its_table(
     name: str, model: type[BaseModel], repository: Path

@@ -24,7 +24,11 @@ __all__ = ["TRUSTED_TYPES", "load_stager", "save_stager"]
 TRUSTED_TYPES = (
     "numpy.dtype",
     "sklearn.tree._tree.Tree",
+    "radiofib.staging.continuation_ratio.ContinuationRatioStager",
+    "radiofib.staging.elastic_net.ElasticNetStager",
+    "radiofib.staging.firth.FirthStager",
     "radiofib.staging.flags.ScannerFlags",
+    "radiofib.staging.proportional_odds.ProportionalOddsStager",
     "radiofib.staging.stagers.LogisticStager",
     "radiofib.staging.stagers.RandomForestStager",
     "radiofib.staging.stagers.XGBoostStager",

@@ -1,4 +1,4 @@
-"""The stagers: random forest, gradient boosted trees, multinomial logistic regression.
+"""Stagers of any stages: random forest, boosted trees, multinomial logistic regression.
 
 Each runs in one thread and gives the same model for the same input and seed; run folds and
 models in parallel from outside.
@@ -6,25 +6,22 @@ models in parallel from outside.
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
-from radiofib._checks import check_known
-from radiofib.errors import ConfigError
 from radiofib.staging.base import BaseStager
+from radiofib.staging.linear import code_weights, median_imputer
 
-__all__ = ["STAGERS", "LogisticStager", "RandomForestStager", "XGBoostStager", "make_stager"]
+__all__ = ["LogisticStager", "RandomForestStager", "XGBoostStager"]
 
 FloatArray = NDArray[np.float64]
 
@@ -95,13 +92,13 @@ class RandomForestStager(BaseStager):
     def _fit_learner(
         self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
     ) -> None:
-        self.imputer_ = _median_imputer().fit(features)
+        self.imputer_ = median_imputer().fit(features)
         self.forest_ = RandomForestClassifier(
             n_estimators=self.n_estimators,
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
-            class_weight=_code_weights(self.class_weight, self.classes_),
+            class_weight=code_weights(self.class_weight, self.classes_),
             random_state=self.random_state,
             n_jobs=1,
         )
@@ -207,7 +204,7 @@ class XGBoostStager(BaseStager):
         }
         if several:
             settings["num_class"] = int(self.classes_.size)
-        weights = _code_weights(self.class_weight, self.classes_)
+        weights = code_weights(self.class_weight, self.classes_)
         rows = xgboost.DMatrix(
             np.hstack([features, flags]),
             label=codes,
@@ -299,14 +296,14 @@ class LogisticStager(BaseStager):
     def _fit_learner(
         self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
     ) -> None:
-        self.imputer_ = _median_imputer().fit(features)
+        self.imputer_ = median_imputer().fit(features)
         filled = self.imputer_.transform(features)
         self.scaler_ = StandardScaler().fit(filled)
         self.regression_ = LogisticRegression(
             C=self.C,
             max_iter=self.max_iter,
             tol=self.tol,
-            class_weight=_code_weights(self.class_weight, self.classes_),
+            class_weight=code_weights(self.class_weight, self.classes_),
         )
         with threadpool_limits(limits=1):
             self.regression_.fit(np.hstack([self.scaler_.transform(filled), flags]), codes)
@@ -317,60 +314,3 @@ class LogisticStager(BaseStager):
         with threadpool_limits(limits=1):
             proba: FloatArray = self.regression_.predict_proba(np.hstack([scaled, flags]))
         return proba
-
-
-def _median_imputer() -> SimpleImputer:
-    return SimpleImputer(strategy="median", keep_empty_features=True)
-
-
-def _code_weights(class_weight: Any, classes: NDArray[Any]) -> Any:
-    """Rename the keys of a class-weight dict from stages to codes."""
-    if not isinstance(class_weight, dict):
-        return class_weight
-    place = {value: code for code, value in enumerate(classes.tolist())}
-    return {place[key]: weight for key, weight in class_weight.items() if key in place}
-
-
-#: name -> stager
-STAGERS: dict[str, type[BaseStager]] = {
-    "random_forest": RandomForestStager,
-    "xgboost": XGBoostStager,
-    "logistic": LogisticStager,
-}
-
-
-def make_stager(
-    name: str, *, scanner_column: str | None = None, random_state: int = 0, **params: Any
-) -> BaseStager:
-    """Return an untrained stager by name.
-
-    Parameters
-    ----------
-    name : {"random_forest", "xgboost", "logistic"}
-    scanner_column : str, optional
-        Text column that names the scanner; None for a scanner-blind model.
-    random_state : int
-        Seed.
-    **params
-        Parameters of that stager.
-
-    Raises
-    ------
-    ConfigError
-        When the name or a parameter is unknown; the nearest known one is named.
-
-    Examples
-    --------
-    >>> make_stager("logistic", C=1.0)
-    LogisticStager(C=1.0)
-    >>> make_stager("randomforest")
-    Traceback (most recent call last):
-    radiofib.errors.ConfigError: unknown stager 'randomforest' (expected random_forest, xgboost,
-    logistic). Next: did you mean 'random_forest'?.
-    """
-    check_known(name, STAGERS, what="stager", error=ConfigError)
-    kind = STAGERS[name]
-    known = list(inspect.signature(kind).parameters)
-    for given in params:
-        check_known(given, known, what=f"parameter of stager {name!r}", error=ConfigError)
-    return kind(scanner_column=scanner_column, random_state=random_state, **params)

@@ -3,6 +3,8 @@
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.demo import run_demo
 from radiofib.study.folder import RunFolder, verify_run
+from radiofib.study.interpret import Interpretation, interpret_table
+from radiofib.study.interpret_config import InterpretConfig
 from radiofib.study.prepare import prepare_cohort, read_sections, register_files
 from radiofib.study.run import RunResult, run_study, write_failures
 from radiofib.study.slides import write_slide_table
@@ -17,12 +19,15 @@ from radiofib.study.tables import (
 )
 
 __all__ = [
+    "InterpretConfig",
+    "Interpretation",
     "RunFolder",
     "RunResult",
     "StudyConfig",
     "config_for",
     "extract_cohort",
     "find_study",
+    "interpret_table",
     "open_cohort",
     "predict_features",
     "prepare_cohort",

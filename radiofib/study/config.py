@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from radiofib.config import StrictModel
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
+from radiofib.study.interpret_config import InterpretConfig
 
 __all__ = ["EvaluationConfig", "SlidesConfig", "StagerConfig", "StudyConfig", "find_study"]
 
@@ -101,6 +102,8 @@ class StudyConfig(StrictModel):
     submission : {"care-liver"}, optional
         Also predict the cases without a stage and write the challenge's file; needs the channel
         sets ``Contrast`` and ``NonContrast``.
+    interpret : InterpretConfig, optional
+        An interpretable model with tables of coefficients, tests and points.
     main : str, optional
         Name of the target that the report's headline is about; named before the analysis.
     seed : int
@@ -132,6 +135,7 @@ class StudyConfig(StrictModel):
     evaluation: EvaluationConfig = EvaluationConfig()
     channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
     submission: Literal["care-liver"] | None = None
+    interpret: InterpretConfig | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (
         "csv",

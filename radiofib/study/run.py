@@ -19,9 +19,11 @@ from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
+from radiofib.staging import check_order
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
+from radiofib.study.interpret import interpret_step
 from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.prepare import prepare_cohort
@@ -105,6 +107,8 @@ def run_study(
     build_stager(study)
     cohort = load_cohort(study, Path(root))
     check_channel_sets(study, cohort)
+    if cohort.scheme is not None:
+        check_order(study.stager.name, cohort.scheme.levels, ordered=cohort.scheme.ordered)
     config = extraction_config(study, cohort, Path(root))
     check_landmarks(study, config)
     prepared = prepare_cohort(
@@ -122,6 +126,7 @@ def run_study(
     write_failures(folder, failures)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
+        folder.discard("interpret")
         folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",
@@ -135,6 +140,7 @@ def run_study(
     features_hash = hash_file(folder.path("features/features.parquet"))
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += submission_step(study, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += _examples(study, cohort, table, folder)

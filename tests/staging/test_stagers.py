@@ -11,11 +11,15 @@ from radiofib.errors import ConfigError, ModelError
 from radiofib.staging import STAGERS, BaseStager, make_stager, stager_frame
 from radiofib.table import FeatureTable
 
-SMALL = {"random_forest": {"n_estimators": 30}, "xgboost": {"n_estimators": 30}, "logistic": {}}
+SMALL = {"random_forest": {"n_estimators": 30}, "xgboost": {"n_estimators": 30}}
+TREES = tuple(SMALL)
+BINARY = ("firth",)
+#: Three rows of 3,000 columns have no maximum likelihood estimate, and they say so.
+pytestmark = pytest.mark.filterwarnings("ignore::radiofib.staging.FallbackWarning")
 
 
 def _stager(name, **params):
-    return make_stager(name, **{**SMALL[name], **params})
+    return make_stager(name, **{**SMALL.get(name, {}), **params})
 
 
 @pytest.fixture(params=list(STAGERS))
@@ -24,9 +28,9 @@ def name(request):
 
 
 @pytest.fixture
-def data():
+def data(name):
     rng = np.random.default_rng(0)
-    y = np.repeat(["s1", "s2", "s4"], 30)
+    y = np.repeat(["s1", "s1" if name in BINARY else "s2", "s4"], 30)
     X = pd.DataFrame(rng.normal(size=(90, 5)), columns=list("abcde"))
     X["a"] += np.repeat([0, 2, 4], 30)
     X.loc[rng.random(90) < 0.1, "b"] = np.nan
@@ -37,7 +41,7 @@ def data():
 def test_learns_and_orders_classes(name, data):
     X, y = data
     stager = _stager(name, scanner_column="scanner").fit(X, y)
-    assert stager.classes_.tolist() == ["s1", "s2", "s4"]
+    assert stager.classes_.tolist() == sorted(set(y))
     proba = stager.predict_proba(X)
     assert proba.sum(axis=1) == pytest.approx(np.ones(90), abs=1e-12)
     assert (stager.predict(X) == y).mean() > 0.7
@@ -138,10 +142,11 @@ def test_labels_as_category_or_number(name, data):
     levels = ["s0", "s1", "s2", "s4"]
     category = pd.Series(pd.Categorical(y, categories=levels, ordered=True))
     other = _stager(name, scanner_column="scanner").fit(X, category)
-    assert other.classes_.tolist() == ["s1", "s2", "s4"]
+    assert other.classes_.tolist() == sorted(set(y))
     assert (other.predict_proba(X) == plain.predict_proba(X)).all()
-    gaps = _stager(name, scanner_column="scanner").fit(X, np.repeat([0, 2, 7], 30))
-    assert gaps.classes_.tolist() == [0, 2, 7]
+    numbers = np.array([{"s1": 0, "s2": 2, "s4": 7}[v] for v in y])
+    gaps = _stager(name, scanner_column="scanner").fit(X, numbers)
+    assert gaps.classes_.tolist() == sorted(set(numbers))
     assert (gaps.predict_proba(X) == plain.predict_proba(X)).all()
 
 
@@ -162,12 +167,12 @@ def test_integer_boolean_and_nullable_columns_are_numbers(name, data):
 def test_class_weights_by_stage(name, data):
     X, y = data
     few = np.r_[0:30, 30:35]
-    X, y = X.iloc[few].reset_index(drop=True), y[few]
+    X, y = X.iloc[few].reset_index(drop=True), np.repeat(["s1", "s2"], [30, 5])
     X["a"] = np.random.default_rng(0).normal(size=35)
     share = {}
     for weight in (None, {"s1": 1.0, "s2": 50.0}):
         stager = _stager(name, scanner_column="scanner", class_weight=weight)
-        if name != "logistic":
+        if name in TREES:
             stager.set_params(max_depth=1)
         share[weight is None] = stager.fit(X, y).predict_proba(X)[:, 1].mean()
     assert share[False] > share[True] + 0.1

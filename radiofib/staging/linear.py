@@ -1,0 +1,163 @@
+"""What the linear stagers share: filled and scaled columns, their independent directions."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
+
+from radiofib.staging.base import BaseStager
+from radiofib.staging.inputs import StagerInputError
+from radiofib.stats.regression import separated
+
+__all__ = [
+    "FallbackWarning",
+    "LinearStager",
+    "case_weights",
+    "code_weights",
+    "directions",
+    "median_imputer",
+    "penalty_or_fallback",
+]
+
+FloatArray = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+
+class FallbackWarning(UserWarning):
+    """Maximum likelihood has no solution, and something else was fitted."""
+
+
+class LinearStager(BaseStager):
+    """A stager that sees medians for missing values and standardised features.
+
+    Flags of scanners are centred and keep their size; a scanner that was not seen has the mean
+    of the known ones' effects. A subclass defines ``_fit_terms`` and ``_terms_proba``.
+
+    Attributes
+    ----------
+    imputer_ : SimpleImputer
+    scaler_ : StandardScaler
+    """
+
+    def _fit_learner(self, features: FloatArray, flags: FloatArray, codes: Codes) -> None:
+        self.imputer_ = median_imputer().fit(features)
+        self.scaler_ = StandardScaler().fit(self.imputer_.transform(features))
+        self._fit_terms(self._columns(features, flags), codes)
+
+    def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
+        return self._terms_proba(self._columns(features, flags))
+
+    def _columns(self, features: FloatArray, flags: FloatArray) -> FloatArray:
+        scaled = self.scaler_.transform(self.imputer_.transform(features))
+        return np.hstack([scaled, flags])
+
+    def _fit_terms(self, columns: FloatArray, codes: Codes) -> None:
+        raise NotImplementedError
+
+    def _terms_proba(self, columns: FloatArray) -> FloatArray:
+        raise NotImplementedError
+
+
+def median_imputer() -> SimpleImputer:
+    """Return an imputer by medians that keeps columns without any value."""
+    return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
+def code_weights(class_weight: Any, classes: NDArray[Any]) -> Any:
+    """Rename the keys of a class-weight dict from stages to codes.
+
+    Examples
+    --------
+    >>> code_weights({"s2": 3.0}, np.array(["s1", "s2"]))
+    {1: 3.0}
+    """
+    if not isinstance(class_weight, dict):
+        return class_weight
+    place = {value: code for code, value in enumerate(classes.tolist())}
+    return {place[key]: weight for key, weight in class_weight.items() if key in place}
+
+
+def case_weights(class_weight: Any, classes: NDArray[Any], codes: Codes) -> FloatArray:
+    """Return the weight of each case.
+
+    Examples
+    --------
+    >>> case_weights({"s2": 3.0}, np.array(["s1", "s2"]), np.array([0, 1])).tolist()
+    [1.0, 3.0]
+    """
+    weights = code_weights(class_weight, classes)
+    if weights is None:
+        return np.ones(len(codes))
+    found: FloatArray = compute_sample_weight(weights, codes)
+    return found
+
+
+def directions(columns: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return centre, scores and directions: columns = centre + scores x directions.
+
+    Only directions in which cases differ are kept, so that doubled, constant and too many
+    columns do no harm; slopes along them have the smallest sum of squares. Scores have the
+    size of the columns: a ridge penalty on their slopes is one on the columns' own.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+    >>> directions(x)[1].shape
+    (3, 1)
+    """
+    centre = columns.mean(axis=0)
+    u, size, turned = np.linalg.svd(columns - centre, full_matrices=False)
+    kept = size > 1e-9 * max(float(size.max(initial=0.0)), 1e-300) * max(columns.shape)
+    # The sign of a direction is arbitrary; fix it, or two machines could differ.
+    sign = np.sign(turned[np.arange(len(turned)), np.abs(turned).argmax(axis=1)])
+    sign[sign == 0] = 1.0
+    return centre, (u * size * sign)[:, kept], (turned * sign[:, None])[kept]
+
+
+def penalty_or_fallback(
+    ridge: float, scores: FloatArray, problem: tuple[FloatArray, Codes, int]
+) -> tuple[float, str]:
+    """Return the ridge penalty to use, and why it is not the one asked for (empty when it is).
+
+    Parameters
+    ----------
+    ridge : float
+        The penalty asked for; 0 for maximum likelihood.
+    scores : ndarray of shape (n, rank)
+        Independent columns of the cases.
+    problem : (design, codes, n_levels)
+        The ordered regression that is to be fitted.
+
+    Examples
+    --------
+    >>> x, codes = np.array([[0.0], [2.0], [1.0], [3.0]]), np.array([0, 0, 1, 1])
+    >>> penalty_or_fallback(0.0, x, (x, codes, 2))
+    (0.0, '')
+    """
+    if ridge < 0:
+        raise StagerInputError("ridge must not be negative", found=f"{ridge:g}")
+    if ridge > 0:
+        return float(ridge), ""
+    n, rank = scores.shape
+    design, codes, n_levels = problem
+    if rank + 1 >= n:
+        reason = f"as many independent columns ({rank}) as {n} rows can tell apart"
+    elif separated(design, codes, n_levels):
+        reason = "the features separate the stages"
+    else:
+        return 0.0, ""
+    # A normal prior under which the linear predictor of uncorrelated columns has variance 1.
+    instead = float(max(1, rank))
+    warnings.warn(
+        f"no maximum likelihood estimate: {reason}; ridge penalty {instead:g} on standardised "
+        "columns",
+        FallbackWarning,
+        stacklevel=5,
+    )
+    return instead, reason
