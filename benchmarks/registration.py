@@ -34,7 +34,6 @@ import os
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,8 @@ GROUPS: dict[str, tuple[Any, bool, float, float, int]] = {
     "stranger": ("stranger", False, 10, 20, 10),
 }
 STS = ("STS_002", "STS_003")
-STS_GROUPS = ("sts", "stsmasks")
+STS_STARTS = {"sts": 50, "stsmasks": 50}
+STS_GROUPS = tuple(STS_STARTS)
 
 
 def ours(fixed: Any, moving: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -197,12 +197,15 @@ def settle(
 
 
 def spread(found: list[tuple[Any, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Add to each row the mean distance of its solution from the median solution."""
-    median = np.median([there for there, _ in found], axis=0)
-    return [
-        row | {"spread_mm": round(float(np.linalg.norm(there - median, axis=1).mean()), 3)}
-        for there, row in found
-    ]
+    """Add to each row the mean distance of its solution from its patient's median solution."""
+    rows = []
+    for pair in dict.fromkeys(row["pair"] for _, row in found):
+        mine = [(there, row) for there, row in found if row["pair"] == pair]
+        median = np.median([there for there, _ in mine], axis=0)
+        for there, row in mine:
+            away = float(np.linalg.norm(there - median, axis=1).mean())
+            rows.append(row | {"spread_mm": round(away, 3)})
+    return rows
 
 
 def summary(rows: pd.DataFrame) -> list[str]:
@@ -276,16 +279,16 @@ def main(arguments: list[str] | None = None) -> None:
         rows += found
         keep(rows)
     there = [] if options.small or not options.data.is_dir() else STS_GROUPS
-    for group, patient in product([g for g in there if g in wanted], STS):
-        starts = [(patient, number) for number in range(50)]
+    for group in [g for g in there if g in wanted]:
+        starts = [(patient, number) for number in range(STS_STARTS[group]) for patient in STS]
         masked = group == "stsmasks"
         settled = partial(settle, seed=options.seed, folder=options.data, masked=masked)
         found_all = []
-        for done in map_pieces(settled, starts, workers=options.workers, on_crash=_stop):
+        for _, done in map_pieces(settled, starts, workers=options.workers, on_crash=_stop):
             found_all.append(done)
-            print(", ".join(f"{k} {v}" for k, v in done[1][1].items()), flush=True)
-        rows += spread([result for _, result in sorted(found_all, key=lambda f: f[0])])
-        keep(rows)
+            print(", ".join(f"{k} {v}" for k, v in done[1].items()), flush=True)
+            keep([*rows, *spread(found_all)])
+        rows += spread(found_all)
     print("\n".join(summary(pd.read_csv(table))))
 
 
