@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from radiofib.preprocess.register.geometry import inverse, linear, meet, reach
 from radiofib.preprocess.register.measure import dice_of, measure
-from radiofib.preprocess.register.prepare import one_thread_itk, prepare
+from radiofib.preprocess.register.prepare import Prepared, one_thread_itk, prepare, softened
 from radiofib.preprocess.register.result import Registration, failed
 from radiofib.preprocess.register.search import (
     best_start,
@@ -24,6 +24,12 @@ from radiofib.preprocess.register.search import (
 from radiofib.preprocess.register.settings import RegistrationSettings
 
 __all__ = ["Registration", "register_pair"]
+
+Soft = tuple[Prepared, Prepared]
+
+#: Nats that a later solution may fall short of the first by and still take its place. A sharpened
+#: one maximises the agreement of softened images, hence not quite that of the sharp ones.
+_SAME, _SOFT = 0.005, 0.05
 
 
 def register_pair(
@@ -114,19 +120,23 @@ def _register(
     centre = body_centre(sampled)
     start = linear(np.eye(3), np.zeros(3), "rigid", centre)
 
-    def measured(found: sitk.Transform, starts: int, *, sharp: bool) -> Registration:
+    def measured(found: sitk.Transform, starts: int, soft: Soft | None = None) -> Registration:
         transform = inverse(found, settings.transform, body_centre(here)) if swapped else found
         return measure(
-            here, there, transform, settings, dice_before, starts, seed, swapped, sharp=sharp
+            here, there, transform, settings, dice_before, starts, seed, swapped, soft=soft
         )
 
     def better(
-        best: Registration | None, found: list[sitk.Transform], starts: int, *, sharp: bool
+        best: Registration | None,
+        found: list[sitk.Transform],
+        starts: int,
+        soft: Soft | None = None,
     ) -> Registration | None:
+        slack = _SOFT if soft else _SAME
         for transform in found:
             with contextlib.suppress(RuntimeError):
-                new = measured(transform, starts, sharp=sharp)
-                if best is None or new.metric_after > best.metric_after - 0.005:
+                new = measured(transform, starts, soft)
+                if best is None or new.metric_after > best.metric_after - slack:
                     best = new
         return best
 
@@ -134,7 +144,7 @@ def _register(
     candidates: list[sitk.Transform] = []
     with contextlib.suppress(RuntimeError):  # ITK: too little of the images in common
         candidates.append(descend(sampled, other, start, settings, seed=seed))
-        best = measured(candidates[0], 1, sharp=False)
+        best = measured(candidates[0], 1)
     if best is not None and best.verdict == "good":
         return best
     starts = other_starts(sampled, other, centre, settings.more_starts)
@@ -142,13 +152,14 @@ def _register(
         with contextlib.suppress(RuntimeError):
             candidates.append(descend(sampled, other, candidate, settings, seed=seed, from_level=1))
     tried = 1 + len(starts)
-    ranked = ranking(sampled, other, candidates)
+    ranked = ranking(sampled, other, candidates, len(settings.levels) // 2)
     if best is None or ranked[:1] != candidates[:1]:
-        best = better(best, ranked[:1], tried, sharp=False)
+        best = better(best, ranked[:1], tried)
         if best is not None and best.verdict == "good":
             return best
-    sharp = sharpest(sampled, other, ranked[:2], settings, seed=seed)
-    best = better(best, sharp, tried, sharp=True)
+    soft = softened(here, settings.soften_mm), softened(there, settings.soften_mm)
+    ends = soft[::-1] if swapped else soft
+    best = better(best, sharpest(*ends, ranked[:2], settings, seed=seed), tried, soft)
     if best is None:
         return failed(still, dice_before, "no start led to a common part of the images")
     return replace(best, starts=tried)
