@@ -112,8 +112,7 @@ def inside(
     index = np.linalg.solve(matrix, moved.T).T
     room = margin_mm / spacing
     there = (index >= -0.501 - room) & (index <= np.array(image.GetSize()) - 0.499 + room)
-    found: NDArray[np.bool_] = there.all(axis=1)
-    return found
+    return np.asarray(there.all(axis=1), dtype=np.bool_)
 
 
 def overlap(points: Points, transform: sitk.Transform, image: sitk.Image) -> float:

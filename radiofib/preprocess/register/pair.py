@@ -46,9 +46,11 @@ def register_pair(
     Mattes mutual information, maximised by gradient descent through several resolutions. The
     image with the thicker slices is the one whose voxels are compared and the finer one is
     interpolated, whichever of them is fixed: interpolating thick slices shifts the optimum by
-    millimetres. A second run with the roles exchanged, from a start of its own, gives the
-    inverse consistency. When the verdict is not "good", other starts are tried and the best is
-    kept. One thread: the same seed gives the same transform, byte for byte.
+    millimetres; of equal ones that with the smaller field of view. A second run with the roles
+    exchanged, from a start of its own, gives the inverse consistency. When the verdict is not
+    "good", other starts are tried, and the best two are taken on to the end on images that are
+    smoothed first: there the metric has few maxima, so that the solution does not depend on the
+    start. One thread: the same seed gives the same transform, byte for byte.
 
     Parameters
     ----------
@@ -171,7 +173,7 @@ def _swap(fixed: sitk.Image, moving: sitk.Image) -> bool:
     That is the one with the thicker slices; of equal ones the one that reaches less far, so that
     few of its voxels lie where the other does not.
     """
-    ratio = max(moving.GetSpacing()) / max(fixed.GetSpacing())
+    ratio = float(max(moving.GetSpacing()) / max(fixed.GetSpacing()))
     if 1 / 1.05 <= ratio <= 1.05:
         return reach(moving) < 0.8 * reach(fixed)
     return ratio > 1

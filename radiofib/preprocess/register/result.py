@@ -28,12 +28,14 @@ class Registration:
     dice_before, dice_after : float or None
         Of the masks, on the fixed grid; None without both.
     inverse_consistency_mm : float
-        Root mean square distance over the body between this transform and the inverse of one
-        found with the roles of the images exchanged, from a start of its own. NaN when that
-        failed.
+        Root mean square distance, over the body that both images see, between this transform and
+        the inverse of one found with the roles of the images exchanged, from a start of its own.
+        NaN when that failed.
     overlap : float
         Share of the fixed field of view that the moving one covers after registration; of the
-        fixed mask where there is one.
+        fixed mask where there is one. Without a fixed mask the verdict looks at the share of
+        either field of view that lies within the other, the larger of the two: a slab that lies
+        within a large volume can be registered as surely as a whole one.
     residual_mm : float
         How far the parts of the body still want to move, each on its own
         (:func:`~radiofib.preprocess.register.quality.residual_mm`). NaN when it cannot be told.
