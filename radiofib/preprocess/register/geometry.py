@@ -6,7 +6,17 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-__all__ = ["apply", "distance_mm", "inverse", "linear", "matrix_of", "overlap"]
+__all__ = [
+    "apply",
+    "distance_mm",
+    "inside",
+    "inverse",
+    "linear",
+    "matrix_of",
+    "meet",
+    "overlap",
+    "reach",
+]
 
 Points = NDArray[np.float64]
 
@@ -85,6 +95,26 @@ def distance_mm(one: sitk.Transform, other: sitk.Transform, points: Points) -> f
     return float(np.sqrt((away**2).sum(axis=1).mean()))
 
 
+def inside(
+    points: Points, transform: sitk.Transform, image: sitk.Image, margin_mm: float = 0.0
+) -> NDArray[np.bool_]:
+    """Tell which points a transform maps into an image, edges and a margin included.
+
+    Examples
+    --------
+    >>> image = sitk.Image([4, 4, 4], sitk.sitkUInt8)
+    >>> inside(np.array([[0.0, 0, 0], [9, 0, 0]]), sitk.Transform(), image).tolist()
+    [True, False]
+    """
+    spacing = np.array(image.GetSpacing())
+    matrix = np.array(image.GetDirection()).reshape(3, 3) * spacing
+    moved = apply(transform, points) - np.array(image.GetOrigin())
+    index = np.linalg.solve(matrix, moved.T).T
+    room = margin_mm / spacing
+    there = (index >= -0.501 - room) & (index <= np.array(image.GetSize()) - 0.499 + room)
+    return np.asarray(there.all(axis=1), dtype=np.bool_)
+
+
 def overlap(points: Points, transform: sitk.Transform, image: sitk.Image) -> float:
     """Return the share of points that a transform maps into an image, edges included.
 
@@ -94,10 +124,29 @@ def overlap(points: Points, transform: sitk.Transform, image: sitk.Image) -> flo
     >>> overlap(np.array([[0.0, 0, 0], [9, 0, 0]]), sitk.Transform(), image)
     0.5
     """
-    if not len(points):
-        return 0.0
+    return float(inside(points, transform, image).mean()) if len(points) else 0.0
+
+
+def reach(image: sitk.Image) -> float:
+    """Return the volume of a field of view, in mm3.
+
+    Examples
+    --------
+    >>> image = sitk.Image([4, 3, 2], sitk.sitkUInt8); image.SetSpacing((1, 2, 3))
+    >>> reach(image)
+    144.0
+    """
+    return float(np.prod(image.GetSize()) * np.prod(image.GetSpacing()))
+
+
+def meet(one: sitk.Image, other: sitk.Image) -> bool:
+    """Tell whether two fields of view share a part, by 9 x 9 x 9 points of either."""
+    still = sitk.Transform(3, sitk.sitkIdentity)
+    return any(overlap(_lattice(a), still, b) > 0 for a, b in ((one, other), (other, one)))
+
+
+def _lattice(image: sitk.Image) -> Points:
+    axes = [np.linspace(0, n - 1, 9) for n in image.GetSize()]
+    index = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1)
     matrix = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    moved = apply(transform, points) - np.array(image.GetOrigin())
-    index = np.linalg.solve(matrix, moved.T).T
-    inside = (index >= -0.501) & (index <= np.array(image.GetSize()) - 0.499)
-    return float(inside.all(axis=1).mean())
+    return np.asarray(index @ matrix.T + np.array(image.GetOrigin()))

@@ -10,6 +10,8 @@ from radiofib.preprocess.register.settings import RegistrationSettings
 
 __all__ = ["climb", "itk_seed"]
 
+_SHARP_BINS = 32
+
 
 def itk_seed(seed: int) -> int:
     """Return a seed for ITK, for which 0 would mean the clock.
@@ -32,6 +34,7 @@ def climb(
     seed: int,
     samples: int,
     first_step_mm: float,
+    sharp: bool = False,
 ) -> sitk.Transform:
     """Improve a transform at one resolution.
 
@@ -50,6 +53,9 @@ def climb(
         Most voxels to compare.
     first_step_mm : float
         Length of the first step.
+    sharp : bool
+        For the end: samples on a regular pattern, fewer bins, smaller steps. The metric
+        is then smooth enough for neighbouring starts to end in one place.
 
     Raises
     ------
@@ -58,14 +64,16 @@ def climb(
     """
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)
-    method.SetMetricAsMattesMutualInformation(settings.bins)
+    bins = min(settings.bins, _SHARP_BINS) if sharp else settings.bins
+    method.SetMetricAsMattesMutualInformation(bins)
     n = float(fixed.GetNumberOfPixels())
     if region is not None:
         method.SetMetricFixedMask(region)
         share = float(sitk.GetArrayViewFromImage(region).sum()) * prod(region.GetSpacing())
         n = max(share / prod(fixed.GetSpacing()), 1.0)
     if n > samples:
-        method.SetMetricSamplingStrategy(sitk.ImageRegistrationMethod.RANDOM)
+        random, regular = sitk.ImageRegistrationMethod.RANDOM, sitk.ImageRegistrationMethod.REGULAR
+        method.SetMetricSamplingStrategy(regular if sharp else random)
         method.SetMetricSamplingPercentage(min(1.0, samples / n), itk_seed(seed))
     else:
         method.SetMetricSamplingStrategy(sitk.ImageRegistrationMethod.NONE)
@@ -76,7 +84,7 @@ def climb(
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=first_step_mm,
-        minStep=0.01,
+        minStep=0.005 if sharp else 0.01,
         numberOfIterations=settings.iterations,
         relaxationFactor=0.6,
         gradientMagnitudeTolerance=1e-8,

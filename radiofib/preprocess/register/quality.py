@@ -213,7 +213,7 @@ def judge(
         inverse_mm <= b.inverse_mm,
     )
     check(
-        f"{overlap:.0%} of the fixed field of view is covered",
+        f"{overlap:.0%} of the field of view is covered by the other",
         overlap >= a.overlap,
         overlap >= b.overlap,
     )

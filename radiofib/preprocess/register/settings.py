@@ -22,8 +22,8 @@ class Bounds(StrictModel):
     inverse_mm : float
         Most that the way there and the way back, found independently, may differ.
     overlap : float
-        Least share of the fixed field of view (of the fixed mask, where there is one) that the
-        moving one covers.
+        Least share of either field of view that lies within the other, the larger of the two;
+        of the fixed mask, where there is one, what the moving field of view covers.
     dice : float
         Least Dice of the two masks, where both exist.
     """
@@ -47,6 +47,10 @@ class RegistrationSettings(StrictModel):
         Voxel size of each resolution, in mm, coarse to fine. An axis of larger voxels is kept.
     samples : int
         Most voxels that the metric is computed from, at each resolution.
+    sharp_samples : int
+        Most voxels at the end of a registration that was not good at first, on a regular pattern.
+    soften_mm : float
+        Standard deviation of the Gaussian that both images are smoothed by for that end.
     iterations : int
         Most steps of the optimiser, at each resolution.
     clip : tuple of float
@@ -70,6 +74,8 @@ class RegistrationSettings(StrictModel):
     bins: int = Field(default=64, ge=8, le=256)
     levels: tuple[float, ...] = Field(default=(8.0, 4.0, 2.0), min_length=1)
     samples: int = Field(default=20_000, ge=500)
+    sharp_samples: int = Field(default=40_000, ge=500)
+    soften_mm: float = Field(default=3.0, gt=0)
     iterations: int = Field(default=60, ge=1)
     clip: tuple[float, float] = (0.1, 99.9)
     margin_mm: float = Field(default=30.0, ge=0)
