@@ -11,8 +11,9 @@ Examples
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from radiofib._lazy import lazy_names
 
 if TYPE_CHECKING:
     from radiofib.cohort import Acquisition, Cohort
@@ -86,16 +87,15 @@ __all__ = [
 ]
 
 
+_find = lazy_names(__name__, _HOME)
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from radiofib.provenance import radiofib_version
 
         return radiofib_version()
-    if name in _HOME:
-        value = getattr(importlib.import_module(f"radiofib.{_HOME[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'radiofib' has no attribute {name!r}")
+    return _find(name)
 
 
 def __dir__() -> list[str]:

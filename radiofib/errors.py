@@ -6,7 +6,8 @@ can tell "your input needs attention" from a defect in the code.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -184,6 +185,20 @@ class Failure:
         name = type(error).__name__
         reason = str(error) if isinstance(error, RadiofibError) else f"{name}: {error}"
         return cls(case, step, reason, channel=channel, instance=instance, error=name)
+
+    def below(self, root: Path | None) -> Failure:
+        """Say nothing about the machine: paths in the reason start from a folder.
+
+        Examples
+        --------
+        >>> failure = Failure("c01", "read", "/data/c01/t1.nii.gz: file is empty")
+        >>> failure.below(Path("/data")).reason
+        'c01/t1.nii.gz: file is empty'
+        """
+        if root is None:
+            return self
+        reason = self.reason.replace(f"{root}/", "").replace(f"{root}\\", "")
+        return replace(self, reason=reason)
 
     def as_row(self) -> dict[str, str]:
         """Return the fields as a dict, in column order of ``failures.csv``."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radiofib.errors import Failure
 
-__all__ = ["Workers", "finish", "progress_bar"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Workers", "finish", "progress_bar", "warn"]
 
 Workers = Annotated[int | None, typer.Option(help="Processes; default one per core.")]
 
@@ -82,6 +85,16 @@ def _line_reporter(write: Callable[[str], None]) -> Callable[[str, int, int], No
             write(f"{step}: {done} of {total}")
 
     return tell
+
+
+def warn(doubts: pd.DataFrame, where: Path) -> None:
+    """Say what looks wrong in cases that were measured all the same."""
+    for row in doubts.head(5).itertuples(index=False):
+        name = " ".join(filter(None, (str(row.case), str(row.instance), str(row.channel))))
+        typer.secho(f"  {name}: {row.doubt}", err=True, fg=typer.colors.YELLOW)
+    if len(doubts):
+        more = f" ({len(doubts) - 5} more)" if len(doubts) > 5 else ""
+        typer.secho(f"{len(doubts)} to look at{more}: see {where}", err=True)
 
 
 def finish(failures: Sequence[Failure], *, useful: bool, where: Path) -> None:

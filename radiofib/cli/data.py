@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radiofib.cli._shared import Workers, finish, progress_bar
+from radiofib.cli._shared import Workers, finish, progress_bar, warn
 
 __all__ = ["register"]
 
@@ -47,7 +47,7 @@ def extract(
 
     Example: radiofib extract cohort.csv --out features.parquet
     """
-    from radiofib.study import RunFolder, extract_cohort, write_failures
+    from radiofib.study import RunFolder, extract_cohort, write_doubts, write_failures
 
     with progress_bar() as tell:
         table, failures = extract_cohort(
@@ -63,6 +63,8 @@ def extract(
             progress=tell,
         )
     listing = write_failures(RunFolder(out.parent), failures, f"{out.stem}.failures.csv")
+    doubts = f"{out.stem}.doubts.csv"
+    warn(write_doubts(RunFolder(out.parent), table, doubts), out.parent / doubts)
     typer.echo(f"{table.n_rows} rows, {table.n_features} features: {out}")
     if maps:
         typer.echo(f"maps: {out.parent / 'maps' / 'maps.csv'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from radiofib._checks import list_some
+from radiofib._series import source_exists
 from radiofib.cohort import cells
 from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.cohort.rows import Reading
@@ -22,7 +23,7 @@ def find_files(reading: Reading, shown: dict[str, str], root: Path | None) -> No
         When none of the images exists: the folder is wrong, not the rows.
     """
     rows = list(reading.good)
-    lost = [d for d in rows if d.image is not None and not _exists(d.image)]
+    lost = [d for d in rows if d.image is not None and not source_exists(d.image)]
     hint = "check the path; relative paths start from the table's folder, or from root if given"
     if rows and len(lost) == len(rows):
         raise CohortError(
@@ -34,18 +35,11 @@ def find_files(reading: Reading, shown: dict[str, str], root: Path | None) -> No
     for draft in rows:
         paths = (("image", draft.image), ("mask", draft.mask))
         for column, path in (*paths, *((c, draft.cells.get(c)) for c in FILE_COLUMNS)):
-            if path is not None and not _exists(path):
+            if path is not None and not source_exists(path):
                 name = _below(path, root)
                 error = CohortError("no such file", found=cells.display(name))
                 reading.fail([draft], error, shown.get(column, column), _slashes(hint, name))
                 break
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name longer than the file system allows
-        return False
 
 
 def _below(path: Path, root: Path | None) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from radiofib._checks import check_no_duplicates
+from radiofib._series import source_exists
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.cohort.failures import failure_of
 from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
+from radiofib.extract.doubts import doubts_entry, doubts_in
 from radiofib.extract.functional import functional_features
 from radiofib.extract.liver import liver_columns, with_liver_features
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
@@ -141,7 +143,8 @@ def _side_by_side(
         **own,
         "notes": {**own["notes"], **other["notes"]},
         "flags": [*own["flags"], *other["flags"]],
-        "functional": {k: v for k, v in other.items() if k not in ("notes", "flags")},
+        **doubts_entry(doubts_in(own, other)),
+        "functional": {k: v for k, v in other.items() if k not in ("notes", "flags", "doubts")},
     }
     codebook = codebook_rows([str(c) for c in joined.X], images=labels)
     return FeatureTable(joined.X, joined.obs, codebook, joined.missing, provenance)
@@ -168,7 +171,7 @@ def _gather(
                     continue
             lost = EngineError("finished piece is gone or damaged", hint="run again")
             failure = outcome.failure or failure_of(acquisition, lost, "extract")
-            failures[acquisition.key] = _without_root(failure, cohort.root)
+            failures[acquisition.key] = failure.below(cohort.root)
         failed = {a.channel: failures[a.key].reason for a in group if a.key in failures}
         builder.add(number, pieces, failed)
     ordered = [failures[a.key] for a in cohort.acquisitions if a.key in failures]
@@ -190,10 +193,7 @@ def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) 
 
 
 def _is_there(acquisition: Acquisition) -> bool:
-    try:
-        return all(path.exists() for path in (acquisition.image, acquisition.mask) if path)
-    except OSError:  # a name longer than the file system allows
-        return False
+    return all(source_exists(path) for path in (acquisition.image, acquisition.mask) if path)
 
 
 def _refuse_empty(features: RoiFeatures, roi: Roi) -> None:
@@ -212,18 +212,3 @@ _crashed = partial(
     doing="extracted",
     hint="use fewer workers, or coarser bins or voxels",
 )
-
-
-def _without_root(failure: Failure, root: Path | None) -> Failure:
-    """Say nothing about the machine: paths start from the cohort's folder."""
-    if root is None:
-        return failure
-    reason = failure.reason.replace(f"{root}/", "").replace(f"{root}\\", "")
-    return Failure(
-        failure.case,
-        failure.step,
-        reason,
-        channel=failure.channel,
-        instance=failure.instance,
-        error=failure.error,
-    )

@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 
 from radiofib.cohort import Cohort
+from radiofib.cohort.geometry import odd_phases
 from radiofib.engines import Engine, ExtractionConfig
 from radiofib.engines.reasons import fold_reasons
+from radiofib.extract.doubts import Doubt, doubts_entry
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
+from radiofib.images.region import CHECK
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import codebook_rows
 from radiofib.table import MISSING_COLUMNS, FeatureTable
@@ -68,6 +71,7 @@ class TableBuilder:
         self._geometry: list[dict[str, float]] = []
         self._keys: list[str] = []
         self._notes: Counter[str] = Counter()
+        self._doubts: list[Doubt] = []
         self._flags: Counter[tuple[str, str]] = Counter()
 
     def add(
@@ -97,8 +101,13 @@ class TableBuilder:
             facts.update(_geometry(piece))
             self._keys.append(key)
             self._notes.update(f"{piece.channel}: {_general(n)}" for n in piece.notes)
+            self._doubts += [
+                Doubt(case, instance, piece.channel, n) for n in piece.notes if n.endswith(CHECK)
+            ]
             self._flags.update(piece.flags.items())
         self._geometry.append(facts)
+        voxels = {c: (piece.shape, piece.spacing_mm) for c, (_, piece) in pieces.items()}
+        self._doubts += [Doubt(case, instance, c, t) for c, t in odd_phases(voxels).items()]
         for channel, columns in self._columns.items():
             if channel in pieces:
                 gaps = _gaps(columns, pieces[channel][1])
@@ -135,6 +144,7 @@ class TableBuilder:
             "pieces": len(self._keys),
             "pieces_hash": hash_object(sorted(self._keys)),
             "notes": dict(sorted(self._notes.items())),
+            **doubts_entry(self._doubts),
             "flags": [
                 {"column": column, "remark": remark, "regions": count}
                 for (column, remark), count in sorted(self._flags.items())

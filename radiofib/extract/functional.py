@@ -18,6 +18,7 @@ from radiofib.cohort import Acquisition, Cohort
 from radiofib.cohort.failures import died_on
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import Failure
+from radiofib.extract.doubts import Doubt, doubts_entry
 from radiofib.extract.outcome import lost_in_alignment
 from radiofib.extract.prepared import mask_label, organ_masks, segment_masks
 from radiofib.features.functional import (
@@ -318,6 +319,9 @@ def _table(
         for column, reason in case.missing.items()
     ]
     warnings = [w for case in cases for w in case.warnings]
+    doubts = [
+        Doubt(*key, "", w) for key, case in zip(keys, cases, strict=True) for w in case.warnings
+    ]
     flags = Counter(item for case in cases for item in case.flags.items())
     return FeatureTable(
         pd.DataFrame(rows, columns=columns, dtype=np.float64),
@@ -330,6 +334,7 @@ def _table(
             "settings": settings.model_dump(mode="json"),
             "cases_hash": hash_object(sorted(one.key for one in done if one.key)),
             "notes": {w: warnings.count(w) for w in sorted(set(warnings))},
+            **doubts_entry(doubts),
             "flags": [
                 {"column": column, "remark": remark, "regions": n}
                 for (column, remark), n in sorted(flags.items())

@@ -26,7 +26,7 @@ from radiofib.roi import Roi
 __all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "write_piece"]
 
 #: Changes when the content of a piece changes its meaning.
-PIECE_SCHEMA = 1
+PIECE_SCHEMA = 2
 
 
 @dataclass(frozen=True)

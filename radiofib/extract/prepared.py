@@ -15,6 +15,8 @@ from radiofib.engines import ExtractionConfig
 from radiofib.engines.liver import LiverSettings
 from radiofib.extract.landmarks import landmarks_file, landmarks_of
 from radiofib.images import Image, hash_source, load_roi, make_roi, read_mask
+from radiofib.images.edge import mask_doubts
+from radiofib.prepare import REFERENCE
 from radiofib.preprocess.hygiene import clean_region
 from radiofib.preprocess.mri import preprocess_volume
 from radiofib.roi import Roi
@@ -78,6 +80,9 @@ def load_regions(acquisition: Acquisition, config: ExtractionConfig) -> Regions:
         mask_label=mask_label(acquisition, config),
         channel=acquisition.channel,
     )
+    if _drawn_here(acquisition):
+        doubts = (d for d in mask_doubts(roi) if d not in roi.notes)
+        roi = replace(roi, notes=(*roi.notes, *doubts))
     liver = config.liver
     if liver is None or not _prepares(liver) or roi.origin_mm is None:
         return Regions(roi, roi)
@@ -108,6 +113,11 @@ def load_regions(acquisition: Acquisition, config: ExtractionConfig) -> Regions:
         notes += clean.notes
     measured = replace(roi, pixels=image.pixels, mask=region, notes=tuple(notes))
     return Regions(roi, measured)
+
+
+def _drawn_here(acquisition: Acquisition) -> bool:
+    """Tell whether the mask is meant for this very image, and not carried from another one."""
+    return acquisition.extra.get("registration") in (None, "", REFERENCE)
 
 
 def organ_masks(acquisition: Acquisition, image: Image) -> Iterator[tuple[str, NDArray[np.bool_]]]:

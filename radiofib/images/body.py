@@ -37,19 +37,29 @@ def body_hull(plane: NDArray[np.generic], threshold: float) -> NDArray[np.bool_]
     >>> int(body_hull(plane, 4.0).sum())
     25
     """
+    objects = _objects(plane, threshold)
+    if not objects.any():
+        return objects
+    from skimage.morphology import convex_hull_image  # half a second that few masks need
+
+    hull: NDArray[np.bool_] = convex_hull_image(objects)
+    return hull
+
+
+def _objects(plane: NDArray[np.generic], threshold: float) -> NDArray[np.bool_]:
+    """Return the bright objects of a slice without specks."""
     bright = np.greater(plane, threshold)
     labels, count = scipy.ndimage.label(bright, np.ones((3, 3)))
     if count == 0:
         return np.zeros(plane.shape, dtype=np.bool_)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    from skimage.morphology import convex_hull_image  # half a second that few masks need
-
-    hull: NDArray[np.bool_] = convex_hull_image((sizes >= _SPECK * sizes.max())[labels] & bright)
-    return hull
+    return np.asarray((sizes >= _SPECK * sizes.max())[labels] & bright)
 
 
-def share_outside_body(pixels: NDArray[np.generic], mask: NDArray[np.bool_]) -> float | None:
+def share_outside_body(
+    pixels: NDArray[np.generic], mask: NDArray[np.bool_], *, least: float = 0.0
+) -> float | None:
     """Return the share of a mask that lies outside the convex hull of the body, slice by slice.
 
     The threshold between air and tissue is Otsu's (1979) over the slices looked at: up to 24
@@ -59,6 +69,9 @@ def share_outside_body(pixels: NDArray[np.generic], mask: NDArray[np.bool_]) -> 
     ----------
     pixels : ndarray of shape (z, y, x)
     mask : ndarray of bool, same shape
+    least : float
+        A share up to this is of no interest: where the bright objects alone already hold the
+        rest of the mask, the hull, which costs, is left out and what they do not hold returned.
 
     Returns
     -------
@@ -89,10 +102,13 @@ def share_outside_body(pixels: NDArray[np.generic], mask: NDArray[np.bool_]) -> 
     from skimage.filters import threshold_otsu
 
     threshold = float(threshold_otsu(planes))
-    outside = total = 0
-    for z, plane in zip(touched, planes, strict=True):
-        y, x = np.nonzero(mask[z])
-        hull = body_hull(plane, threshold)
-        outside += int(np.count_nonzero(~hull[y // step, x // step]))
-        total += y.size
-    return outside / total
+    where = [tuple(i // step for i in np.nonzero(mask[z])) for z in touched]
+    total = sum(y.size for y, _ in where)
+    for body in (_objects, body_hull):
+        held = sum(
+            int(np.count_nonzero(body(plane, threshold)[at]))
+            for plane, at in zip(planes, where, strict=True)
+        )
+        if 1 - held / total <= least:
+            break
+    return float((total - held) / total)

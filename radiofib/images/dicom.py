@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from radiofib._checks import list_some
+from radiofib._series import SERIES_LETTERS
 from radiofib.errors import ImageError
 from radiofib.images.dicom_frames import read_frames
 from radiofib.images.dicom_geometry import (
@@ -20,23 +21,30 @@ from radiofib.images.dicom_geometry import (
     grid_from_positions,
     same_orientation,
 )
-from radiofib.images.dicom_header import Header, load_dataset, read_header
+from radiofib.images.dicom_header import Header, hashed_uid, load_dataset, read_header
 from radiofib.images.dicom_notes import drop_copies, value_notes
 from radiofib.images.dicom_pixels import PIXEL_TAGS, decode, read_slice, read_slices, rescale
 from radiofib.images.image import Image
 from radiofib.images.picture import grey_from_colour
 from radiofib.images.sniff import hash_source, is_dicom_file
 
-__all__ = ["read_dicom_file", "read_dicom_folder"]
+__all__ = ["read_dicom_file", "read_dicom_folder", "series_name"]
 
 _CENTIMETRE = 3  # PhysicalUnitsXDirection, DICOM PS3.3 C.8.5.5.1.1
 
 
-def read_dicom_folder(folder: Path) -> Image:
-    """Read the one DICOM series in a folder, whatever else lies there.
+def read_dicom_folder(folder: Path, series: str = "") -> Image:
+    """Read the one DICOM series in a folder, or one of several, whatever else lies there.
 
     Slices are sorted by their position along the normal, never by file name; the spacing is
     the distance between positions, never the slice thickness.
+
+    Parameters
+    ----------
+    folder : Path
+        Searched with all folders below.
+    series : str
+        Which series, as :func:`series_name` names it; needed when there are several.
 
     Raises
     ------
@@ -56,24 +64,52 @@ def read_dicom_folder(folder: Path) -> Image:
             found=_census(files, headers),
             hint="give the image file itself, or the folder with its slices",
         )
-    by_series: dict[str, list[Header]] = {}
-    for header in images:
-        by_series.setdefault(header.series, []).append(header)
-    if len(by_series) > 1:
-        raise ImageError(
-            "folder holds several DICOM series",
-            where=str(folder),
-            expected="one series",
-            found=f"{len(by_series)}: {list_some(map(_describe, by_series.values()), 5)}",
-            hint="put each series into a folder of its own",
-        )
+    images = _one_series(images, folder, series)
+    source = folder.with_name(f"{folder.name}#{series}") if series else folder
     notes = _lost_slices(set(files) - set(dicom), images)
     if len(headers) > len(images):
         others = Counter(h.modality or "?" for h in headers if not h.is_image)
         notes.append("passed over: " + ", ".join(f"{n} {m} object" for m, n in others.items()))
     if len(images) == 1:
-        return _one_file(images[0], folder, notes)
-    return _volume(images, folder, notes)
+        return _one_file(images[0], source, notes)
+    return _volume(images, source, notes)
+
+
+def series_name(uid: str) -> str:
+    """Return the name of a series for ``folder#name``: no one can tell its UID from it.
+
+    Examples
+    --------
+    >>> series_name("1.2.3")
+    'c47f5b18'
+    """
+    return hashed_uid(uid)[:SERIES_LETTERS]
+
+
+def _one_series(images: Sequence[Header], folder: Path, series: str) -> list[Header]:
+    """Return the slices of the series that is named, or of the only one.
+
+    Raises
+    ------
+    ImageError
+        With the list of series, when there are several and none of them is named.
+    """
+    by_series: dict[str, list[Header]] = {}
+    for header in images:
+        by_series.setdefault(series_name(header.series), []).append(header)
+    if series in by_series:
+        return by_series[series]
+    if not series and len(by_series) == 1:
+        return list(images)
+    listed = list_some((f"#{n}: {_describe(h)}" for n, h in sorted(by_series.items())), 12)
+    raise ImageError(
+        f"folder holds no series #{series}" if series else "folder holds several DICOM series",
+        where=str(folder),
+        expected="the name of a series" if series else "one series",
+        found=f"{len(by_series)}: {listed}",
+        hint=f"write {folder.name}#{min(by_series)} for one of them, or put each series into a "
+        "folder of its own",
+    )
 
 
 def read_dicom_file(path: Path) -> Image:

@@ -10,12 +10,12 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from radiofib._checks import list_some
+from radiofib._series import named_series
 from radiofib.errors import ImageError, MaskError
-from radiofib.images.dicom_masks import find_mask_object, read_mask_object
 from radiofib.images.image import Image
 from radiofib.images.picture import open_picture
 from radiofib.images.read import read_image
-from radiofib.images.sniff import file_format, hash_source
+from radiofib.images.sniff import file_format, hash_source, is_dicom_file
 
 __all__ = ["labels_present", "read_labels", "read_mask", "select_label"]
 
@@ -79,9 +79,13 @@ def read_labels(
     """
     path = Path(path)
     try:
-        if (source := find_mask_object(path)) is not None:
-            return read_mask_object(source, label, on=on, choose=choose, where=path)
-        if not path.is_dir() and (kind := file_format(path)) in _PICTURES:
+        if path.is_dir() or is_dicom_file(path):
+            from radiofib.images.dicom_masks import find_mask_object, read_mask_object
+
+            if (source := find_mask_object(path)) is not None:
+                return read_mask_object(source, label, on=on, choose=choose, where=path)
+        folder = named_series(path)[0].is_dir()
+        if not folder and (kind := file_format(path)) in _PICTURES:
             mask = _read_mask_picture(path, kind)
         else:
             mask = read_image(path)

@@ -17,7 +17,7 @@ from radiofib.provenance import hash_object
 from radiofib.registry.names import check_channel
 from radiofib.roi import Roi
 
-__all__ = ["GRID_TOLERANCE", "load_roi", "make_roi"]
+__all__ = ["CHECK", "GRID_TOLERANCE", "load_roi", "make_roi"]
 
 #: Two grids of one size are the same when no voxel lies further apart than this share of the
 #: smallest voxel side.
@@ -26,6 +26,8 @@ GRID_TOLERANCE = 0.05
 _ROUNDING_MM = 1e-3
 #: A larger share of the mask in the air around the patient is flagged.
 MOST_OUTSIDE_BODY = 0.5
+#: How every note ends that doubts the mask itself.
+CHECK = "check that it belongs to this image"
 #: Largest share of a mask's voxels outside the image; more is the mask of something else.
 _MOST_OUTSIDE = 0.5
 
@@ -157,15 +159,10 @@ def _doubts(image: Image, mask: Image, region: NDArray[np.bool_]) -> list[str]:
     notes = []
     frames = {image.frame_of_reference, mask.frame_of_reference} - {""}
     if len(frames) > 1:
-        notes.append(
-            "mask was drawn in another frame of reference by its header: "
-            "check that it belongs to this image"
-        )
-    share = share_outside_body(image.pixels, region)
+        notes.append(f"mask was drawn in another frame of reference by its header: {CHECK}")
+    share = share_outside_body(image.pixels, region, least=MOST_OUTSIDE_BODY)
     if share is not None and share > MOST_OUTSIDE_BODY:
-        notes.append(
-            f"{share:.0%} of the mask lies outside the body: check that it belongs to this image"
-        )
+        notes.append(f"{share:.0%} of the mask lies outside the body: {CHECK}")
     return notes
 
 

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 from radiofib._checks import list_some
+from radiofib._series import named_series
 from radiofib.errors import ImageError
 from radiofib.provenance import hash_file, hash_object
 
@@ -155,14 +156,15 @@ def detached_files(path: str | Path) -> list[Path]:
 def hash_source(path: str | Path) -> str:
     """Return the SHA-256 of everything an image is read from.
 
-    One file, all files of a folder (a DICOM series), or a header with the data files it names.
+    One file, all files of a folder (a DICOM series, which may be named), or a header with the
+    data files it names.
 
     Raises
     ------
     ImageError
         When the path, or a data file the header names, is missing.
     """
-    path = Path(path)
+    path, series = named_series(Path(path))
     if not path.exists():
         raise ImageError("no such file or folder", where=str(path), hint="check the path")
     others = detached_files(path)
@@ -175,6 +177,8 @@ def hash_source(path: str | Path) -> str:
             hint="keep header and data file together, under their names",
         )
     try:
+        if series:
+            return hash_object([hash_file(path), series])
         if not others:
             return hash_file(path)
         return hash_object([hash_file(path), *[hash_file(p) for p in others]])

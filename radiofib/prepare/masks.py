@@ -122,7 +122,7 @@ def find_liver_masks(
         for a in kept
         if _usable(a, plan, sources)
     )
-    failures = [d.failure for d in done.values() if d.failure is not None]
+    failures = [d.failure.below(cohort.root) for d in done.values() if d.failure is not None]
     order = {a.key: i for i, a in enumerate(cohort.acquisitions)}
     failures.sort(key=lambda f: order.get((f.case, f.channel, f.instance), 0))
     return replace(cohort, acquisitions=ready), failures

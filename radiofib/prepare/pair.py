@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -14,12 +13,19 @@ from numpy.typing import NDArray
 from radiofib.cohort import Acquisition
 from radiofib.cohort.failures import died_on, failure_of
 from radiofib.cohort.geometry import geometry_text, size_of
-from radiofib.errors import EngineError, Failure
-from radiofib.images import as_sitk, hash_source, load_roi, read_image, write_volume
+from radiofib.errors import Failure
+from radiofib.images import write_volume
 from radiofib.images.checkerboard import checkerboard_png
-from radiofib.images.image import Image
 from radiofib.prepare.config import RegistrationPlan
-from radiofib.preprocess.mri import clip_spikes, find_spikes
+from radiofib.prepare.side import (
+    Side,
+    content_of,
+    mask_image,
+    read_reference,
+    read_side,
+    same_voxels,
+    without_spikes,
+)
 from radiofib.preprocess.register import (
     Registration,
     carry_mask,
@@ -33,7 +39,7 @@ from radiofib.store import read_record, write_record
 __all__ = ["PairDone", "PairRow", "PairWork", "Task", "crashed", "do_pair"]
 
 #: Changes when the content of a finished pair changes its meaning.
-PAIR_SCHEMA = 1
+PAIR_SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,9 @@ class PairRow:
         Voxels of isolated spikes that were clipped before.
     shift_mm, rotation_deg : float or None
         How far the centre of the region was moved, and by what angle.
-    native_geometry : str
-        Matrix (z, y, x), voxel (mm) and bytes of the channel's own file: what negative controls
-        need to know of it.
+    native_geometry, reference_geometry : str
+        Matrix (z, y, x), voxel (mm) and bytes of the channel's own file, and of the reference's:
+        what negative controls need to know, and what tells a file of another sequence.
     image, transform, mask, mask_here, mask_there, picture : str
         Files, relative to the folder; "" where there is none. `mask` is the reference's mask cut
         to what the channel covers (none when it covers all of it), `mask_here` the reference's mask
@@ -94,12 +100,20 @@ class PairRow:
     shift_mm: float | None = None
     rotation_deg: float | None = None
     native_geometry: str = ""
+    reference_geometry: str = ""
     image: str = ""
     transform: str = ""
     mask: str = ""
     mask_here: str = ""
     mask_there: str = ""
     picture: str = ""
+
+    def doubted(self, reason: str) -> PairRow:
+        """Return the row with one more reason to look at it."""
+        verdict = "look" if self.verdict == "good" else self.verdict
+        return replace(
+            self, verdict=verdict, reasons="; ".join(filter(None, (self.reasons, reason)))
+        )
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -166,87 +180,38 @@ def crashed(task: Task, error: Exception) -> PairDone:
 
 
 def _key(task: Task, work: PairWork) -> str:
-    def content(a: Acquisition) -> dict[str, Any]:
-        mask = None if a.mask is None else hash_source(a.mask)
-        image = hash_source(a.image)
-        return {"channel": a.channel, "image": image, "mask": mask, "label": a.mask_label}
-
     return hash_object(
         {
             "schema": PAIR_SCHEMA,
             "case": task.moving.case,
             "instance": task.moving.instance,
             "name": task.name,
-            "fixed": content(task.fixed),
-            "moving": content(task.moving),
+            "fixed": content_of(task.fixed),
+            "moving": content_of(task.moving),
             "plan": work.plan.model_dump(mode="json", exclude={"on_failure", "on_look", "grid"}),
             "versions": work.versions,
         }
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """One channel as read: its image, and its mask on the grid of the image."""
-
-    image: sitk.Image
-    mask: sitk.Image | None
-
-
-def _read(acquisition: Acquisition) -> _Side:
-    if acquisition.mask is None:
-        image = as_sitk(_finite(read_image(acquisition.image)))
-        return _Side(_three_axes(image, acquisition), None)
-    roi = load_roi(
-        acquisition.image,
-        acquisition.mask,
-        mask_label=acquisition.mask_label,
-        channel=acquisition.channel,
-    )
-    whole = Image(roi.pixels, roi.spacing_mm, roi.origin_mm, roi.direction)
-    image = _three_axes(as_sitk(whole), acquisition)
-    return _Side(image, _like(roi.mask, image))
-
-
-def _finite(image: Image) -> Image:
-    """Set NaN and infinity to 0, lest interpolation spread them."""
-    if image.pixels.dtype.kind != "f" or bool(np.isfinite(image.pixels).all()):
-        return image
-    return replace(image, pixels=np.nan_to_num(image.pixels, nan=0.0, posinf=0.0, neginf=0.0))
-
-
-def _three_axes(image: sitk.Image, acquisition: Acquisition) -> sitk.Image:
-    if image.GetDimension() != 3:
-        raise EngineError(
-            "only volumes are aligned",
-            where=acquisition.image.name,
-            found=f"{image.GetDimension()} axes",
-            hint="leave out 'registration', or take the channel out of the cohort",
-        )
-    return image
-
-
-def _like(region: NDArray[np.bool_], image: sitk.Image) -> sitk.Image:
-    mask = sitk.GetImageFromArray(region.astype(np.uint8))
-    mask.CopyInformation(image)
-    return mask
-
-
 def _align(task: Task, work: PairWork) -> PairRow:
     plan = work.plan
     try:
-        fixed = _read(task.fixed)
+        fixed = read_reference(task.fixed)
     except Exception as error:
         raise _BrokenReference(error) from error
-    moving, spikes = _without_spikes(_read(task.moving), plan)
+    moving, spikes = without_spikes(read_side(task.moving), plan.spikes)
     found = register_pair(
         fixed.image, moving.image, plan.settings, fixed_mask=fixed.mask, moving_mask=moving.mask
     )
     seen = _covered(fixed, moving, found.transform)
     row = replace(_judged(task, found, fixed, moving.image, seen, plan), spikes=spikes)
-    if _same_voxels(fixed.image, moving.image):
+    if same_voxels(fixed.image, moving.image):
         same = f"{task.moving.channel} has the same voxels as {task.fixed.channel}"
         row = replace(row, verdict="look", reasons=same)
+    for channel, side in ((task.fixed.channel, fixed), (task.moving.channel, moving)):
+        for doubt in side.doubts:
+            row = row.doubted(f"mask of {channel}: {doubt}")
     (work.folder / task.name).mkdir(parents=True, exist_ok=True)
     stem = f"{task.name}/{task.moving.channel}"
     row = replace(row, transform=f"{stem}.tfm")
@@ -262,31 +227,11 @@ def _align(task: Task, work: PairWork) -> PairRow:
     return row
 
 
-def _without_spikes(side: _Side, plan: RegistrationPlan) -> tuple[_Side, int]:
-    """Clip isolated spikes before interpolation makes them wider; return how many there were."""
-    if plan.spikes is None:
-        return side, 0
-    pixels = sitk.GetArrayFromImage(side.image)
-    spikes = find_spikes(pixels, plan.spikes)
-    if not spikes.count:
-        return side, 0
-    clipped, count = clip_spikes(pixels, spikes.where)
-    image = sitk.GetImageFromArray(clipped)
-    image.CopyInformation(side.image)
-    return _Side(image, side.mask), count
-
-
-def _same_voxels(one: sitk.Image, other: sitk.Image) -> bool:
-    return one.GetSize() == other.GetSize() and bool(
-        np.array_equal(sitk.GetArrayViewFromImage(one), sitk.GetArrayViewFromImage(other))
-    )
-
-
-def _covered(fixed: _Side, moving: _Side, transform: sitk.Transform) -> NDArray[np.bool_] | None:
+def _covered(fixed: Side, moving: Side, transform: sitk.Transform) -> NDArray[np.bool_] | None:
     """Return the part of the reference's mask that lies inside the channel's field of view."""
     if fixed.mask is None:
         return None
-    full = _like(np.ones(moving.image.GetSize()[::-1], np.bool_), moving.image)
+    full = mask_image(np.ones(moving.image.GetSize()[::-1], np.bool_), moving.image)
     seen: NDArray[np.bool_] = sitk.GetArrayFromImage(carry_mask(full, transform, fixed.image)) > 0
     return seen & (sitk.GetArrayViewFromImage(fixed.mask) > 0)
 
@@ -294,7 +239,7 @@ def _covered(fixed: _Side, moving: _Side, transform: sitk.Transform) -> NDArray[
 def _judged(
     task: Task,
     found: Registration,
-    fixed: _Side,
+    fixed: Side,
     native: sitk.Image,
     seen: NDArray[np.bool_] | None,
     plan: RegistrationPlan,
@@ -329,17 +274,20 @@ def _judged(
         starts=found.starts,
         shift_mm=shift,
         rotation_deg=angle,
-        native_geometry=geometry_text(
-            native.GetSize()[::-1], native.GetSpacing()[::-1], size_of(task.moving.image)
-        ),
+        native_geometry=_geometry(native, moving),
+        reference_geometry=_geometry(fixed.image, task.fixed),
     )
+
+
+def _geometry(image: sitk.Image, a: Acquisition) -> str:
+    return geometry_text(image.GetSize()[::-1], image.GetSpacing()[::-1], size_of(a.image))
 
 
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _motion(transform: sitk.Transform, fixed: _Side) -> tuple[float, float]:
+def _motion(transform: sitk.Transform, fixed: Side) -> tuple[float, float]:
     """Return how far the centre of the fixed image moves (mm), and the angle (degrees)."""
     size = fixed.image.GetSize()
     middle = fixed.image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in size])
@@ -360,8 +308,8 @@ def _carry(
     row: PairRow,
     task: Task,
     work: PairWork,
-    fixed: _Side,
-    moving: _Side,
+    fixed: Side,
+    moving: Side,
     moved: sitk.Image,
     seen: NDArray[np.bool_] | None,
     transform: sitk.Transform,
@@ -377,7 +325,7 @@ def _carry(
     if fixed.mask is not None and seen is not None:
         if row.coverage is not None and row.coverage < 1:
             row = replace(row, mask=f"{stem}_covered.nii.gz")
-            write_volume(work.folder / row.mask, _like(seen, fixed.image))
+            write_volume(work.folder / row.mask, mask_image(seen, fixed.image))
         here = carry_mask(fixed.mask, transform, moving.image, back=True)
         row = replace(row, mask_here=f"{stem}_mask.nii.gz")
         write_volume(work.folder / row.mask_here, here)

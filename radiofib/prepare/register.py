@@ -15,6 +15,7 @@ from radiofib.cohort import Acquisition, Cohort
 from radiofib.cohort.columns import FILE_COLUMNS, FLAT_CHANNELS
 from radiofib.cohort.failures import failure_of
 from radiofib.cohort.folders import folder_names
+from radiofib.cohort.geometry import odd_phases, parse_geometry
 from radiofib.errors import CohortError, EngineError, Failure, RadiofibError
 from radiofib.parallel import map_pieces
 from radiofib.prepare.config import RegistrationPlan
@@ -118,10 +119,14 @@ def register_cohort(
     done: dict[tuple[str, str, str], PairDone] = {}
     results = map_pieces(partial(do_pair, work=work), tasks, workers=workers, on_crash=crashed)
     for task, result in results:
+        if result.failure is not None:
+            result = replace(result, failure=result.failure.below(cohort.root))
         done[task.moving.key] = result
         if progress is not None:
             state = "failed" if result.failure else "kept" if result.reused else "done"
             progress(len(done), len(tasks), f"{task.moving.case} {task.moving.channel}: {state}")
+    for key, group in groups:
+        _doubt_odd_phases(references[key], group, done)
     settled = _Settled(plan, home)
     for key, group in groups:
         settled.case(references[key], group, done)
@@ -143,6 +148,26 @@ def _alignable(acquisition: Acquisition) -> bool:
 
 def _reference(group: list[Acquisition], channel: str) -> Acquisition | None:
     return next((a for a in group if a.channel == channel), None)
+
+
+def _doubt_odd_phases(
+    reference: Acquisition | None,
+    group: list[Acquisition],
+    done: dict[tuple[str, str, str], PairDone],
+) -> None:
+    """Ask to look at a phase whose voxels are not those of the others of its series."""
+    keys = {a.channel: a.key for a in group if a.key in done and done[a.key].row is not None}
+    rows = {c: row for c, key in keys.items() if (row := done[key].row) is not None}
+    if reference is None or not rows:
+        return
+    texts = {c: row.native_geometry for c, row in rows.items()}
+    texts[reference.channel] = next(iter(rows.values())).reference_geometry
+    odd = odd_phases({c: parse_geometry(text)[:2] for c, text in texts.items()})
+    for channel, why in odd.items():
+        # What is wrong with the reference is wrong with every pair.
+        for other in keys if channel == reference.channel else (channel,):
+            rows[other] = rows[other].doubted(why)
+            done[keys[other]] = replace(done[keys[other]], row=rows[other])
 
 
 def _versions() -> str:

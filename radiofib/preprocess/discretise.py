@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from radiofib.errors import EngineError, UsageError
-from radiofib.preprocess._numba import kernel
 
 __all__ = ["Discretised", "bin_edges", "discretise", "grey_levels"]
 
@@ -198,6 +196,8 @@ def grey_levels(
     >>> grey_levels(np.array([10, 60, 35])).levels
     array([1, 3, 2], dtype=uint8)
     """
+    from radiofib.preprocess._bins import assign  # numba: half a second
+
     edges = bin_edges(values, bin_width=bin_width, bin_count=bin_count)
     borders = edges.astype(np.float64)
     greatest = int(np.searchsorted(borders, np.float64(values.max()), side="right"))
@@ -205,22 +205,5 @@ def grey_levels(
     counts = np.zeros(len(edges) + 1, np.int64)
     for start in range(0, len(values), _CHUNK):
         part = slice(start, start + _CHUNK)
-        _assign(values[part].astype(np.float64), borders, found[part], counts)
+        assign(values[part].astype(np.float64), borders, found[part], counts)
     return Discretised(found, edges, counts[1 : greatest + 1])
-
-
-@kernel
-def _assign(values: Any, edges: Any, levels: Any, counts: Any) -> None:
-    """Count the edges at or below each value (``numpy.digitize``): guess, then compare."""
-    last = len(edges) - 1
-    scale = last / (edges[last - 1] - edges[0]) if last > 1 else 0.0
-    scale *= (last - 1) / last
-    for i in range(len(values)):
-        value = values[i]
-        at = min(max(int((value - edges[0]) * scale), 0), last - 1)
-        while at >= 0 and value < edges[at]:
-            at -= 1
-        while at < last and value >= edges[at + 1]:
-            at += 1
-        levels[i] = at + 1
-        counts[at + 1] += 1

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from radiofib.segment.body import WorkingImage
 from radiofib.segment.localiser_settings import LocaliserSettings
@@ -145,6 +144,8 @@ def _radius(region: Mask, step: float) -> float:
 
 
 def _to_edge(work: WorkingImage, core: Mask, region: Mask, settings: LocaliserSettings) -> Mask:
+    from skimage.segmentation import watershed  # half a second that no other mask needs
+
     step = settings.spacing_mm
     region, _ = largest_piece(region | core)
     inside = depth_mm(core, step) > step

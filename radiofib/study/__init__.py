@@ -1,22 +1,57 @@
-"""Runs a study from images to report, single steps of it, and the demo."""
+"""Runs a study from images to report, single steps of it, and the demo.
 
-from radiofib.study.config import StudyConfig, find_study
-from radiofib.study.demo import run_demo
-from radiofib.study.folder import RunFolder, verify_run
-from radiofib.study.interpret import Interpretation, interpret_table
-from radiofib.study.interpret_config import InterpretConfig
-from radiofib.study.prepare import prepare_cohort, read_sections, register_files
-from radiofib.study.run import RunResult, run_study, write_failures
-from radiofib.study.slides import write_slide_table
-from radiofib.study.tables import (
-    config_for,
-    extract_cohort,
-    open_cohort,
-    predict_features,
-    scanner_notes,
-    train_table,
-    write_evaluation,
-)
+Public names are imported when they are first used: who aligns images needs no stager.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from radiofib._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from radiofib.study.config import StudyConfig, find_study
+    from radiofib.study.demo import run_demo
+    from radiofib.study.extraction import config_for, extract_cohort, open_cohort, write_doubts
+    from radiofib.study.folder import RunFolder, verify_run, write_failures
+    from radiofib.study.interpret import Interpretation, interpret_table
+    from radiofib.study.interpret_config import InterpretConfig
+    from radiofib.study.prepare import prepare_cohort, read_sections, register_files
+    from radiofib.study.run import RunResult, run_study
+    from radiofib.study.slides import write_slide_table
+    from radiofib.study.tables import (
+        predict_features,
+        scanner_notes,
+        train_table,
+        write_evaluation,
+    )
+
+#: public name -> module that has it
+_HOME = {
+    "InterpretConfig": "interpret_config",
+    "Interpretation": "interpret",
+    "RunFolder": "folder",
+    "RunResult": "run",
+    "StudyConfig": "config",
+    "config_for": "extraction",
+    "extract_cohort": "extraction",
+    "find_study": "config",
+    "interpret_table": "interpret",
+    "open_cohort": "extraction",
+    "predict_features": "tables",
+    "prepare_cohort": "prepare",
+    "read_sections": "prepare",
+    "register_files": "prepare",
+    "run_demo": "demo",
+    "run_study": "run",
+    "scanner_notes": "tables",
+    "train_table": "tables",
+    "verify_run": "folder",
+    "write_doubts": "extraction",
+    "write_evaluation": "tables",
+    "write_failures": "folder",
+    "write_slide_table": "slides",
+}
 
 __all__ = [
     "InterpretConfig",
@@ -38,7 +73,14 @@ __all__ = [
     "scanner_notes",
     "train_table",
     "verify_run",
+    "write_doubts",
     "write_evaluation",
     "write_failures",
     "write_slide_table",
 ]
+
+__getattr__ = lazy_names(__name__, _HOME)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,9 +11,9 @@ from radiofib.errors import Failure
 from radiofib.report import write_report
 from radiofib.simulate import write_mri_cohort, write_slide_cohort, write_ultrasound_cohort
 from radiofib.study.config import StudyConfig, find_study
-from radiofib.study.folder import RunFolder
+from radiofib.study.folder import RunFolder, write_failures
 from radiofib.study.progress import Progress, silent
-from radiofib.study.run import RunResult, run_study, write_failures
+from radiofib.study.run import RunResult, run_study
 
 __all__ = ["PARTS", "run_demo"]
 

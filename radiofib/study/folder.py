@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from radiofib.errors import UsageError
+from radiofib.errors import Failure, UsageError
 from radiofib.provenance import hash_file, hash_object, radiofib_version
 
-__all__ = ["MANIFEST", "RunFolder", "verify_run"]
+__all__ = ["MANIFEST", "RunFolder", "verify_run", "write_failures"]
 
 MANIFEST = "manifest.json"
 _STEPS = "steps.json"
@@ -195,3 +195,12 @@ def verify_run(root: str | Path) -> pd.DataFrame:
     extra = sorted(n for n in present - recorded.keys() if not n.startswith(_WORKING))
     rows += [(n, "extra") for n in extra]
     return pd.DataFrame(rows, columns=["file", "status"])
+
+
+def write_failures(
+    folder: RunFolder, failures: Sequence[Failure], name: str = "failures.csv"
+) -> Path:
+    """Write what failed as CSV (its header alone when nothing did)."""
+    columns = list(Failure("", "", "").as_row())
+    rows = [f.as_row() for f in failures]
+    return folder.write_frame(name, pd.DataFrame(rows, columns=columns))

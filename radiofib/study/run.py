@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from radiofib.cohort import Acquisition, Cohort
@@ -22,7 +21,8 @@ from radiofib.report import write_report
 from radiofib.staging import check_order
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
-from radiofib.study.folder import RunFolder
+from radiofib.study.extraction import config_for, write_doubts
+from radiofib.study.folder import RunFolder, write_failures
 from radiofib.study.interpret import interpret_step
 from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.model import build_stager, evaluate_step, train_step
@@ -30,10 +30,9 @@ from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
 from radiofib.study.submission import SUBMISSION_FILES, submission_step
-from radiofib.study.tables import config_for
 from radiofib.table import FeatureTable, join_tables
 
-__all__ = ["RunResult", "run_study", "write_failures"]
+__all__ = ["RunResult", "run_study"]
 
 SLIDE_CHANNEL = "wsi"
 _PACKAGES = (
@@ -124,6 +123,7 @@ def run_study(
     table, failures = _features(cohort, config, study, folder, workers, tell)
     failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
+    write_doubts(folder, table)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
         folder.discard("interpret")
@@ -216,15 +216,6 @@ def _features(
 def only(cohort: Cohort, wanted: Callable[[Acquisition], bool]) -> Cohort:
     """Return the cohort with the acquisitions for which `wanted` is true."""
     return replace(cohort, acquisitions=tuple(filter(wanted, cohort.acquisitions)))
-
-
-def write_failures(
-    folder: RunFolder, failures: Sequence[Failure], name: str = "failures.csv"
-) -> Path:
-    """Write what failed as CSV (its header alone when nothing did)."""
-    columns = list(Failure("", "", "").as_row())
-    rows = [f.as_row() for f in failures]
-    return folder.write_frame(name, pd.DataFrame(rows, columns=columns))
 
 
 def _export(

@@ -80,7 +80,7 @@ class FeatureTable:
             what="column",
             error=TableError,
         )
-        wrong = [c for c in self.X if not pd.api.types.is_numeric_dtype(self.X[c])]
+        wrong = [c for c, kind in self.X.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
         if wrong:
             raise TableError("features must be numeric", found=list_some(wrong))
 

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyreadstat
 
 from radiofib.errors import TableError
 from radiofib.table.guard import unguard_frame
@@ -149,6 +148,8 @@ def _read_xlsx(path: Path, text_columns: dict[str, type], _keep: bool) -> pd.Dat
 
 
 def _read_sav(path: Path, _text: dict[str, type], _keep: bool) -> pd.DataFrame:
+    import pyreadstat
+
     frame, metadata = pyreadstat.read_sav(str(path))
     for name, labels in metadata.variable_value_labels.items():
         # Not through pyreadstat, which fails on a missing value. A number without a label stays

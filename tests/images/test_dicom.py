@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 
 import numpy as np
 import PIL.Image
@@ -18,7 +19,7 @@ from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from radiofib.errors import ImageError
 from radiofib.images import read_image
-from radiofib.images.sniff import file_format
+from radiofib.images.sniff import file_format, hash_source
 from tests.images.dicoms import leaks, reread, write_dicom, write_enhanced, write_series
 
 VOLUME = np.arange(5 * 3 * 4, dtype=np.uint16).reshape(5, 3, 4)
@@ -259,6 +260,24 @@ def test_mixed_series_are_listed(tmp_path):
     write_series(folder, VOLUME[:2, :2], names=["x1", "x2"], SeriesInstanceUID="1.2.3.5", kind="CT")
     text = refused(folder, "several DICOM series", "5 MR slice(s) of 3x4", "2 CT slice(s) of 2x4")
     assert "1.2.3.5" not in text
+
+
+def test_one_of_several_series_is_read_by_its_name(tmp_path):
+    folder = write_series(tmp_path / "s", VOLUME)
+    alone = read_image(folder)
+    write_series(folder, VOLUME[:2, :2], names=["x1", "x2"], SeriesInstanceUID="1.2.3.5", kind="CT")
+    text = refused(folder, "several DICOM series")
+    first, second = re.findall(r"#([0-9a-f]{8}):", text)
+    shapes = {n: read_image(tmp_path / f"s#{n}").pixels.shape for n in (first, second)}
+    assert sorted(shapes.values()) == [(2, 2, 4), VOLUME.shape]
+    whole = next(n for n, shape in shapes.items() if shape == VOLUME.shape)
+    named = read_image(tmp_path / f"s#{whole}")
+    np.testing.assert_array_equal(named.pixels, alone.pixels)
+    hashes = {hash_source(tmp_path / f"s#{n}") for n in (first, second)} | {hash_source(folder)}
+    assert len(hashes) == 3
+    with pytest.raises(ImageError, match=f"no series #00000000.*{first}.*{second}") as caught:
+        read_image(tmp_path / "s#00000000")
+    assert "1.2.3" not in str(caught.value)
 
 
 def test_localiser_in_the_series(tmp_path):

@@ -15,6 +15,7 @@ from radiofib.errors import CohortError, RadiofibError
 from radiofib.extract import extract_features
 from radiofib.images import load_roi
 from radiofib.prepare import LOST, Registered, RegistrationPlan, register_cohort
+from tests.images.test_edge import SPACING, abdomen
 from tests.prepare.cases import LIVER, cohort, mask, patient, registration
 
 SHIFT = 4.0
@@ -261,3 +262,57 @@ def test_the_same_image_twice_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "a/t1.nii.gz").write_bytes((tmp_path / "a/ged4.nii.gz").read_bytes())
     row = run(cohort(tmp_path, rows), tmp_path).quality.iloc[0]
     assert (row["verdict"], row["reasons"]) == ("look", "t1 has the same voxels as ged4")
+
+
+@pytest.mark.usefixtures("aligned")
+def test_a_phase_with_the_voxels_of_another_sequence_is_looked_at(tmp_path: Path) -> None:
+    rows = patient(tmp_path, "a", ("t2", "ged1", "ged2", "ged3", "ged4"), shift_mm=SHIFT)
+    for channel in ("t2", "ged1"):
+        image = sitk.ReadImage(str(tmp_path / f"a/{channel}.nii.gz"))
+        image.SetSpacing((3.1, 3.1, 7.0))
+        sitk.WriteImage(image, str(tmp_path / f"a/{channel}.nii.gz"))
+    found = run(cohort(tmp_path, rows), tmp_path).quality.set_index("channel")
+    assert found["verdict"].to_dict() == {
+        "t2": "good", "ged1": "look", "ged2": "good", "ged3": "good"
+    }  # fmt: skip
+    assert "but those of t2: is the file another sequence?" in found["reasons"]["ged1"]
+
+
+def test_an_odd_reference_is_a_reason_to_look_at_every_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radiofib.prepare.pair.register_pair", registration(SHIFT))
+    rows = patient(tmp_path, "a", ("t1", "ged2", "ged3", "ged4"), shift_mm=SHIFT)
+    for name in ("ged4", "mask_ged4"):
+        image = sitk.ReadImage(str(tmp_path / f"a/{name}.nii.gz"))
+        image.SetSpacing((1.0, 1.0, 3.0))
+        sitk.WriteImage(image, str(tmp_path / f"a/{name}.nii.gz"))
+    found = run(cohort(tmp_path, rows), tmp_path, min_coverage=0).quality
+    assert set(found["verdict"]) == {"look"}
+    assert found["reasons"].str.contains("voxels of ged4").all()
+
+
+@pytest.mark.usefixtures("aligned")
+def test_a_mask_of_another_patient_is_looked_at(tmp_path: Path) -> None:
+    """Only the reference has a mask, and it lies on the same grid."""
+    image, liver = abdomen()
+    rows = []
+    for case, region in (("own", liver), ("foreign", np.roll(liver, 12, 2))):
+        for channel in ("t1", "ged4"):
+            path = tmp_path / case / f"{channel}.nii.gz"
+            path.parent.mkdir(exist_ok=True)
+            _save(path, (image if channel == "ged4" else 2 * image).astype(np.float32))
+            row = {"case": case, "channel": channel, "image": str(path), "stage": "S1"}
+            if channel == "ged4":
+                row["mask"] = str(_save(path.with_name("mask.nii.gz"), region.astype(np.uint8)))
+            rows.append(row)
+    found = run(cohort(tmp_path, rows), tmp_path).quality.set_index("case")
+    assert found["verdict"].to_dict() == {"own": "good", "foreign": "look"}
+    assert "mask of ged4: the edge of the mask is no edge" in found["reasons"]["foreign"]
+
+
+def _save(path: Path, array: np.ndarray) -> Path:
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(SPACING[::-1])
+    sitk.WriteImage(image, str(path))
+    return path
