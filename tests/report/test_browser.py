@@ -104,16 +104,13 @@ def test_prints_to_a_few_pages(chromium: str, page: Path, tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def seen(
-    chromium: str, node_modules: Path, page: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def seen(chromium: str, node_modules: Path, page: Path) -> dict[str, Any]:
     script = Path(__file__).with_name("page_check.js")
-    folder = tmp_path_factory.mktemp("shots")
     done = subprocess.run(
-        ["node", str(script), str(page), chromium, str(folder)],
+        ["node", str(script), str(page), chromium],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
         check=False,
         env={**os.environ, "NODE_PATH": str(node_modules)},
     )
