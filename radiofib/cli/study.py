@@ -65,26 +65,35 @@ def demo(
 
 
 def report(
-    run_dir: Annotated[Path, typer.Argument(help="Folder written by 'radiofib run'.")],
+    run_dirs: Annotated[
+        list[Path], typer.Argument(help="Folder written by 'radiofib run'; several to compare.")
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="HTML file; default RUN_DIR/report.html.")
+        Path | None,
+        typer.Option(help="HTML file; default RUN_DIR/report.html, compare.html for several."),
     ] = None,
 ) -> None:
-    """Write the report of a run again.
+    """Write the report of a run again, or compare several runs on one page.
 
     Example: radiofib report run
+
+    Example: radiofib report run_a run_b --out compare.html
     """
     from radiofib.errors import UsageError
-    from radiofib.report import write_report
+    from radiofib.report import write_comparison, write_report
 
-    if not (run_dir / "run.json").is_file():
-        raise UsageError(
-            "this is not the folder of a run",
-            where=str(run_dir),
-            expected="a folder with run.json",
-            hint="name the output folder of 'radiofib run'",
-        )
-    typer.echo(f"report: {write_report(run_dir, out)}")
+    for run_dir in run_dirs:
+        if not (run_dir / "run.json").is_file():
+            raise UsageError(
+                "this is not the folder of a run",
+                where=str(run_dir),
+                expected="a folder with run.json",
+                hint="name the output folder of 'radiofib run'",
+            )
+    if len(run_dirs) == 1:
+        typer.echo(f"report: {write_report(run_dirs[0], out)}")
+    else:
+        typer.echo(f"comparison: {write_comparison(run_dirs, out or Path('compare.html'))}")
 
 
 def verify(

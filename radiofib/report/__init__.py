@@ -1,5 +1,8 @@
-"""One self-contained HTML page from a run folder: what was found, and what speaks against it."""
+"""One self-contained HTML page from a run folder: what was found, and what speaks against it.
 
-from radiofib.report.page import write_report
+Several run folders become a page that holds them side by side.
+"""
 
-__all__ = ["write_report"]
+from radiofib.report.page import write_comparison, write_report
+
+__all__ = ["write_comparison", "write_report"]

@@ -40,6 +40,7 @@ class Cell:
     sort: float | None = None
     shade: int | None = None  # 0 .. 10, background of a confusion matrix
     control: bool = False
+    strong: bool = False
 
 
 def text(value: object) -> Cell:
@@ -201,6 +202,7 @@ class Definitions:
 
     kind: ClassVar[str] = "definitions"
     terms: tuple[tuple[str, tuple[str, ...]], ...]
+    small: bool = False
 
 
 @dataclass(frozen=True)

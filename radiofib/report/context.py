@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from radiofib.report.folder import RunFolder
-from radiofib.report.format import model_label, setting_label, target_label
+from radiofib.report.format import model_label, setting_label, shorten, target_label
 
 __all__ = ["AUC_NAMES", "SETTINGS", "UNITS", "Context", "Metric", "is_control", "read_metric"]
 
@@ -206,6 +206,11 @@ class Context:
                 return len(set(frame["scanner"]) - {""}) > 1
         return False
 
+    def in_order(self, targets: Iterable[str]) -> list[str]:
+        """Return targets, each once, in the order of :attr:`targets`; unknown ones come last."""
+        order = {t: i for i, t in enumerate(self.targets)}
+        return sorted(dict.fromkeys(targets), key=lambda t: order.get(t, len(order)))
+
     def setting_name(self, setting: str) -> str:
         """Return a setting's display name; "known scanners" only where there are several."""
         if setting == "cv" and not (self.several_scanners or "loso" in self.settings):
@@ -238,6 +243,24 @@ class Context:
     def model_name(self, model: str) -> str:
         """Return a model's display name."""
         return model_label(model)
+
+    @cached_property
+    def _book(self) -> dict[str, tuple[str, str]]:
+        """Channel and unit of every feature column that the codebook describes."""
+        book = self.folder.table("codebook")
+        if book is None:
+            return {}
+        parts = (book.get(c, pd.Series("", index=book.index)) for c in ("channel", "unit"))
+        return dict(zip(book["column"], zip(*parts, strict=True), strict=True))
+
+    def channel_of(self, column: str) -> str:
+        """Return the channel of a feature column, "" when the codebook does not know it."""
+        return self._book.get(column, ("", ""))[0]
+
+    def unit_of(self, column: str) -> str:
+        """Return the unit of a feature column, "" for a pure number."""
+        unit = self._book.get(column, ("", ""))[1]
+        return "" if unit == "1" else shorten(unit, 20)
 
     @cached_property
     def units_agree(self) -> bool:

@@ -21,8 +21,16 @@ from radiofib.report.blocks import (
     text,
 )
 from radiofib.report.context import Context, is_control
-from radiofib.report.figures import BinnedCurve, RocCurve, calibration_panel, roc_panel
+from radiofib.report.decisions import decision_blocks
 from radiofib.report.format import count, estimate, percent, shorten
+from radiofib.report.panels import (
+    BinnedCurve,
+    Curve,
+    RocCurve,
+    calibration_panel,
+    curve_of,
+    roc_panel,
+)
 
 __all__ = ["confusion_table", "curves_section"]
 
@@ -30,12 +38,16 @@ MOST_PANELS = 4
 _KINDS = {"cv": "cv", "loso": "loso"}
 
 
-def curves_section(context: Context) -> Section:
-    """Build the section on curves and confusion."""
-    blocks: list[Block] = [Heading("ROC curves"), *_roc(context)]
-    blocks += [Heading("Calibration"), *_calibration(context)]
-    blocks += [Heading("Called against true stage"), *_confusion(context)]
-    return Section("curves", "Curves and confusion", tuple(blocks))
+def curves_section(context: Context) -> Section | None:
+    """Build the section on curves and confusion; None when no curve was recorded."""
+    parts = (
+        ("ROC curves", _roc(context)),
+        ("Calibration", _calibration(context)),
+        ("Decision curves", decision_blocks(context)),
+        ("Called against true stage", _confusion(context)),
+    )
+    blocks = [b for title, found in parts if found for b in (Heading(title), *found)]
+    return Section("curves", "Curves and confusion", tuple(blocks)) if blocks else None
 
 
 def _unit(context: Context, frame: pd.DataFrame) -> str:
@@ -43,19 +55,13 @@ def _unit(context: Context, frame: pd.DataFrame) -> str:
     return context.main_unit if context.main_unit in present or not present else str(present[0])
 
 
-def _targets(context: Context, frame: pd.DataFrame) -> list[str]:
-    present = [str(t) for t in dict.fromkeys(frame["target"])]
-    order = {t: i for i, t in enumerate(context.targets)}
-    return sorted(present, key=lambda t: order.get(t, len(order)))
-
-
 def _roc(context: Context) -> list[Block]:
     frame = context.folder.table("roc")
     if frame is None:
-        return [Note(f"{context.folder.why_not('roc')} No ROC curve is drawn.")]
+        return []
     unit = _unit(context, frame)
     frame = frame[frame["unit"] == unit]
-    targets = _targets(context, frame)
+    targets = context.in_order(frame["target"])
     panels = []
     for i, target in enumerate(targets[:MOST_PANELS]):
         curves = _roc_curves(context, frame[frame["target"] == target], unit, target)
@@ -103,27 +109,46 @@ def _roc_curves(context: Context, frame: pd.DataFrame, unit: str, target: str) -
 def _calibration(context: Context) -> list[Block]:
     frame = context.folder.table("calibration")
     if frame is None:
-        return [Note(f"{context.folder.why_not('calibration')} Calibration is not drawn.")]
+        return []
     unit = _unit(context, frame)
     frame = frame[(frame["unit"] == unit) & (frame["model"] == context.main_model)]
-    targets = _targets(context, frame)
-    panels = []
+    targets = context.in_order(frame["target"])
+    panels, drawn = [], False
     for i, target in enumerate(targets[:MOST_PANELS]):
         curves = _binned(context, frame[frame["target"] == target], unit, target)
+        smooth = _flexible(context, unit, target)
         if curves:
-            panels.append(
-                calibration_panel(
-                    f"{context.prefix}calibration-{i + 1}", context.target_title(target), curves
-                )
-            )
+            ident = f"{context.prefix}calibration-{i + 1}"
+            panels.append(calibration_panel(ident, context.target_title(target), curves, smooth))
+            drawn |= bool(smooth)
     if not panels:
         return [Note("evaluation/calibration.csv holds no curve of the stager.")]
     caption = (
         f"Calibration by {unit} of {context.model_name(context.main_model)}: observed frequency "
         "against mean predicted probability in bins, with intervals where recorded. Bars at the "
         "foot show how many cases each bin holds; on the dotted line risks are right."
+        + (" Lines with bands: flexible (smooth) curves with 95 % intervals." if drawn else "")
     )
     return [Figure(caption, tuple(panels))]
+
+
+def _flexible(context: Context, unit: str, target: str) -> list[Curve]:
+    frame = context.folder.table("flexible")
+    if frame is None:
+        return []
+    frame = frame[
+        (frame["model"] == context.main_model)
+        & (frame["unit"] == unit)
+        & (frame["target"] == target)
+    ]
+    found = []
+    for setting in context.settings[:2]:
+        part = frame[frame["setting"] == setting]
+        if len(part) > 1:
+            label = f"{context.setting_name(setting).capitalize()}, flexible curve"
+            kind = "loso" if setting == "loso" else "cv"
+            found.append(curve_of(label, part, "p", "observed", kind))
+    return found
 
 
 def _binned(context: Context, frame: pd.DataFrame, unit: str, target: str) -> list[BinnedCurve]:
@@ -158,7 +183,7 @@ def _binned(context: Context, frame: pd.DataFrame, unit: str, target: str) -> li
 def _confusion(context: Context) -> list[Block]:
     frame = context.folder.table("confusion")
     if frame is None:
-        return [Note(f"{context.folder.why_not('confusion')} Confusion is not shown.")]
+        return []
     unit = _unit(context, frame)
     frame = frame[(frame["unit"] == unit) & (frame["model"] == context.main_model)]
     tables: list[Block] = [

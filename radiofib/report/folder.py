@@ -9,75 +9,25 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 from radiofib._checks import list_some
 from radiofib.errors import UsageError
+from radiofib.report.layouts import TABLES, TableLayout
 
-__all__ = ["TABLES", "FeatureFacts", "RunFolder", "TableLayout", "read_csv", "read_run"]
-
-
-@dataclass(frozen=True)
-class TableLayout:
-    """Where a table of the run folder lies and what it must hold."""
-
-    path: str
-    required: tuple[str, ...]
-    numeric: tuple[str, ...] = ()
-    #: other names that a column may have -> the name used here
-    also: Mapping[str, str] = field(default_factory=dict)
-
+__all__ = ["FeatureFacts", "RunFolder", "read_csv", "read_run"]
 
 _ABSENT = "is not in the run folder."
-_CURVE = ("model", "setting", "unit", "target")
-
-#: What the report reads, by the name it uses inside.
-TABLES: dict[str, TableLayout] = {
-    "cohort": TableLayout("cohort.csv", ("case",)),
-    "failures": TableLayout("failures.csv", ("case", "step", "reason")),
-    "predictions": TableLayout("predictions.csv", ("case", "y_true")),
-    "metrics": TableLayout(
-        "evaluation/metrics.csv",
-        ("model", "setting", "unit", "target", "metric", "estimate"),
-        ("estimate", "ci_low", "ci_high", "n", "n_pos", "n_patients"),
-    ),
-    "roc": TableLayout("evaluation/roc.csv", (*_CURVE, "fpr", "tpr"), ("fpr", "tpr", "threshold")),
-    "calibration": TableLayout(
-        "evaluation/calibration.csv",
-        (*_CURVE, "predicted", "observed"),
-        ("predicted", "observed", "ci_low", "ci_high", "n"),
-        {
-            "mean_predicted": "predicted",
-            "prob_pred": "predicted",
-            "p_mean": "predicted",
-            "prob_true": "observed",
-            "count": "n",
-        },
-    ),
-    "confusion": TableLayout(
-        "evaluation/confusion.csv",
-        ("model", "setting", "unit", "true", "predicted", "n"),
-        ("n",),
-        {"y_true": "true", "y_pred": "predicted", "pred": "predicted", "count": "n"},
-    ),
-    "registration": TableLayout(
-        "registration.csv",
-        ("case", "channel", "to", "verdict", "reasons"),
-        (
-            *("metric_before", "metric_after", "dice_before", "dice_after", "overlap", "coverage"),
-            *("inverse_consistency_mm", "shift_mm", "rotation_deg"),
-        ),
-    ),
-    "codebook": TableLayout("export/codebook.csv", ("column",)),
-    "missing": TableLayout("export/missing.csv", ("case", "column", "reason")),
-}
 
 
 @dataclass(frozen=True)
@@ -142,6 +92,15 @@ class RunFolder:
         if isinstance(value, dict):
             value = value.get("name")
         return str(value) if isinstance(value, (str, int, float)) else ""
+
+    def study(self) -> Mapping[str, Any]:
+        """Return the study file; empty when absent or not readable."""
+        path = self.root / "study.yaml"
+        try:
+            value = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except (OSError, ValueError, yaml.YAMLError):
+            return {}
+        return value if isinstance(value, dict) else {}
 
     @property
     def levels(self) -> list[str]:
@@ -233,9 +192,11 @@ def read_csv(path: Path, layout: TableLayout) -> pd.DataFrame:
     if absent:
         raise ValueError(f"it has no column {', '.join(map(repr, absent))}")
     for column in layout.numeric:
-        if column in frame:
-            frame[column] = pd.to_numeric(frame[column], errors="coerce")
-    return frame
+        given = frame.get(column, math.nan)
+        frame[column] = pd.to_numeric(given, errors="coerce")
+        # What is infinite can be neither drawn nor sorted by.
+        frame[column] = frame[column].where(np.isfinite(frame[column]))
+    return frame.assign(**{c: "" for c in layout.optional if c not in frame})
 
 
 def _read_features(root: Path, problems: dict[str, str]) -> FeatureFacts | None:

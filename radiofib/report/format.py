@@ -14,12 +14,14 @@ __all__ = [
     "estimate_with_interval",
     "interval",
     "model_label",
+    "p_value",
     "percent",
     "pluralise",
     "setting_label",
     "shorten",
     "side_label",
     "signed",
+    "significant",
     "size",
     "target_label",
     "target_levels",
@@ -38,6 +40,10 @@ _MODELS = {
     "random_forest": "Random forest",
     "xgboost": "XGBoost",
     "logistic": "Logistic regression",
+    "proportional_odds": "Proportional odds",
+    "partial_proportional_odds": "Partial proportional odds",
+    "firth": "Firth's logistic regression",
+    "elastic_net": "Elastic net",
     "control_geometry": "Control: image size only",
     "control_scanner": "Control: scanner only",
     "control_missingness": "Control: missing values only",
@@ -138,6 +144,40 @@ def estimate_with_interval(
     """
     ends = interval(low, high, digits)
     return f"{estimate(value, digits)} ({ends})" if ends else estimate(value, digits)
+
+
+def p_value(value: float | None) -> str:
+    """Show a p value; a small one is bounded, never zero.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(0.0004), p_value(0.8), p_value(float("nan"))
+    ('0.031', '<0.001', '0.80', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return estimate(value, 3 if value < 0.1 else 2)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Show a number of any size with so many significant digits.
+
+    Examples
+    --------
+    >>> significant(0.012345), significant(1234.5), significant(-2e-9), significant(40.0)
+    ('0.0123', '1,234', '−2.00e-09', '40')
+    """
+    if not math.isfinite(value):
+        return NOTHING
+    size_of = abs(value)
+    if value == int(value) and size_of < 1e9:
+        return count(value)
+    if size_of < 1e-4 or size_of >= 1e9:
+        shown = f"{size_of:.{digits - 1}e}"
+    else:
+        decimals = max(0, digits - 1 - math.floor(math.log10(size_of)))
+        shown = f"{size_of:,.{decimals}f}"
+    return f"{MINUS}{shown}" if value < 0 else shown
 
 
 def percent(part: float, whole: float) -> str:
@@ -269,7 +309,7 @@ def target_label(target: str, levels: list[str], labels: Mapping[str, str]) -> s
     >>> target_label("b_vs_rest", ["a", "b", "c"], {"b": "B"}), target_label("stages", [], {})
     ('B vs the rest', 'all stages')
     """
-    if target == "stages":
+    if target in ("stages", "stage"):
         return "all stages"
     sides = target_levels(target, levels)
     if sides is None:

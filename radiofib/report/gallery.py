@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,15 +22,16 @@ from radiofib.report.blocks import (
     text,
 )
 from radiofib.report.context import Context
-from radiofib.report.format import count, pluralise, shorten
+from radiofib.report.format import count, pluralise, shorten, significant
 from radiofib.report.pictures import BUDGET, pictures
 from radiofib.table import read_frame
 
-__all__ = ["examples_section", "slides_section"]
+__all__ = ["examples_section", "maps_section", "slides_section"]
 
 MOST_EXAMPLES = 12
 MOST_OUTLINES = 6
 MOST_SLIDES = 30
+MOST_MAPS = 8
 #: Endings of slide columns worth showing first, in this order.
 _SLIDE_COLUMNS = (
     "tissue_area_mm2",
@@ -87,6 +90,45 @@ def _alt(stem: str) -> str:
     return f"{shown}: image with the outline of the region of interest"
 
 
+def maps_section(context: Context) -> Section | None:
+    """Build the section of class activation maps; None when a run drew none."""
+    frame = context.folder.table("cam")
+    if frame is None or not len(frame):
+        return None
+    home = context.folder.root / "cam"
+    rows = frame.to_dict(orient="records")
+    inside = [r for r in rows if r["file"] and _stays_inside(r["file"])]
+    wanted = [(home / r["file"], _map_caption(context, r), _map_alt(context, r)) for r in inside]
+    made, broken = pictures(wanted, most=MOST_MAPS, budget=int(BUDGET * context.share / 3))
+    blocks: list[Block] = []
+    if made:
+        caption = (
+            "Class activation maps: where the network's answer comes from, brightest where it "
+            "weighs most. A map that shows an edge, a label or the background is a warning."
+        )
+        if len(rows) > len(made):
+            caption += f" {pluralise(len(rows) - len(made), 'more map')} in cam/."
+        blocks.append(Gallery(caption, made))
+    notes = [n for n in dict.fromkeys(frame["note"]) if n]
+    blocks += [Note(f"{shorten(n, 300)}.") for n in notes[:4]]
+    blocks += [Note(f"Not shown: {b}") for b in broken[:5]]
+    return Section("maps", "Class activation maps", tuple(blocks)) if blocks else None
+
+
+def _stays_inside(name: str) -> bool:
+    """Tell whether a recorded file is a plain path below its folder."""
+    return not Path(name).is_absolute() and ".." not in re.split(r"[\\/]", name)
+
+
+def _map_caption(context: Context, row: Mapping[Any, Any]) -> str:
+    parts = [str(row["case"]), str(row["channel"]), context.target_name(str(row["target"]))]
+    return " · ".join(shorten(p, 40) for p in [*parts, str(row["kind"])] if p)
+
+
+def _map_alt(context: Context, row: Mapping[Any, Any]) -> str:
+    return f"Class activation map laid over the image: {_map_caption(context, row)}"
+
+
 def slides_section(context: Context) -> Section | None:
     """Build the section on slides; None when the run has no ``slides/`` folder."""
     folder = context.folder.root / "slides"
@@ -126,7 +168,7 @@ def _slide_table(path: Path) -> Table | Note:
     rows = tuple(
         (
             text(shorten(row[name], 60)),
-            *(number(_significant(float(row[c])), float(row[c])) for c in shown),
+            *(number(significant(float(row[c])), float(row[c])) for c in shown),
         )
         for row in frame.head(MOST_SLIDES).to_dict(orient="records")
     )
@@ -141,7 +183,9 @@ def _slide_table(path: Path) -> Table | Note:
     )
 
 
-def _rank(column: str) -> int:
+def _rank(column: str) -> float:
+    if re.search(r"portal|tract", column):
+        return 1.5  # what a biopsy is judged by comes after its area and length
     for i, ending in enumerate(_SLIDE_COLUMNS):
         if column.endswith(ending):
             return i
@@ -157,12 +201,3 @@ def _plain(column: str) -> str:
     if len(words) > 1 and words[-1] in units:
         return f"{shorten(' '.join(words[:-1]), 40)} ({units[words[-1]]})"
     return shorten(" ".join(words), 40)
-
-
-def _significant(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    if value == int(value) and abs(value) < 1e9:
-        return count(value)
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(digits, 6)}f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -18,22 +19,30 @@ from radiofib.report.alignment import alignment_section
 from radiofib.report.appendix import (
     configuration_section,
     features_section,
-    files_section,
     glossary_section,
 )
 from radiofib.report.blocks import Block, Note, Section
 from radiofib.report.cases import cohort_section, flow_section
+from radiofib.report.checklists import fill_checklists, write_checklists
+from radiofib.report.compare import comparison_sections, read_runs
+from radiofib.report.comparisons import comparisons_section
 from radiofib.report.context import Context
 from radiofib.report.curves import curves_section
+from radiofib.report.decisions import thresholds_section
+from radiofib.report.files import files_section
 from radiofib.report.folder import RunFolder, read_run
 from radiofib.report.format import clean, shorten
-from radiofib.report.gallery import examples_section, slides_section
+from radiofib.report.gallery import examples_section, maps_section, slides_section
+from radiofib.report.importance import importance_section
+from radiofib.report.interpretable import interpretable_section
+from radiofib.report.lists import checklists_section
 from radiofib.report.overview import overview_section
 from radiofib.report.performance import performance_section
 from radiofib.report.quality import quality_section
 from radiofib.report.summary import summary_section
+from radiofib.report.writing import check_is_file, write_text
 
-__all__ = ["Chapter", "chapters", "render", "sections", "write_report"]
+__all__ = ["Chapter", "chapters", "render", "sections", "write_comparison", "write_report"]
 
 #: A part is a folder in the run folder, never a path out of it.
 _PART = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
@@ -60,10 +69,16 @@ def sections(context: Context) -> tuple[Section, ...]:
         alignment_section(context),
         performance_section(context),
         curves_section(context),
+        comparisons_section(context),
+        thresholds_section(context),
+        interpretable_section(context),
+        importance_section(context),
         examples_section(context),
+        maps_section(context),
         slides_section(context),
         features_section(context),
         configuration_section(context),
+        checklists_section(context),
         files_section(context),
     ]
     return tuple(
@@ -79,7 +94,7 @@ def chapters(folder: RunFolder) -> tuple[Chapter, ...]:
     ``run.json`` of a run over several cohorts lists its parts: names of folders in the run
     folder, each a run folder of its own.
     """
-    names = [n for n in folder.strings("parts") if _PART.match(n)]
+    names = _part_names(folder)
     if not names:
         only = Context(folder)
         return (Chapter("", "", (*sections(only), glossary_section([only]))),)
@@ -87,11 +102,9 @@ def chapters(folder: RunFolder) -> tuple[Chapter, ...]:
     built: list[Chapter] = []
     for i, name in enumerate(names):
         prefix = f"part{i + 1}-"
-        try:
-            part = read_run(folder.root / name)
-        except UsageError as error:
-            note = Note(f"{name}/ is not shown: {error.problem}.")
-            alone = Section(f"{prefix}absent", "Nothing to show", (note,))
+        part = _read_part(folder, name)
+        if isinstance(part, str):
+            alone = Section(f"{prefix}absent", "Nothing to show", (Note(part),))
             built.append(Chapter(f"part{i + 1}", name, (alone,)))
             continue
         context = Context(part, prefix=prefix, share=1 / len(names))
@@ -101,6 +114,18 @@ def chapters(folder: RunFolder) -> tuple[Chapter, ...]:
     overview = overview_section(folder, parts)
     last = Chapter("methods", "Methods", (glossary_section([c for _, c in parts]),))
     return (Chapter("overview", "Overview", (overview,)), *built, last)
+
+
+def _part_names(folder: RunFolder) -> list[str]:
+    return [n for n in folder.strings("parts") if _PART.match(n)]
+
+
+def _read_part(folder: RunFolder, name: str) -> RunFolder | str:
+    """Read a part, or say why it is not shown."""
+    try:
+        return read_run(folder.root / name)
+    except UsageError as error:
+        return f"{name}/ is not shown: {error.problem}."
 
 
 def _numbers(built: tuple[Chapter, ...]) -> dict[int, str]:
@@ -156,7 +181,11 @@ def render(folder: RunFolder) -> str:
     sheet and the one script in it and forbids every address, so that text from outside can
     neither run nor fetch anything even if an escape were forgotten.
     """
-    built = chapters(folder)
+    title = shorten(folder.text("title") or "Staging of liver fibrosis", 200)
+    return _draw(chapters(folder), title, shorten(_subtitle(folder), 300))
+
+
+def _draw(built: tuple[Chapter, ...], title: str, subtitle: str) -> str:
     numbers = _numbers(built)
     style, script = _asset("report.css"), _asset("report.js")
 
@@ -167,8 +196,8 @@ def render(folder: RunFolder) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            title=shorten(folder.text("title") or "Staging of liver fibrosis", 200),
-            subtitle=shorten(_subtitle(folder), 300),
+            title=title,
+            subtitle=subtitle,
             not_clinical=NOT_CLINICAL,
             chapters=built,
             numbered=numbered,
@@ -224,24 +253,62 @@ def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
     """
     folder = read_run(run_dir)
     target = Path(out) if out is not None else Path(run_dir) / "report.html"
-    if target.is_dir():
-        raise UsageError(
-            "the report is a file",
-            where=str(target),
-            found="a folder",
-            hint="name the page, for example report.html",
-        )
-    page = render(folder)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ExportError(
-            "the report cannot be written",
-            where=str(target),
-            found=error.strerror or str(error),
-            hint="choose a folder you may write to",
-        ) from error
-    return target
+    check_is_file(target)
+    _write_checklists(folder, inside=target.parent == Path(run_dir))
+    return write_text(target, render(folder))
+
+
+def write_comparison(run_dirs: Sequence[str | Path], out: str | Path) -> Path:
+    """Write one page that holds several runs side by side.
+
+    Parameters
+    ----------
+    run_dirs : sequence of path
+        Folders that ``radiofib run`` wrote, two or more; differences are taken from the first.
+    out : path
+        The page to write.
+
+    Returns
+    -------
+    Path
+        The page. Equal folders give equal bytes.
+
+    Raises
+    ------
+    UsageError
+        When there are fewer than two runs, one is named twice, one is no run, or `out` is a
+        folder.
+    ExportError
+        When the page cannot be written; nothing half-written is left.
+
+    Examples
+    --------
+    >>> write_comparison(["run"], "compare.html")
+    Traceback (most recent call last):
+    radiofib.errors.UsageError: a comparison needs two or more runs (expected 2 to 26 run
+    folders; found 1).
+    """
+    target = Path(out)
+    check_is_file(target)
+    names, contexts = read_runs(run_dirs)
+    built = (*comparison_sections(names, contexts), glossary_section(contexts))
+    title = f"Comparison of {len(names)} runs"
+    versions = [c.folder.mapping("versions").get("radiofib") for c in contexts]
+    known = ", ".join(dict.fromkeys(f"radiofib {v}" for v in versions if v))
+    return write_text(target, _draw((Chapter("", "", built),), title, shorten(known, 300)))
+
+
+def _write_checklists(folder: RunFolder, *, inside: bool) -> None:
+    """Write the checklists of the run, or of each of its parts, into its folder.
+
+    A folder that cannot be written matters only when the page itself is meant to go there.
+    """
+    parts = [_read_part(folder, name) for name in _part_names(folder)] or [folder]
+    for part in parts:
+        if isinstance(part, str):
+            continue
+        try:
+            write_checklists(fill_checklists(Context(part)), part.root / "checklists")
+        except ExportError:
+            if inside:
+                raise

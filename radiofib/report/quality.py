@@ -7,6 +7,7 @@ import re
 
 import pandas as pd
 
+from radiofib.report.audit import audit_blocks
 from radiofib.report.blocks import (
     Block,
     Cell,
@@ -66,8 +67,8 @@ def _without(word: str, names: frozenset[str]) -> str:
 
 
 def quality_section(context: Context) -> Section:
-    """Build the section on data quality."""
-    blocks: list[Block] = [Heading("Failures"), *_failures(context)]
+    """Build the section on data quality: the audit first, then failures and gaps."""
+    blocks = [*audit_blocks(context), Heading("Failures"), *_failures(context)]
     blocks += [Heading("Missing feature values"), *_missing(context)]
     blocks += _remarks(context)
     for name, title in (("duplicates", "Duplicates"), ("flags", "Flags")):

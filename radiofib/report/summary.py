@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from radiofib.report.audit import audit_findings
 from radiofib.report.blocks import Block, Note, Paragraph, Section
 from radiofib.report.context import Context, Metric
 from radiofib.report.format import estimate, pluralise, shorten, side_label, signed, target_levels
@@ -69,7 +70,7 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
         same = known is not None and who == _who(known, context)
         said.append(f"{start} {_with_interval(unseen)}{'' if same else f' [{who}]'}.")
     said += _control_sentences(context)
-    return said, _cautions(context, known, unseen)
+    return said, [*_cautions(context, known, unseen), *audit_findings(context)]
 
 
 def _failed_steps(context: Context) -> list[str]:

@@ -1,4 +1,4 @@
-"""Small pure functions that write SVG: escaping, scales, marks, axes.
+"""Small pure functions that write SVG: escaping, shapes, lines, text.
 
 Own SVG rather than matplotlib's, because the page must be light, crisp, accessible and the same
 bytes everywhere: a ROC curve takes about 3 kB here and 40 kB there; labels stay text that can be
@@ -12,7 +12,6 @@ through :func:`element` or :func:`label`, which escape it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -21,8 +20,6 @@ from numpy.typing import NDArray
 from radiofib.report.format import clean
 
 __all__ = [
-    "Scale",
-    "axes",
     "circle",
     "diamond",
     "document",
@@ -34,7 +31,6 @@ __all__ = [
     "polyline",
     "rect",
     "simplify",
-    "ticks",
     "wrap",
 ]
 
@@ -196,90 +192,6 @@ def polyline(points: Sequence[tuple[float, float]] | NDArray[np.float64], kind: 
 
 def _point(point: Sequence[float] | NDArray[np.float64]) -> str:
     return f"{number(float(point[0]))} {number(float(point[1]))}"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A linear map from data to drawing.
-
-    Examples
-    --------
-    >>> Scale(0, 1, 100, 300)(0.25)
-    150.0
-    """
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        """Map a value."""
-        share = (value - self.low) / (self.high - self.low)
-        return float(self.start + share * (self.end - self.start))
-
-    def clipped(self, value: float) -> float:
-        """Map a value after moving it to the nearest end of the range."""
-        return self(min(max(value, self.low), self.high))
-
-
-def ticks(low: float, high: float, step: float) -> list[float]:
-    """Return the multiples of `step` from `low` to `high`.
-
-    Examples
-    --------
-    >>> ticks(0.25, 0.6, 0.1)
-    [0.3, 0.4, 0.5, 0.6]
-    """
-    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
-    return [round(i * step, 10) for i in range(first, last + 1)]
-
-
-def axes(
-    x: Scale,
-    y: Scale,
-    *,
-    x_label: str,
-    y_label: str,
-    x_ticks: Sequence[float],
-    y_ticks: Sequence[float],
-    digits: int = 1,
-) -> Markup:
-    """Draw both axes with light grid lines, tick labels and titles.
-
-    Examples
-    --------
-    >>> drawing = axes(Scale(0, 1, 40, 140), Scale(0, 1, 110, 10), x_label="x", y_label="y",
-    ...                x_ticks=[0, 1], y_ticks=[0, 1])
-    >>> drawing.count("<text")
-    6
-    """
-    parts = []
-    for tick in x_ticks:
-        at = x(tick)
-        parts += [
-            line(at, y.start, at, y.end, "grid"),
-            label(at, y.start + 16, f"{tick:.{digits}f}", anchor="middle", kind="tick"),
-        ]
-    for tick in y_ticks:
-        at = y(tick)
-        parts += [
-            line(x.start, at, x.end, at, "grid"),
-            label(x.start - 7, at + 4, f"{tick:.{digits}f}", anchor="end", kind="tick"),
-        ]
-    middle_x, middle_y = (x.start + x.end) / 2, (y.start + y.end) / 2
-    return group(
-        *parts,
-        line(x.start, y.start, x.end, y.start, "axis"),
-        line(x.start, y.start, x.start, y.end, "axis"),
-        label(middle_x, y.start + 36, x_label, anchor="middle"),
-        element(
-            "text",
-            y_label,
-            text_anchor="middle",
-            transform=f"translate({number(x.start - 36)} {number(middle_y)}) rotate(-90)",
-        ),
-    )
 
 
 def simplify(points: NDArray[np.float64], tolerance: float = 0.35) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 // Opens a page at two widths; prints JSON: console messages, requests, axe violations, overflow,
-// and what sorting and copying by keyboard do. Usage: node page_check.js PAGE CHROMIUM FOLDER
+// and what sorting and copying by keyboard do. Usage: node page_check.js PAGE CHROMIUM [FOLDER];
+// with a folder it also writes pictures of the whole page.
 "use strict";
 const { chromium } = require("playwright-core");
 const fs = require("fs");
@@ -13,11 +14,15 @@ const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run
 async function look(browser, width, result) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, bypassCSP: true });
   const page = await context.newPage();
+  page.setDefaultTimeout(120000);
   page.on("console", (message) => result.console.push(message.text()));
   page.on("pageerror", (error) => result.console.push(String(error)));
   page.on("request", (request) => result.requests.push(request.url()));
   await page.goto("file://" + file);
-  await page.screenshot({ path: path.join(folder, `report-${width}.png`), fullPage: true });
+  if (folder) { // pictures of a long page take a while; only a person who looks asks for them
+    const where = path.join(folder, `report-${width}.png`);
+    await page.screenshot({ path: where, fullPage: true, timeout: 300000 });
+  }
   result.width[width] = await page.evaluate(() => document.documentElement.scrollWidth);
   await page.evaluate(axe);
   const found = await page.evaluate(() => window.axe.run());
@@ -30,6 +35,7 @@ async function keyboard(browser, result) {
   // With the page's own content security policy.
   const context = await browser.newContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(120000);
   page.on("console", (message) => result.console.push(message.text()));
   await page.addInitScript(() => {
     Object.defineProperty(navigator, "clipboard", {
@@ -58,6 +64,7 @@ async function keyboard(browser, result) {
 async function withoutScript(browser, result) {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
+  page.setDefaultTimeout(120000);
   await page.goto("file://" + file);
   result.plain = {
     buttons: await page.locator("button").count(),
