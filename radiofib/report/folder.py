@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from radiofib._checks import list_some
 from radiofib.errors import UsageError
+from radiofib.table import unguard_frame
 
 __all__ = ["TABLES", "FeatureFacts", "RunFolder", "TableLayout", "read_csv", "read_run"]
 
@@ -227,6 +228,7 @@ def read_csv(path: Path, layout: TableLayout) -> pd.DataFrame:
         raise ValueError("the file is empty") from error
     except (pd.errors.ParserError, csv.Error) as error:
         raise ValueError("it is not comma-separated text") from error
+    frame = unguard_frame(frame)
     renamed = {old: new for old, new in layout.also.items() if old in frame and new not in frame}
     frame = frame.rename(columns=renamed)
     absent = [c for c in layout.required if c not in frame]

@@ -37,6 +37,26 @@ def unguard(text: str) -> str:
     return text[1:] if text.startswith("'") and _LIKE_GUARDED.match(text) else text
 
 
+def guard_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame to be written as CSV with column names and texts guarded, numbers as they are.
+
+    Examples
+    --------
+    >>> guard_frame(pd.DataFrame({"case": ["=a", "b"], "v": [-1, 2]})).to_dict("list")
+    {'case': ["'=a", 'b'], 'v': [-1, 2]}
+    """
+    frame = frame.rename(columns=lambda name: guard(name) if isinstance(name, str) else name)
+    for place, dtype in enumerate(frame.dtypes):
+        column = frame.iloc[:, place]
+        if isinstance(dtype, pd.CategoricalDtype):
+            column = column.astype(object)
+        elif not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
+            continue
+        texts = [guard(v) if isinstance(v, str) else v for v in column]
+        frame.isetitem(place, pd.Series(texts, index=column.index, dtype=column.dtype))
+    return frame
+
+
 def unguard_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame read from CSV with the guard taken off column names and texts.
 
