@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-__all__ = ["guard", "unguard", "unguard_frame"]
+__all__ = ["guard", "guard_frame", "unguard", "unguard_frame"]
 
 #: A text that a spreadsheet takes for a formula, or one that is guarded already.
 _LIKE_GUARDED = re.compile(r"'*[=+\-@\t\r]")
@@ -53,7 +53,7 @@ def guard_frame(frame: pd.DataFrame) -> pd.DataFrame:
         elif not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
             continue
         texts = [guard(v) if isinstance(v, str) else v for v in column]
-        frame.isetitem(place, pd.Series(texts, index=column.index, dtype=column.dtype))
+        frame.isetitem(place, pd.Series(texts, index=column.index, dtype=object).to_numpy())
     return frame
 
 

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from radiofib.staging import BaseStager, make_stager
 from radiofib.table import FeatureTable
 
 STAGE_LABELS = {"s1": "S1", "s2": "S2", "s3": "S3 größer", "s4": "S4"}
@@ -89,3 +90,29 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     a, b = np.array(a, dtype=np.float64), np.array(b, dtype=np.float64)
     a[np.isnan(a)] = b[np.isnan(b)] = np.nan
     return a.shape == b.shape and bool((a.view(np.uint64) == b.view(np.uint64)).all())
+
+
+#: A name that would run code in R or SPSS if it were pasted into a script.
+EVIL = "\"); file.create('pwned'); c(\"' .\nHOST COMMAND=['touch pwned'].\n* \\"
+
+
+def stager_and_rows(
+    kind: str, levels: int, scanner: str | None, rows: int = 120
+) -> tuple[BaseStager, pd.DataFrame]:
+    """A trained stager with uneven classes, and rows to try it on: missing values, new scanner."""
+    rng = np.random.default_rng(11)
+    X = pd.DataFrame(rng.normal(size=(rows, 6)) * 10.0 ** np.arange(-3, 3), columns=_NAMES)
+    stage = np.digitize(X["f3"] + rng.normal(size=rows), [-0.5, 0.5, 1.5][: levels - 1])
+    X = X.mask(rng.random(X.shape) < 0.1)
+    small = {"logistic": {"C": 1.0}, "random_forest": {"n_estimators": 30}}
+    params = small.get(kind, {"n_estimators": 30})
+    stager = make_stager(kind, scanner_column=scanner, **params)
+    if scanner:
+        X[scanner] = rng.choice(["A", "Zürich"], rows)
+    stager.fit(X, [f"s{k + 1}" for k in stage])
+    if scanner:
+        X[scanner] = rng.choice(np.array(["A", "Zürich", "new", None], dtype=object), rows)
+    return stager, X
+
+
+_NAMES = [f"f{i}" for i in range(6)]
