@@ -14,8 +14,6 @@ from radiofib.staging import targets_for
 __all__ = ["RefitModel", "read_models"]
 
 _COLUMNS = ("model", "target", "kind", "term", "estimate")
-_BINARY = ("logistic", "firth")
-_ORDINAL = "proportional_odds"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def read_models(
     Parameters
     ----------
     coefficients : DataFrame
-        ``model, target, kind (term, threshold), term, estimate``.
+        ``model, target, kind (term, threshold), term, estimate`` and, if there, ``note``.
     columns : sequence of str
         Columns of the exported table.
     levels : sequence of str
@@ -100,29 +98,65 @@ def read_models(
     for (name, target), rows in coefficients.groupby(["model", "target"], sort=False):
         terms = rows[rows["kind"] == "term"]
         cuts = rows[rows["kind"] == "threshold"]
-        unknown = [t for t in terms["term"] if t not in set(columns)]
+        kind = _kind(str(name), rows)
         groups: dict[str, int] = {}
-        if name in _BINARY and target in questions:
+        if kind in ("logistic", "firth") and target in questions:
             question = questions[target]
             groups = {v: int(v in question.positive) for v in levels if question.concerns([v])[0]}
-        elif name == _ORDINAL and ordered and len(cuts) == len(levels) - 1:
-            groups = {level: place for place, level in enumerate(levels, start=1)}
-        if not groups:
-            left_out[f"{name}, {target}"] = "no program's counterpart is known"
-        elif unknown:
-            left_out[f"{name}, {target}"] = f"no column of the table: {list_some(unknown)}"
-        elif terms["estimate"].isna().any() or cuts["estimate"].isna().any() or cuts.empty:
-            left_out[f"{name}, {target}"] = "it has no complete estimates"
-        else:
-            models.append(
-                RefitModel(
-                    str(name),
-                    str(target),
-                    str(name),
-                    groups,
-                    tuple(map(str, terms["term"])),
-                    tuple(map(str, cuts["term"])),
-                    tuple(map(float, [*cuts["estimate"], *terms["estimate"]])),
-                )
+        elif kind == "proportional_odds":
+            groups = _order(list(cuts["term"]), levels)
+        reason = _reason(rows, groups, set(columns))
+        if reason:
+            left_out[f"{name}, {target}"] = reason
+            continue
+        models.append(
+            RefitModel(
+                str(name),
+                str(target),
+                kind,
+                groups,
+                tuple(map(str, terms["term"])),
+                tuple(map(str, cuts["term"])),
+                tuple(map(float, [*cuts["estimate"], *terms["estimate"]])),
             )
+        )
     return models, left_out
+
+
+def _notes(rows: pd.DataFrame) -> str:
+    return " ".join(map(str, rows["note"].dropna())) if "note" in rows else ""
+
+
+def _kind(name: str, rows: pd.DataFrame) -> str:
+    """Return what was maximised; separated classes turn a logistic model into Firth's."""
+    if "partial" in name:
+        return ""
+    if "proportional_odds" in name:
+        return "proportional_odds"
+    if "firth" in name or "Firth" in _notes(rows):
+        return "firth"
+    return "logistic" if "logistic" in name else ""
+
+
+def _order(cuts: Sequence[str], levels: Sequence[str]) -> dict[str, int]:
+    """Return the place of each level in thresholds ``s1|s2, s2|s3``; levels may be left out."""
+    pairs = {f"{a}|{b}": (a, b) for i, a in enumerate(levels) for b in levels[i + 1 :]}
+    if not cuts or any(cut not in pairs for cut in cuts):
+        return {}
+    chain = [pairs[cuts[0]][0], *(pairs[cut][1] for cut in cuts)]
+    if [pairs[cut][0] for cut in cuts] != chain[:-1]:
+        return {}
+    return {level: place for place, level in enumerate(chain, start=1)}
+
+
+def _reason(rows: pd.DataFrame, groups: Mapping[str, int], columns: set[str]) -> str:
+    """Return why other programs cannot fit the model again, or an empty text."""
+    notes = _notes(rows)
+    unknown = [t for t in rows.loc[rows["kind"] == "term", "term"] if t not in columns]
+    if not groups or not (rows["kind"] == "term").any():
+        return "no counterpart of it is known"
+    if "ridge" in notes or "penalised estimates" in notes:
+        return "its estimates are penalised"
+    if unknown:
+        return f"no numeric column of the table: {list_some(unknown)}"
+    return "it has no complete estimates" if rows["estimate"].isna().any() else ""

@@ -14,7 +14,7 @@ from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import ExportError, Failure, RadiofibError
-from radiofib.export import export_table
+from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
@@ -243,6 +243,18 @@ def _export(
                 export_table(table, out, (name,), stage_labels=labels)
             except ExportError as error:
                 failures.append(Failure.from_error(error, case="", step=f"export {name}"))
+    if cohort.scheme is not None:
+        try:
+            write_refit(
+                table,
+                folder.root / "interpret" / "coefficients.csv",
+                out,
+                levels=cohort.scheme.levels,
+                stage_labels=labels,
+                ordered=cohort.scheme.ordered,
+            )
+        except ExportError as error:
+            failures.append(Failure.from_error(error, case="", step="export refit"))
     tell("export", 1, 1)
     return failures
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from radiofib.staging import BaseStager, make_stager
-from radiofib.table import FeatureTable
+from radiofib.stats.regression import coefficients, firth, logistic, proportional_odds
+from radiofib.table import FeatureTable, guard_frame
 
 STAGE_LABELS = {"s1": "S1", "s2": "S2", "s3": "S3 größer", "s4": "S4"}
 AWKWARD_CASES = (
@@ -116,3 +117,26 @@ def stager_and_rows(
 
 
 _NAMES = [f"f{i}" for i in range(6)]
+
+
+def fitted_models(rows: int, name: str) -> tuple[FeatureTable, pd.DataFrame]:
+    """A table, one column with a given name, and the coefficients of three models fitted to it."""
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(rng.normal(size=(rows, 3)) * [300.0, 1.0, 1e-2] + [2000.0, 0.0, 0.0])
+    X.columns = ["us_original_firstorder_mean", name, "t1_original_shape_größe"]
+    drive = X.to_numpy() @ [0.004, 0.8, -90.0] + rng.logistic(size=rows)
+    code = np.searchsorted(np.quantile(drive, [0.3, 0.5, 0.8]), drive)
+    X = X.mask(rng.random(X.shape) < 0.03)
+    levels = list(STAGE_LABELS)
+    stage = pd.Categorical.from_codes(code, levels, ordered=True)
+    table = FeatureTable(X, pd.DataFrame({"case": [f"c{i}" for i in range(rows)], "stage": stage}))
+    whole = X.notna().all(axis=1).to_numpy()
+    terms, codes = X[whole], code[whole]
+    fits = [
+        ("logistic", "s4_vs_s1-3", logistic(terms, codes == 3)),
+        ("proportional_odds", "stage", proportional_odds(terms, codes, levels)),
+        ("firth", "s1_vs_s2-4", firth(terms, codes == 0)),
+    ]
+    frames = [coefficients(fit).assign(model=model, target=target) for model, target, fit in fits]
+    unknown = frames[0].assign(model="ebm", target="stage")
+    return table, guard_frame(pd.concat([*frames, unknown], ignore_index=True))
