@@ -32,8 +32,8 @@ def _r_character(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def r_texts(texts: Iterable[str]) -> str:
-    """Return texts as an R character vector, one a line.
+def r_texts(texts: Iterable[str | None]) -> str:
+    """Return texts as an R character vector, one a line; None is ``NA``.
 
     Examples
     --------
@@ -42,7 +42,9 @@ def r_texts(texts: Iterable[str]) -> str:
         "a",
         "b")
     """
-    return "c(\n    " + ",\n    ".join(map(r_text, texts)) + ")"
+    return (
+        "c(\n    " + ",\n    ".join("NA" if text is None else r_text(text) for text in texts) + ")"
+    )
 
 
 def r_numbers(values: Iterable[float]) -> str:

@@ -27,8 +27,9 @@ def write_refit(
     """Write ``refit.R`` and ``refit.sps`` beside an export, or nothing.
 
     Each loads the exported table, fits the interpretable models again and prints coefficients
-    that should equal ours. ``refit.R`` needs ``features.rds`` in the folder, ``refit.sps``
-    ``features.sav``; one that has no table is not written, and an older one is removed.
+    that should equal ours; what cannot be fitted from that table alone is named instead.
+    ``refit.R`` needs ``features.rds`` in the folder, ``refit.sps`` ``features.sav``; one that
+    has no table is not written, and an older one is removed.
 
     Parameters
     ----------
@@ -63,11 +64,9 @@ def write_refit(
         (out / name).unlink(missing_ok=True)
     if not due:
         return []
-    sheet = build_sheet(table, stage_labels)
-    names = [v.name for v in sheet.variables if v.kind != "text" and not v.has_levels]
-    frame = read_frame(source, text=("model", "target", "kind", "term"))
-    models, left_out = read_models(frame, names, levels, ordered=ordered)
-    by_name = {v.name: v for v in sheet.variables}
+    by_name = {v.name: v for v in build_sheet(table, stage_labels).variables}
+    frame = read_frame(source, text=("model", "target", "kind", "term", "unit", "note"))
+    models, left_out = read_models(frame, by_name, levels, ordered=ordered)
     with staged(out) as (folder, written):
         for name in due:
             make = refit_r if name == "refit.R" else refit_sps

@@ -27,8 +27,10 @@ refit(list(
   kind = {r_text(model.kind)},
   levels = {r_texts([shown[level] for level in model.groups])},
   group = {r_numbers(model.groups.values())},
-  columns = {r_texts(model.columns)},
-  names = {r_texts([*model.cuts, *model.columns])},
+  columns = {r_texts([term.column for term in model.terms])},
+  values = {r_texts([term.value for term in model.terms])},
+  by_sd = {r_numbers(term.standardised for term in model.terms)} == 1,
+  names = {r_texts([*model.cuts, *(term.name for term in model.terms)])},
   estimates = {r_numbers(model.estimates)}))
 """)
     return "".join(parts)

@@ -6,9 +6,11 @@ import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from radiofib.errors import ExportError
 from radiofib.export.names import cut_bytes
 from radiofib.export.quoting import spss_text
-from radiofib.export.refit_models import RefitModel
+from radiofib.export.refit_models import RefitModel, design
+from radiofib.export.refit_rows import NUMBERS, patient_column, repeats, varies_within
 from radiofib.export.sheet import Variable
 
 __all__ = ["refit_sps"]
@@ -16,10 +18,10 @@ __all__ = ["refit_sps"]
 _HEAD = """\
 * Encoding: UTF-8.
 * Refits the interpretable models of this run. In SPSS first set the folder: CD 'folder'.
-* Rows without the outcome or without one of the terms are left out, as in radiofib.
+* One row for each patient: means of numbers, without patients of different stages.
+* Patients without the outcome or without one of the terms are left out, as in radiofib.
 SET DECIMAL=DOT.
 SET FORMAT=F20.12.
-GET FILE='features.sav'.
 """
 _LOGISTIC = "  /CRITERIA=BCON(0.0000000001) ITERATE(200)."
 _PLUM = """\
@@ -42,47 +44,104 @@ def refit_sps(
     Columns are written by their names in the ``.sav`` file, which hold nothing but letters,
     digits and ``. _ $ # @``; all other texts are quoted, and none stands in a comment.
 
-    Raises
-    ------
-    ExportError
-        When a level of a stage that is stored as text holds a control character.
+    A model that SPSS cannot fit from the file (a text that varies within a patient, a value with
+    a line break) is named with its reason.
     """
-    taken = {v.sav_name.lower() for v in variables.values()}
     parts = [_HEAD]
     parts += [f"ECHO {_shown(f'not refitted: {k}: {v}')}.\n" for k, v in left_out.items()]
-    order = sorted(models, key=lambda m: m.kind == "proportional_odds")
-    for model in order:
-        outcome = next(n for k in itertools.count(1) if (n := f"refit_y{k}") not in taken)
-        taken.add(outcome)
-        parts.append("\n" + _block(model, variables, outcome))
+    names = _Names(variables)
+    for model in sorted(models, key=lambda m: m.kind == "proportional_odds"):
+        try:
+            lines = [f"ECHO {_shown(model.title)}.", *_block(model, variables, names)]
+        except ExportError as error:
+            lines = [f"ECHO {_shown(f'not refitted: {model.title}: {error}')}."]
+        parts.append("\n" + "\n".join(lines) + "\n")
     return "".join(parts)
 
 
-def _block(model: RefitModel, variables: Mapping[str, Variable], outcome: str) -> str:
+class _Names:
+    """Hands out names that no variable of the file has."""
+
+    def __init__(self, variables: Mapping[str, Variable]) -> None:
+        self._taken = {v.sav_name.lower() for v in variables.values()}
+
+    def new(self, stem: str) -> str:
+        name = next(n for k in itertools.count(1) if (n := f"refit_{stem}{k}") not in self._taken)
+        self._taken.add(name)
+        return name
+
+
+def _block(model: RefitModel, variables: Mapping[str, Variable], names: _Names) -> list[str]:
+    if model.kind == "firth":
+        return [_NO_FIRTH]
     stage = variables["stage"]
-    # Levels of a stage stored as text are compared as texts, others by their codes.
+    lines = ["GET FILE='features.sav'."]
+    source = stage.sav_name
+    if repeats(variables):
+        source, collapsed = _by_patient(model, variables, names)
+        lines += collapsed
     codes = {level: str(code) for level, code in zip(stage.levels, stage.codes, strict=True)}
-    groups = [
-        f"({codes[level] if stage.has_levels else spss_text(level)}={group})"
+    outcome = names.new("y")
+    lines.append(f"RECODE {source}")
+    lines += [
+        f"  ({codes[level] if stage.has_levels else spss_text(level)}={group})"
         for level, group in model.groups.items()
         if level in codes or not stage.has_levels
     ]
-    lines = [f"ECHO {_shown(model.title)}."]
-    if model.kind == "firth":
-        return "\n".join([*lines, _NO_FIRTH]) + "\n"
-    lines += [
-        f"RECODE {stage.sav_name}",
-        *(f"  {group}" for group in groups),
-        f"  (ELSE=SYSMIS) INTO {outcome}.",
-        "EXECUTE.",
-    ]
-    terms = [f"  {variables[column].sav_name}" for column in model.columns]
+    lines.append(f"  (ELSE=SYSMIS) INTO {outcome}.")
+    terms = []
+    measured = design(model, variables)[0]
+    for term in model.terms:
+        variable = variables[term.column]
+        name = variable.sav_name
+        if term.value is not None:
+            is_value, filled = _is_value(variable, term.value)
+            flag = names.new("x")
+            lines += [f"IF ({filled})", f"  {flag} = ({is_value})."]
+            name = flag
+        elif term.standardised:
+            column = measured[term.name]
+            scaled = names.new("x")
+            centre, scale = repr(float(column.mean())), repr(float(column.std()))
+            lines.append(f"COMPUTE {scaled} = ({name} - ({centre})) / {scale}.")
+            name = scaled
+        terms.append(f"  {name}")
+    lines.append("EXECUTE.")
     if model.kind == "logistic":
-        return (
-            "\n".join([*lines, f"LOGISTIC REGRESSION VARIABLES={outcome} WITH", *terms, _LOGISTIC])
-            + "\n"
-        )
-    return "\n".join([*lines, _NOT_RUN, f"PLUM {outcome} WITH", *terms, _PLUM]) + "\n"
+        return [*lines, f"LOGISTIC REGRESSION VARIABLES={outcome} WITH", *terms, _LOGISTIC]
+    return [*lines, _NOT_RUN, f"PLUM {outcome} WITH", *terms, _PLUM]
+
+
+def _by_patient(
+    model: RefitModel, variables: Mapping[str, Variable], names: _Names
+) -> tuple[str, list[str]]:
+    """Return the name of the patient's stage, and statements that leave a row for each patient."""
+    stage = variables["stage"]
+    known = f"NOT MISSING({stage.sav_name})" if stage.has_levels else f"{stage.sav_name} NE ''"
+    low, high = names.new("low"), names.new("high")
+    lines = [
+        f"SELECT IF {known}.",
+        "AGGREGATE OUTFILE=*",
+        f"  /BREAK={variables[patient_column(variables)].sav_name}",
+        f"  /{low}=MIN({stage.sav_name})",
+        f"  /{high}=MAX({stage.sav_name})",
+    ]
+    for column in dict.fromkeys(term.column for term in model.terms):
+        variable = variables[column]
+        if variable.kind not in NUMBERS and varies_within(variables, column):
+            raise ExportError("a text that varies within a patient", where=f"column {column!r}")
+        function = "MEAN" if variable.kind in NUMBERS else "FIRST"
+        lines.append(f"  /{variable.sav_name}={function}({variable.sav_name})")
+    lines[-1] += "."
+    return low, [*lines, f"SELECT IF {low} = {high}."]
+
+
+def _is_value(variable: Variable, value: str) -> tuple[str, str]:
+    """Return the conditions that a variable has a value, and that it has any."""
+    if variable.has_levels:
+        code = variable.codes[variable.levels.index(value)]
+        return f"{variable.sav_name} = {code}", f"NOT MISSING({variable.sav_name})"
+    return f"{variable.sav_name} = {spss_text(value)}", f"{variable.sav_name} NE ''"
 
 
 def _shown(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radiofib.staging import BaseStager, make_stager
-from radiofib.stats.regression import coefficients, firth, logistic, proportional_odds
+from radiofib.study import InterpretConfig, interpret_table
 from radiofib.table import FeatureTable, guard_frame
 
 STAGE_LABELS = {"s1": "S1", "s2": "S2", "s3": "S3 größer", "s4": "S4"}
@@ -119,24 +119,57 @@ def stager_and_rows(
 _NAMES = [f"f{i}" for i in range(6)]
 
 
-def fitted_models(rows: int, name: str) -> tuple[FeatureTable, pd.DataFrame]:
-    """A table, one column with a given name, and the coefficients of three models fitted to it."""
+#: A scanner's name that would end a statement of SPSS or R.
+EVIL_SCANNER = "B'). HOST COMMAND=['touch pwned']. \"); file.create('pwned'); (\""
+MODELS = {
+    "logistic": {"standardised": True, "scanner": "covariate"},
+    "proportional_odds": {},
+    "firth": {"target": "s1_vs_s2-4"},
+}
+
+
+def fitted_models(
+    patients: int, name: str, *, rows: int = 1
+) -> tuple[FeatureTable, pd.DataFrame, dict[str, np.ndarray]]:
+    """A table, one column with a given name; coefficients of models as a run writes them.
+
+    Returns
+    -------
+    table : FeatureTable
+    coefficients : DataFrame
+        Guarded, as in ``interpret/coefficients.csv``; with one model that nobody knows.
+    estimates : dict
+        Model -> its estimates.
+    """
     rng = np.random.default_rng(3)
-    X = pd.DataFrame(rng.normal(size=(rows, 3)) * [300.0, 1.0, 1e-2] + [2000.0, 0.0, 0.0])
+    who = np.repeat(np.arange(patients), rows)
+    X = pd.DataFrame(
+        rng.normal(size=(patients * rows, 3)) * [300.0, 1.0, 1e-2] + [2000.0, 0.0, 0.0]
+    )
     X.columns = ["us_original_firstorder_mean", name, "t1_original_shape_größe"]
-    drive = X.to_numpy() @ [0.004, 0.8, -90.0] + rng.logistic(size=rows)
+    scanner = rng.choice(["A", EVIL_SCANNER, "Zürich"], patients)
+    drive = X.groupby(who).mean().to_numpy() @ [0.004, 0.8, -90.0] + (scanner == "A")
+    drive = drive + rng.logistic(size=patients)
     code = np.searchsorted(np.quantile(drive, [0.3, 0.5, 0.8]), drive)
     X = X.mask(rng.random(X.shape) < 0.03)
     levels = list(STAGE_LABELS)
-    stage = pd.Categorical.from_codes(code, levels, ordered=True)
-    table = FeatureTable(X, pd.DataFrame({"case": [f"c{i}" for i in range(rows)], "stage": stage}))
-    whole = X.notna().all(axis=1).to_numpy()
-    terms, codes = X[whole], code[whole]
-    fits = [
-        ("logistic", "s4_vs_s1-3", logistic(terms, codes == 3)),
-        ("proportional_odds", "stage", proportional_odds(terms, codes, levels)),
-        ("firth", "s1_vs_s2-4", firth(terms, codes == 0)),
-    ]
-    frames = [coefficients(fit).assign(model=model, target=target) for model, target, fit in fits]
+    obs = pd.DataFrame(
+        {
+            "case": [f"c{i}" for i in range(len(X))],
+            "patient": [f"p{i}" for i in who],
+            "stage": pd.Categorical.from_codes(code[who], levels, ordered=True),
+            "scanner": scanner[who],
+        }
+    )
+    obs.loc[7, "stage"] = None
+    obs.loc[11, "scanner"] = None
+    if rows > 1:
+        obs.loc[[20, 21], "stage"] = ["s1", "s4"]  # of one patient: left out
+    table = FeatureTable(X, obs)
+    frames = []
+    for model, settings in MODELS.items():
+        config = InterpretConfig(model=model, terms=tuple(X), **settings)
+        frames.append(interpret_table(table, config, levels=levels).coefficients)
+    estimates = {m: f["estimate"].to_numpy() for m, f in zip(MODELS, frames, strict=True)}
     unknown = frames[0].assign(model="ebm", target="stage")
-    return table, guard_frame(pd.concat([*frames, unknown], ignore_index=True))
+    return table, guard_frame(pd.concat([*frames, unknown], ignore_index=True)), estimates

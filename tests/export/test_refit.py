@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,11 @@ from hypothesis import strategies as st
 
 from radiofib.errors import ExportError
 from radiofib.export import export_table, write_refit
+from radiofib.export.build import build_sheet
 from radiofib.export.quoting import r_text, spss_text
 from radiofib.export.refit_models import read_models
+from radiofib.export.sheet import Variable
+from radiofib.study import InterpretConfig, interpret_table
 from radiofib.table import FeatureTable
 from tests.export.builders import EVIL, STAGE_LABELS, fitted_models
 
@@ -71,6 +73,7 @@ def statements(syntax: str) -> list[str]:
 
 NAME = r"[A-Za-z@\u0080-\uffff][\w.$#@]*"
 NUMBER = r"\d+(?:\.\d+)?(?:E[+-]?\d+)?"
+SIGNED = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 PLUM = re.compile(
     rf"PLUM {NAME} WITH(?: {NAME})+"
     rf" /CRITERIA=(?:(?:CIN|DELTA|LCONVERGE|MXITER|MXSTEP|PCONVERGE|SINGULAR)\({NUMBER}\) ?)+"
@@ -82,6 +85,13 @@ GRAMMAR = [
     re.compile(r"GET FILE=''"),
     re.compile(r"ECHO ''"),
     re.compile(r"EXECUTE"),
+    re.compile(rf"SELECT IF (NOT MISSING\({NAME}\)|{NAME} NE ''|{NAME} = {NAME})"),
+    re.compile(
+        rf"AGGREGATE OUTFILE=\* /BREAK={NAME}(?: /{NAME}=(?:MIN|MAX|MEAN|FIRST)\({NAME}\))+"
+    ),
+    re.compile(rf"IF \({NAME} NE ''\) {NAME} = \({NAME} = ''\)"),
+    re.compile(rf"IF \(NOT MISSING\({NAME}\)\) {NAME} = \({NAME} = \d+\)"),
+    re.compile(rf"COMPUTE {NAME} = \({NAME} - \({SIGNED}\)\) / {SIGNED}"),
     re.compile(rf"RECODE {NAME}(?: \((?:''|-?\d+)=\d+\))+ \(ELSE=SYSMIS\) INTO {NAME}"),
     re.compile(
         rf"LOGISTIC REGRESSION VARIABLES={NAME} WITH(?: {NAME})+"
@@ -95,7 +105,7 @@ GRAMMAR = [
 def written(tmp_path_factory):
     """An export with a logistic, a proportional odds, a Firth and an unknown model."""
     out = tmp_path_factory.mktemp("refit")
-    table, frame = fitted_models(80, EVIL)
+    table, frame, _ = fitted_models(80, EVIL, rows=2)
     export_table(table, out, ["rds", "sav"], stage_labels=STAGE_LABELS)
     frame.to_csv(out / "coefficients.csv", index=False)
     files = write_refit(
@@ -114,7 +124,7 @@ def test_every_statement_of_the_spss_syntax_is_one_we_know(written):
     assert kinds.count("LOGISTIC") == kinds.count("PLUM") == 1
     assert kinds[-1] == "PLUM"  # PSPP stops there
     assert "has not been run" in (out / "refit.sps").read_text()
-    assert max(map(len, (out / "refit.sps").read_text().splitlines())) <= 100
+    assert max(map(len, (out / "refit.sps").read_text().splitlines())) <= 200
 
 
 def test_the_parser_refuses_what_spss_would_not_take():
@@ -130,7 +140,9 @@ def test_names_stand_only_in_literals(written):
     code = re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', re.sub(r"(?m)^#.*$", "", script))
     assert "pwned" in script
     assert "pwned" not in code
-    assert "HOST COMMAND" not in (out / "refit.sps").read_text(encoding="utf-8")
+    syntax = (out / "refit.sps").read_text(encoding="utf-8")
+    assert "HOST COMMAND" in syntax
+    assert "HOST COMMAND" not in re.sub(r"'(?:[^'\n]|'')*'", "''", syntax)
 
 
 def test_what_cannot_be_refitted_is_said(written):
@@ -140,12 +152,16 @@ def test_what_cannot_be_refitted_is_said(written):
         assert "not refitted: ebm, stage: no counterpart of it is known" in text
 
 
+def variables_of(table: FeatureTable) -> dict[str, Variable]:
+    return {v.name: v for v in build_sheet(table, STAGE_LABELS).variables}
+
+
 def frame_of(model, target, cuts, terms=("x",), note="", estimate=1.0):
     names = [*cuts, *terms]
     kinds = ["threshold"] * len(cuts) + ["term"] * len(terms)
     return pd.DataFrame(
         {"model": model, "target": target, "kind": kinds, "term": names}
-        | {"estimate": estimate, "note": note}
+        | {"unit": "", "estimate": estimate, "note": note}
     )
 
 
@@ -159,28 +175,45 @@ def frame_of(model, target, cuts, terms=("x",), note="", estimate=1.0):
         (frame_of("logistic", "s4_vs_s1-3", ["intercept"], ["age:sex"]), "age:sex"),
         (frame_of("logistic", "s4_vs_s1-3", ["intercept"], estimate=np.nan), "no complete"),
         (frame_of("logistic", "s4_vs_s1-3", ["intercept"], []), "no counterpart"),
+        (frame_of("logistic", "s4_vs_s1-3", ["intercept"], ["x2"]), "other coefficients"),
+        (frame_of("proportional_odds", "stage", ["s1|s2"], ["case"]), "no column of the table"),
     ],
 )
 def test_models_that_are_left_out(frame, reason):
-    models, left_out = read_models(frame, ["x"], LEVELS)
+    table, _, _ = fitted_models(80, "x2")
+    variables = variables_of(FeatureTable(table.X.assign(x=1.0), table.obs))
+    models, left_out = read_models(frame, variables, LEVELS)
     assert models == []
     assert reason in next(iter(left_out.values()))
 
 
+def test_a_model_of_half_of_the_patients_is_not_pretended_to_be_refitted():
+    table, _, _ = fitted_models(120, "x2")
+    config = InterpretConfig(model="logistic", select={"terms": 1, "pairs": 5}, split=True)
+    frame = interpret_table(table, config, levels=LEVELS).coefficients
+    models, left_out = read_models(frame, variables_of(table), LEVELS)
+    assert models == []
+    assert "other coefficients" in left_out["logistic, s4_vs_s1-3"]
+
+
 def test_levels_may_be_absent_and_separated_classes_mean_firth():
-    frame = frame_of("proportional_odds", "stage", ["s1|s3", "s3|s4"])
-    models, _ = read_models(frame, ["x"], LEVELS)
+    table, _, _ = fitted_models(80, "x2")
+    few = table.subset(table.obs["stage"].isin(["s1", "s3", "s4"]).to_numpy())
+    frame = interpret_table(few, InterpretConfig(terms=("x2",)), levels=LEVELS).coefficients
+    models, _ = read_models(frame, variables_of(few), LEVELS)
     assert models[0].groups == {"s1": 1, "s3": 2, "s4": 3}
-    note = "terms separate the classes; Firth's penalised likelihood"
-    models, _ = read_models(
-        frame_of("logistic", "s1_vs_s2-4", ["intercept"], note=note), ["x"], LEVELS
-    )
+    apart = table.obs["stage"].cat.codes == 3
+    X = table.X.assign(apart=apart + np.arange(len(apart)) / 1000)
+    apart = FeatureTable(X, table.obs)
+    config = InterpretConfig(model="logistic", terms=("apart",))
+    frame = interpret_table(apart, config, levels=LEVELS).coefficients
+    models, _ = read_models(frame, variables_of(apart), LEVELS)
     assert models[0].kind == "firth"
-    assert models[0].groups == {"s1": 1, "s2": 0, "s3": 0, "s4": 0}
+    assert models[0].groups == {"s1": 0, "s2": 0, "s3": 0, "s4": 1}
 
 
 def test_without_coefficients_or_table_older_scripts_go(written, tmp_path):
-    table, frame = fitted_models(80, "x2")
+    table, frame, _ = fitted_models(80, "x2")
     export_table(table, tmp_path, ["rds"], stage_labels=STAGE_LABELS)
     source = tmp_path / "coefficients.csv"
     frame.to_csv(source, index=False)
@@ -193,18 +226,30 @@ def test_without_coefficients_or_table_older_scripts_go(written, tmp_path):
     assert not (tmp_path / "refit.R").exists()
 
 
-def test_coefficients_without_a_column_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="no estimate"):
-        read_models(pd.DataFrame(columns=["model", "target", "kind", "term"]), [], LEVELS)
+def test_coefficients_without_a_column_are_refused() -> None:
+    with pytest.raises(ExportError, match="no unit"):
+        read_models(pd.DataFrame(columns=["model", "target", "kind", "term"]), {}, LEVELS)
 
 
-def test_a_stage_stored_as_text_is_compared_as_text(tmp_path):
-    X = pd.DataFrame({"x": [1.0, 2.0, 4.0, 3.0]})
-    table = FeatureTable(X, pd.DataFrame({"case": list("abcd"), "stage": ["it's", "f1"] * 2}))
+def test_a_stage_stored_as_text_is_compared_as_text_and_a_line_break_is_not_written(tmp_path):
+    table, _, _ = fitted_models(80, "x2", rows=2)
+    obs = table.obs.assign(stage=table.obs["stage"].astype(object))
+    obs["scanner"] = obs["scanner"].replace({"Zürich": "Zü\nrich"})
+    table = FeatureTable(table.X, obs)
     export_table(table, tmp_path, ["sav"])
-    frame = frame_of("logistic", "it's_vs_f1", ["intercept"])
-    models, _ = read_models(frame, ["x"], ("f0", "f1"))
-    assert models == []  # a target that the levels do not have
-    frame_of("logistic", "f1_vs_f0", ["intercept"]).to_csv(tmp_path / "c.csv", index=False)
-    write_refit(table, tmp_path / "c.csv", tmp_path, levels=("f0", "f1"))
-    assert "('f1'=1)" in (tmp_path / "refit.sps").read_text()
+    frames = []
+    for model, scanner in (
+        ("logistic", "none"),
+        ("firth", "none"),
+        ("proportional_odds", "covariate"),
+    ):
+        config = InterpretConfig(model=model, terms=("x2",), scanner=scanner)
+        frames.append(interpret_table(table, config, levels=LEVELS).coefficients)
+    pd.concat(frames).to_csv(tmp_path / "c.csv", index=False)
+    write_refit(table, tmp_path / "c.csv", tmp_path, levels=LEVELS)
+    text = (tmp_path / "refit.sps").read_text(encoding="utf-8")
+    assert "('s4'=1)" in text
+    assert "SELECT IF stage NE ''." in text
+    assert "not refitted: proportional_odds, stage: a text cannot be written" in text
+    for command in statements(text):
+        assert any(rule.fullmatch(command) for rule in GRAMMAR), command

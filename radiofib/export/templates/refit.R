@@ -2,29 +2,51 @@
 # Run it from this folder, which holds features.rds:
 #   setwd("...")    then    source("refit.R")
 # Binary: stats::glm. Ordinal: ordinal::clm, or else rms::lrm. Firth: logistf::logistf.
-# Rows without the outcome or without one of the terms are left out. The fit runs on standardised
-# terms, which converges better; the coefficients printed are those of the terms as they are.
+# Patients without the outcome or without one of the terms are left out. The fit runs on
+# standardised terms, which converges better; the coefficients printed are radiofib's own.
 # Names of columns are texts in the lists at the end, never code.
 
 features <- readRDS("features.rds")
 has <- function(name) requireNamespace(name, quietly = TRUE)
 
+# One row for each patient, as in radiofib: means of numbers, the commonest of texts (the first of
+# equals); patients whose rows have different stages are left out.
+stage <- as.character(features[["stage"]])
+known <- !is.na(stage)
+patient <- as.character(features[[if ("patient" %in% names(features)) "patient" else "case"]])
+patient <- factor(patient[known], levels = unique(patient[known]))
+stages <- tapply(stage[known], patient, function(s) if (length(unique(s)) == 1) s[1] else NA)
+commonest <- function(s) {
+  s <- s[!is.na(s)]
+  if (length(s)) unique(s)[which.max(tabulate(match(s, unique(s))))] else NA_character_
+}
+
+term <- function(name, value) {
+  column <- features[[name]][known]
+  if (is.na(value)) return(tapply(as.numeric(column), patient, function(v) mean(v[!is.na(v)])))
+  text <- tapply(as.character(column), patient, commonest)
+  ifelse(is.na(text), NA, as.numeric(text == value))
+}
+
 refit <- function(m) {
   cat("\n", m$title, "\n", sep = "")
-  stage <- as.character(features[["stage"]])
-  x <- vapply(m$columns, function(name) as.numeric(features[[name]]), numeric(nrow(features)))
-  x <- matrix(x, nrow(features), length(m$columns))
-  group <- m$group[match(stage, m$levels)]
+  x <- mapply(term, m$columns, m$values)
+  x <- matrix(x, length(stages), length(m$columns))
+  group <- m$group[match(stages, m$levels)]
   keep <- !is.na(group) & rowSums(is.na(x)) == 0
   x <- x[keep, , drop = FALSE]
   group <- group[keep]
-  cat("rows:", sum(keep), " of each group:", table(group), "\n")
+  cat("patients:", sum(keep), " of each group:", table(group), "\n")
   centre <- colMeans(x)
   scale <- apply(x, 2, sd)
   z <- as.data.frame(sweep(sweep(x, 2, centre), 2, scale, "/"))
   names(z) <- paste0("x", seq_along(z))
-  fit <- switch(m$kind, logistic = fit_glm, firth = fit_firth, proportional_odds = fit_ordinal)(group, z)
+  fits <- list(logistic = fit_glm, firth = fit_firth, proportional_odds = fit_ordinal)
+  fit <- fits[[m$kind]](group, z)
   if (is.null(fit)) return(invisible(NULL))
+  # Back to terms as they are, but for those whose coefficient is by standard deviation.
+  centre[m$by_sd] <- 0
+  scale[m$by_sd] <- 1
   shift <- sum(fit$slopes * centre / scale)
   cuts <- if (m$kind == "proportional_odds") fit$cuts + shift else fit$cuts - shift
   found <- c(cuts, fit$slopes / scale)
