@@ -25,11 +25,11 @@ def coefficient_rows(model: PortableModel) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``class`` (whose linear predictor it is; for two classes the second; for a cumulative
-        model empty in terms, the lower stage of each cut in thresholds), ``role`` (``intercept``
-        or ``threshold``, ``feature``, ``scanner``), ``term``, ``raw`` (for inputs as measured),
-        ``standardised`` (for ``(x - mean) / scale``), ``median`` (takes the place of a missing
-        value), ``mean``, ``scale``.
+        ``class``: whose linear predictor it is; for two classes the second; for a model with
+        thresholds the lower stage of each cut, and empty in terms. ``role``: ``intercept`` or
+        ``threshold``, ``feature``, ``scanner``. ``term``. ``raw``: for inputs as measured.
+        ``standardised``: for ``(x - mean) / scale``. ``median``: takes the place of a missing
+        value. ``mean``, ``scale``.
 
     Raises
     ------
@@ -52,10 +52,10 @@ def coefficient_rows(model: PortableModel) -> pd.DataFrame:
             hint="ask for r, xgboost or onnx",
         )
     slopes, intercepts = body.raw()
-    head = "threshold" if model.link == "cumulative" else "intercept"
+    head = "threshold" if model.has_thresholds else "intercept"
     rows: list[dict[str, object]] = []
     cuts = model.classes if model.link == "softmax" else model.classes[1:]
-    cuts = model.classes[:-1] if model.link == "cumulative" else cuts
+    cuts = model.classes[:-1] if model.has_thresholds else cuts
     raws = body.intercepts + body.centre @ slopes[:, 0] if head == "threshold" else intercepts
     for name, raw, standardised in zip(cuts, raws, body.intercepts, strict=True):
         row = {"class": name, "role": head, "term": f"({head})"}
@@ -65,7 +65,7 @@ def coefficient_rows(model: PortableModel) -> pd.DataFrame:
         for j, term in enumerate((*model.features, *model.flags)):
             rows.append(
                 {
-                    "class": "" if model.link == "cumulative" else name,
+                    "class": "" if model.has_thresholds else name,
                     "role": "feature" if j < len(model.features) else "scanner",
                     "term": term,
                     "raw": slopes[j, k],

@@ -83,7 +83,7 @@ def _graph(onnx: Any, model: PortableModel) -> Any:
         x = build.add("Sub", x, build.constant(body.centre))
         x = build.add("Div", x, build.constant(body.scale))
         x = build.add("MatMul", x, build.constant(body.coefficients))
-        if model.link != "cumulative":
+        if not model.has_thresholds:
             x = build.add("Add", x, build.constant(body.intercepts))
     else:
         x = _trees(build, body, x)
@@ -117,10 +117,22 @@ def _linked(build: _Builder, model: PortableModel, eta: str) -> str:
         return build.add("Concat", down, up, axis=1)
     assert isinstance(model.body, Linear)
     below = build.add("Sigmoid", build.add("Sub", build.constant(model.body.intercepts), eta))
+    if model.link == "continuation":
+        return _continued(build, eta, build.constant(model.body.intercepts))
     # P(stage <= k) to P(stage = k) with one 0 before and one 1 after.
     edge = build.add("Mul", eta, build.constant([[0.0]]))
     upper = build.add("Concat", below, build.add("Add", edge, build.constant([[1.0]])), axis=1)
     return build.add("Sub", upper, build.add("Concat", edge, below, axis=1))
+
+
+def _continued(build: _Builder, eta: str, thresholds: str) -> str:
+    """Multiply the chances of having gone on so far with that of stopping; the last one stops."""
+    gap = build.add("Sub", thresholds, eta)
+    one = build.add("Add", build.add("Mul", eta, build.constant([[0.0]])), build.constant([[1.0]]))
+    stop = build.add("Concat", build.add("Sigmoid", gap), one, axis=1)
+    on = build.add("Concat", build.add("Sigmoid", build.add("Neg", gap)), one, axis=1)
+    logs = build.add("CumSum", build.add("Log", on), build.constant(1, np.int64), exclusive=1)
+    return build.add("Mul", build.add("Exp", logs), stop)
 
 
 def _trees(build: _Builder, trees: Trees, x: str) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from radiofib.errors import UsageError
-from radiofib.export.portable import PortableModel, base_margin
+from radiofib.export.dissect import base_margin
+from radiofib.export.portable import PortableModel
 from radiofib.staging import BaseStager, XGBoostStager
 from radiofib.table import guard_frame
 

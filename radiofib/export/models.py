@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from radiofib._checks import check_known
 from radiofib.errors import ExportError, UsageError
+from radiofib.export.dissect import portable_model
 from radiofib.export.folder import staged
 from radiofib.export.model_csv import write_coefficients
 from radiofib.export.model_onnx import run_onnx, write_onnx
 from radiofib.export.model_r import write_r_model
 from radiofib.export.model_xgboost import write_xgboost
-from radiofib.export.portable import Linear, PortableModel, portable_model, probabilities
+from radiofib.export.portable import Linear, PortableModel, probabilities
 from radiofib.staging import BaseStager, XGBoostStager, load_stager, stager_frame
 from radiofib.table import FeatureTable
 

@@ -105,8 +105,8 @@ def stager_and_rows(
     X = pd.DataFrame(rng.normal(size=(rows, 6)) * 10.0 ** np.arange(-3, 3), columns=_NAMES)
     stage = np.digitize(X["f3"] + rng.normal(size=rows), [-0.5, 0.5, 1.5][: levels - 1])
     X = X.mask(rng.random(X.shape) < 0.1)
-    small = {"logistic": {"C": 1.0}, "random_forest": {"n_estimators": 30}}
-    params = small.get(kind, {"n_estimators": 30})
+    trees = {"n_estimators": 30}
+    params = {"logistic": {"C": 1.0}, "random_forest": trees, "xgboost": trees}.get(kind, {})
     stager = make_stager(kind, scanner_column=scanner, **params)
     if scanner:
         X[scanner] = rng.choice(["A", "Zürich"], rows)

@@ -49,7 +49,7 @@ model_inputs <- function(data, model) {
 linear_part <- function(x, model) {
   slopes <- matrix(model$coefficients, ncol(x))
   eta <- sweep(sweep(x, 2, model$centre), 2, model$scale, "/") %*% slopes
-  if (model$link == "cumulative") eta else sweep(eta, 2, model$intercepts, "+")
+  if (model$link %in% c("cumulative", "continuation")) eta else sweep(eta, 2, model$intercepts, "+")
 }
 
 # Trees compare in single precision; each passes its rows down level by level.
@@ -81,7 +81,15 @@ model_link <- function(eta, model) {
     softmax = exp(eta - apply(eta, 1, max)),
     logit = cbind(stats::plogis(-eta), stats::plogis(eta)),
     cumulative = {
-      below <- stats::plogis(outer(-eta[, 1], model$intercepts, "+"))
+      below <- below_cut(eta, model)
       cbind(below, 1) - cbind(0, below)
+    },
+    continuation = {
+      stop <- below_cut(eta, model)
+      reached <- cbind(1, 1 - stop)
+      for (k in seq_len(ncol(stop))) reached[, k + 1] <- reached[, k] * reached[, k + 1]
+      reached * cbind(stop, 1)
     })
 }
+
+below_cut <- function(eta, model) stats::plogis(outer(-eta[, 1], model$intercepts, "+"))
