@@ -243,20 +243,29 @@ def _export(
                 export_table(table, out, (name,), stage_labels=labels)
             except ExportError as error:
                 failures.append(Failure.from_error(error, case="", step=f"export {name}"))
-    if cohort.scheme is not None:
-        try:
-            write_refit(
-                table,
-                folder.root / "interpret" / "coefficients.csv",
-                out,
-                levels=cohort.scheme.levels,
-                stage_labels=labels,
-                ordered=cohort.scheme.ordered,
-            )
-        except ExportError as error:
-            failures.append(Failure.from_error(error, case="", step="export refit"))
+    failures += _refit(table, cohort, folder)
     tell("export", 1, 1)
     return failures
+
+
+def _refit(table: FeatureTable, cohort: Cohort, folder: RunFolder) -> list[Failure]:
+    """Write scripts that refit the interpretable model beside the exported table."""
+    scheme = cohort.scheme
+    if scheme is None:
+        folder.discard("export/refit.R", "export/refit.sps")
+        return []
+    try:
+        write_refit(
+            table,
+            folder.root / "interpret" / "coefficients.csv",
+            folder.root / "export",
+            levels=scheme.levels,
+            stage_labels=dict(scheme.labels),
+            ordered=scheme.ordered,
+        )
+    except RadiofibError as error:
+        return [Failure.from_error(error, case="", step="export refit")]
+    return []
 
 
 def _examples(

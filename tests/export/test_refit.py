@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,10 @@ from radiofib.export.build import build_sheet
 from radiofib.export.quoting import r_text, spss_text
 from radiofib.export.refit_models import read_models
 from radiofib.export.sheet import Variable
-from radiofib.study import InterpretConfig, interpret_table
-from radiofib.table import FeatureTable
+from radiofib.study import InterpretConfig, RunFolder, interpret_table
+from radiofib.study.progress import silent
+from radiofib.study.run import _export
+from radiofib.table import FeatureTable, unguard_frame
 from tests.export.builders import EVIL, STAGE_LABELS, fitted_models
 
 LEVELS = tuple(STAGE_LABELS)
@@ -253,3 +256,21 @@ def test_a_stage_stored_as_text_is_compared_as_text_and_a_line_break_is_not_writ
     assert "not refitted: proportional_odds, stage: a text cannot be written" in text
     for command in statements(text):
         assert any(rule.fullmatch(command) for rule in GRAMMAR), command
+
+
+def test_a_run_writes_them_beside_its_export_and_forgets_them(tmp_path):
+    table, frame, _ = fitted_models(80, "x2")
+    folder = RunFolder(tmp_path)
+    scheme = SimpleNamespace(levels=LEVELS, labels=STAGE_LABELS, ordered=True)
+    study = SimpleNamespace(export=["csv", "rds", "sav"])
+    cohort = SimpleNamespace(scheme=scheme)
+    path = folder.write_frame("interpret/coefficients.csv", unguard_frame(frame))
+    assert _export(study, table, cohort, folder, silent) == []
+    assert (tmp_path / "export/refit.R").is_file()
+    assert (tmp_path / "export/refit.sps").is_file()
+    folder.write_frame("interpret/coefficients.csv", frame[["model", "term"]])
+    failures = _export(study, table, cohort, folder, silent)
+    assert [f.step for f in failures] == ["export refit"]
+    path.unlink()
+    assert _export(study, table, cohort, folder, silent) == []
+    assert not (tmp_path / "export/refit.R").exists()
