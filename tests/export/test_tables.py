@@ -116,22 +116,19 @@ def test_a_folder_without_write_permission(tmp_path, monkeypatch):
 FORBIDDEN = """
 import os, sys
 from pathlib import Path
-import numpy as np, pandas as pd
+import pandas as pd
 from radiofib.errors import ExportError
-from radiofib.export import export_model, export_table
-from radiofib.staging import make_stager
+from radiofib.export import export_table
 from radiofib.table import FeatureTable
 
 out = Path(sys.argv[1])
 table = FeatureTable(pd.DataFrame({"x": [1.0]}), pd.DataFrame({"case": ["a"]}))
-stager = make_stager("logistic").fit(np.array([[0.0], [1.0]]), ["s1", "s4"])
 out.chmod(0o555)
 if os.geteuid() == 0:
     os.setuid(65534)
-for write in (lambda: export_table(table, out), lambda: export_model(stager, out),
-              lambda: export_table(table, out / "new")):
+for folder in (out, out / "new"):
     try:
-        write()
+        export_table(table, folder)
     except ExportError as error:
         assert str(out) in str(error) and "you may write to" in str(error), error
     else:
