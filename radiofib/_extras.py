@@ -18,7 +18,7 @@ EXTRAS: dict[str, tuple[str, str]] = {
     "radiomics": ("pyradiomics", "pyradiomics-cuda"),
     "onnxruntime": ("onnx", "onnxruntime"),
     "torch": ("convert", "torch"),
-    "onnx": ("convert", "onnx"),
+    "onnx": ("onnx-export", "onnx"),
     "onnxscript": ("convert", "onnxscript"),
     "shap": ("models", "shap"),
     "imblearn": ("models", "imbalanced-learn"),

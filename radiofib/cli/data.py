@@ -99,21 +99,34 @@ def slides_run(
 
 
 def export(
-    features: Annotated[Path, typer.Argument(help="Our Parquet, or any CSV, XLSX or SAV.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FEATURES|MODEL", help="Our Parquet, any CSV, XLSX or SAV; or a .skops model."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     to: Annotated[
-        str,
-        typer.Option(help="csv, parquet, sav, rds, dta, xpt; xlsx is the codebook as a workbook."),
-    ] = "csv,rds,sav,parquet",
+        str | None,
+        typer.Option(
+            help="Table: csv, parquet, sav, rds (the default), dta, xpt; xlsx is the codebook as "
+            "a workbook. Model: csv, r, xgboost (the default: those that fit), onnx."
+        ),
+    ] = None,
     label: Annotated[str, typer.Option(help="Column with the stage.")] = "stage",
 ) -> None:
-    """Write a feature table for R, SPSS and others, with its codebook.
+    """Write a feature table, or a trained model, for R, SPSS and others.
 
     Example: radiofib export features.parquet --to sav,rds --out export
     """
-    from radiofib.export import export_table
+    from radiofib.export import export_model, export_table
     from radiofib.table import FeatureTable
 
-    formats = tuple(f.strip() for f in to.split(",") if f.strip())
-    for path in export_table(FeatureTable.read(features, label=label), out, formats):
+    if source.suffix.lower() == ".skops":
+        written = export_model(source, out, to)
+    else:
+        written = export_table(
+            FeatureTable.read(source, label=label), out, to or "csv,rds,sav,parquet"
+        )
+    for path in written:
         typer.echo(str(path))

@@ -56,10 +56,11 @@ def predict(
     Example: radiofib predict model.skops features.parquet --out predictions.csv
     """
     from radiofib.study import predict_features
+    from radiofib.table import guard_frame
 
     predictions = predict_features(model, features)
     temporary = out.with_name(f".{out.name}.part")
-    predictions.to_csv(temporary, index=False, lineterminator="\n")
+    guard_frame(predictions).to_csv(temporary, index=False, lineterminator="\n")
     temporary.replace(out)
     typer.echo(f"{len(predictions)} rows: {out}")
     _tell_empty(predictions)

@@ -15,6 +15,7 @@ from radiofib.evaluation.measures import Resampling, stage_rows, target_rows
 from radiofib.evaluation.predictions import check_predictions
 from radiofib.evaluation.units import Unit, patient_unit, row_unit
 from radiofib.staging import Target, check_levels, targets_for
+from radiofib.table import guard_frame
 
 __all__ = ["METRIC_COLUMNS", "Evaluation", "evaluate"]
 
@@ -66,7 +67,8 @@ class Evaluation:
         for name, frame in {"metrics": self.metrics, **self.curves}.items():
             path = folder / f"{name}.csv"
             temporary = path.with_name(f".{path.name}.part")
-            frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+            texts = guard_frame(frame).to_csv(index=False, lineterminator="\n")
+            temporary.write_text(texts, encoding="utf-8", newline="\n")
             temporary.replace(path)
             written.append(path)
         return written

@@ -33,6 +33,7 @@ from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
 from radiofib.store import read_record, tidy, write_record
+from radiofib.table import guard_frame
 
 __all__ = ["MapRow", "check_maps", "write_maps"]
 
@@ -149,7 +150,7 @@ def write_maps(
     failures = [done[a.key].failure for a in acquisitions]
     index = pd.DataFrame([asdict(row) for row in rows], columns=[f.name for f in fields(MapRow)])
     temporary = home / f".{INDEX}.{os.getpid()}.part"
-    index.to_csv(temporary, index=False, lineterminator="\n")
+    guard_frame(index).to_csv(temporary, index=False, lineterminator="\n")
     temporary.replace(home / INDEX)
     return index, [failure for failure in failures if failure is not None]
 

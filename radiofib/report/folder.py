@@ -24,6 +24,7 @@ import yaml
 from radiofib._checks import list_some
 from radiofib.errors import UsageError
 from radiofib.report.layouts import TABLES, TableLayout
+from radiofib.table import unguard_frame
 
 __all__ = ["FeatureFacts", "RunFolder", "read_csv", "read_run"]
 
@@ -186,6 +187,7 @@ def read_csv(path: Path, layout: TableLayout) -> pd.DataFrame:
         raise ValueError("the file is empty") from error
     except (pd.errors.ParserError, csv.Error) as error:
         raise ValueError("it is not comma-separated text") from error
+    frame = unguard_frame(frame)
     renamed = {old: new for old, new in layout.also.items() if old in frame and new not in frame}
     frame = frame.rename(columns=renamed)
     absent = [c for c in layout.required if c not in frame]

@@ -23,6 +23,7 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.format import count, percent, pluralise, shorten
+from radiofib.table import unguard_frame
 
 __all__ = ["general_reason", "quality_section"]
 
@@ -264,6 +265,7 @@ def _recorded(context: Context, name: str, title: str) -> list[Block]:
         return []
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        frame = unguard_frame(frame)
     except (ValueError, pd.errors.ParserError):
         return [Heading(title), Note(f"{name}.csv is not readable as CSV.")]
     if not len(frame):

@@ -13,6 +13,7 @@ import pandas as pd
 
 from radiofib.errors import Failure, UsageError
 from radiofib.provenance import hash_file, hash_object, radiofib_version
+from radiofib.table import guard_frame
 
 __all__ = ["MANIFEST", "RunFolder", "verify_run", "write_failures"]
 
@@ -79,8 +80,8 @@ class RunFolder:
         return self.write_text(name, text + "\n")
 
     def write_frame(self, name: str, frame: pd.DataFrame) -> Path:
-        """Write a CSV whose numbers read back to the last bit."""
-        return self.write_text(name, frame.to_csv(index=False, lineterminator="\n"))
+        """Write a CSV whose numbers read back to the last bit and whose texts are no formulas."""
+        return self.write_text(name, guard_frame(frame).to_csv(index=False, lineterminator="\n"))
 
     def step(
         self, name: str, key: Mapping[str, Any], outputs: tuple[str, ...], work: Callable[[], None]

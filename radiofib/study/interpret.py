@@ -34,7 +34,6 @@ from radiofib.study.interpret_data import (
 from radiofib.study.interpret_fit import both_sides, fit_model, outcome_of, question_of, terms_of
 from radiofib.study.progress import Progress
 from radiofib.table import FeatureTable
-from radiofib.table.guard import guard
 
 __all__ = ["FILES", "Interpretation", "interpret_step", "interpret_table"]
 
@@ -215,7 +214,7 @@ def interpret_step(
         )
         tables = (found.coefficients, found.tests, found.points, found.total_points)
         for name, frame in zip(FILES, tables, strict=True):
-            folder.write_frame(name, _guarded(frame))
+            folder.write_frame(name, frame)
 
     tell("interpret", 0, 1)
     try:
@@ -225,12 +224,3 @@ def interpret_step(
         return [Failure.from_error(error, case="", step="interpret")]
     tell("interpret", 1, 1)
     return []
-
-
-def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep names of columns and scanners from acting as formulas in a spreadsheet."""
-    texts = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
-    guarded = frame.copy()
-    for name in texts:
-        guarded[name] = [guard(str(v)) for v in frame[name]]
-    return guarded

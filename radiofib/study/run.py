@@ -13,7 +13,7 @@ from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import ExportError, Failure, RadiofibError
-from radiofib.export import export_table
+from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
@@ -234,8 +234,29 @@ def _export(
                 export_table(table, out, (name,), stage_labels=labels)
             except ExportError as error:
                 failures.append(Failure.from_error(error, case="", step=f"export {name}"))
+    failures += _refit(table, cohort, folder)
     tell("export", 1, 1)
     return failures
+
+
+def _refit(table: FeatureTable, cohort: Cohort, folder: RunFolder) -> list[Failure]:
+    """Write scripts that refit the interpretable model beside the exported table."""
+    scheme = cohort.scheme
+    if scheme is None:
+        folder.discard("export/refit.R", "export/refit.sps")
+        return []
+    try:
+        write_refit(
+            table,
+            folder.root / "interpret" / "coefficients.csv",
+            folder.root / "export",
+            levels=scheme.levels,
+            stage_labels=dict(scheme.labels),
+            ordered=scheme.ordered,
+        )
+    except RadiofibError as error:
+        return [Failure.from_error(error, case="", step="export refit")]
+    return []
 
 
 def _examples(

@@ -18,7 +18,7 @@ from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import labelled
 from radiofib.study.progress import Progress
-from radiofib.table import FeatureTable
+from radiofib.table import FeatureTable, unguard_frame
 
 __all__ = ["SUBMISSION_FILES", "predict_unlabelled", "submission_step"]
 
@@ -74,7 +74,7 @@ def submission_step(
         return [Failure.from_error(error, case="", step="submission")]
     tell("submission", 1, 1)
     rows = pd.read_csv(folder.root / "submission.csv", dtype=str, keep_default_na=False)
-    return _flagged(rows, {s.name: s for s in sets})
+    return _flagged(unguard_frame(rows), {s.name: s for s in sets})
 
 
 def predict_unlabelled(

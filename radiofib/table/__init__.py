@@ -1,7 +1,7 @@
 """The feature table, and tables of other people read as one."""
 
 from radiofib.table.columns import OBS_COLUMNS
-from radiofib.table.guard import guard
+from radiofib.table.guard import guard, guard_frame, unguard_frame
 from radiofib.table.model import CODEBOOK_COLUMNS, MISSING_COLUMNS, FeatureTable, join_tables
 from radiofib.table.reading import read_frame
 
@@ -11,6 +11,8 @@ __all__ = [
     "OBS_COLUMNS",
     "FeatureTable",
     "guard",
+    "guard_frame",
     "join_tables",
     "read_frame",
+    "unguard_frame",
 ]

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-__all__ = ["guard", "unguard", "unguard_frame"]
+__all__ = ["guard", "guard_frame", "unguard", "unguard_frame"]
 
 #: A text that a spreadsheet takes for a formula, or one that is guarded already.
 _LIKE_GUARDED = re.compile(r"'*[=+\-@\t\r]")
@@ -35,6 +35,26 @@ def unguard(text: str) -> str:
     ('=cmd()', 'c01', "'=x", "'quoted'")
     """
     return text[1:] if text.startswith("'") and _LIKE_GUARDED.match(text) else text
+
+
+def guard_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame to be written as CSV with column names and texts guarded, numbers as they are.
+
+    Examples
+    --------
+    >>> guard_frame(pd.DataFrame({"case": ["=a", "b"], "v": [-1, 2]})).to_dict("list")
+    {'case': ["'=a", 'b'], 'v': [-1, 2]}
+    """
+    frame = frame.rename(columns=lambda name: guard(name) if isinstance(name, str) else name)
+    for place, dtype in enumerate(frame.dtypes):
+        column = frame.iloc[:, place]
+        if isinstance(dtype, pd.CategoricalDtype):
+            column = column.astype(object)
+        elif not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
+            continue
+        texts = [guard(v) if isinstance(v, str) else v for v in column]
+        frame.isetitem(place, pd.Series(texts, index=column.index, dtype=object).to_numpy())
+    return frame
 
 
 def unguard_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -130,6 +130,7 @@ def test_parquet_keeps_table_codebook_and_provenance(exported):
     back = FeatureTable.from_parquet(out / "features.parquet")
     assert same_bits(back.X.to_numpy(), table.X.to_numpy())
     assert back.obs["stage"].cat.ordered
+    assert back.obs["case"].tolist() == table.obs["case"].tolist()  # "=1+1" without a guard
     assert dict(back.provenance) == dict(table.provenance)
 
 

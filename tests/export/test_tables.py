@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -112,12 +113,58 @@ def test_a_folder_without_write_permission(tmp_path, monkeypatch):
     assert str(tmp_path) in str(info.value)
 
 
+FORBIDDEN = """
+import os, sys
+from pathlib import Path
+import pandas as pd
+from radiofib.errors import ExportError
+from radiofib.export import export_table
+from radiofib.table import FeatureTable
+
+out = Path(sys.argv[1])
+table = FeatureTable(pd.DataFrame({"x": [1.0]}), pd.DataFrame({"case": ["a"]}))
+out.chmod(0o555)
+if os.geteuid() == 0:
+    os.setuid(65534)
+for folder in (out, out / "new"):
+    try:
+        export_table(table, folder)
+    except ExportError as error:
+        assert str(out) in str(error) and "you may write to" in str(error), error
+    else:
+        raise SystemExit("written where it is forbidden")
+print("refused", list(out.iterdir()))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs folders that forbid writing")
+def test_a_folder_that_really_forbids_writing():
+    with tempfile.TemporaryDirectory() as outer:  # pytest's own folders may not be entered
+        Path(outer).chmod(0o755)
+        out = Path(outer) / "out"
+        out.mkdir()
+        assert child(FORBIDDEN, out) == "refused []"
+
+
+def child(code: str, out: Path) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout.strip()
+
+
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import numpy as np, pandas as pd
 from radiofib.errors import ExportError
-from radiofib.export import export_table, FORMATS
+from radiofib.export import FORMATS, MODEL_FORMATS, export_model, export_table
+from radiofib.staging import make_stager
 from radiofib.table import FeatureTable
 
 out = Path(sys.argv[1])
@@ -138,6 +185,16 @@ for name in FORMATS:
         else:
             raise SystemExit(f"{name} cut at {limit} of {size} bytes went unnoticed")
         assert list(target.iterdir()) == [], list(target.iterdir())
+stager = make_stager("xgboost").fit(X[:60], ["s1", "s4"] * 30)
+for name in MODEL_FORMATS[1:]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
+    try:
+        export_model(stager, out / f"model_{name}", name)
+    except ExportError as error:
+        assert "larger files" in str(error), error
+    else:
+        raise SystemExit(f"the model as {name} went unnoticed")
+    assert list((out / f"model_{name}").iterdir()) == []
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 print("noticed")
 """
@@ -145,14 +202,7 @@ print("noticed")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_a_disk_that_fills_while_writing_is_noticed_in_every_format(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert run.stdout.strip() == "noticed", run.stdout + run.stderr
+    assert child(FULL_DISK, tmp_path) == "noticed"
 
 
 def test_an_error_of_the_library_is_an_export_error(tmp_path, monkeypatch):

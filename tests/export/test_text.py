@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from radiofib.export import export_table
 from radiofib.export.build import build_sheet
 from radiofib.export.text import write_features
+from radiofib.report.folder import TableLayout, read_csv
+from radiofib.study import RunFolder
 from radiofib.table import FeatureTable, read_frame
 from tests.export.builders import AWKWARD_CASES, awkward_table, same_bits
 
@@ -145,3 +147,18 @@ def test_a_header_cannot_be_a_formula_either(tmp_path):
     export_table(table_of(**{"=1+1": [1.0]}), tmp_path, ["csv"])
     assert cells(tmp_path / "features.csv")[0] == ["case", "'=1+1"]
     assert cells(tmp_path / "codebook.csv")[2][0] == "'=1+1"
+
+
+def test_no_table_of_a_run_is_a_formula_and_all_read_back(tmp_path):
+    names = ["=1+1", "+a", "-b", "@c", "'=d", "plain"]
+    frame = pd.DataFrame({"case": names, "p_s1": [-1.0, 2.5, 0.1 + 0.2, 1e-300, 5.0, 6.0]})
+    frame["stage"] = pd.Categorical(["=s", *["s1"] * 5])
+    path = RunFolder(tmp_path).write_frame("predictions.csv", frame)
+    body = cells(path)[1:]
+    assert not any(row[0].startswith(("=", "+", "-", "@")) for row in body)
+    assert body[0][1:] == ["-1.0", "'=s"]
+    back = read_frame(path)
+    assert back["case"].tolist() == names
+    assert same_bits(back["p_s1"].to_numpy(), frame["p_s1"].to_numpy())
+    layout = TableLayout("predictions.csv", required=("case",))
+    assert read_csv(path, layout)["case"].tolist() == names
