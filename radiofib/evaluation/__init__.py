@@ -8,6 +8,15 @@ from radiofib.evaluation.predictions import (
     prediction_levels,
     read_predictions,
 )
+from radiofib.evaluation.split_forms import (
+    NestedSplit,
+    fixed_splits,
+    id_ood_splits,
+    leave_one_centre_out,
+    link_copies,
+    nested_folds,
+    read_split_file,
+)
 from radiofib.evaluation.splits import (
     Split,
     check_no_leak,
@@ -19,15 +28,22 @@ __all__ = [
     "METRIC_COLUMNS",
     "SETTINGS",
     "Evaluation",
+    "NestedSplit",
     "Split",
     "check_no_leak",
     "check_predictions",
     "control_tables",
     "cross_validate",
     "evaluate",
+    "fixed_splits",
+    "id_ood_splits",
+    "leave_one_centre_out",
     "leave_one_scanner_out",
+    "link_copies",
+    "nested_folds",
     "patient_folds",
     "predict_table",
     "prediction_levels",
     "read_predictions",
+    "read_split_file",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from radiofib.evaluation.splits import (
 from radiofib.staging import BaseStager, ScannerFlags, check_levels, stager_frame
 from radiofib.table import FeatureTable
 
-__all__ = ["SETTINGS", "control_tables", "cross_validate"]
+__all__ = ["SETTINGS", "check_finite", "control_tables", "cross_validate"]
 
 #: setting -> what it does
 SETTINGS = {
@@ -45,6 +46,7 @@ def cross_validate(
     scanner_column: str | None = None,
     model_name: str = "model",
     label: str = "stage",
+    splits: Sequence[Split] | None = None,
 ) -> tuple[pd.DataFrame, list[Failure]]:
     """Train and predict so that no patient is predicted by a model that saw them.
 
@@ -68,6 +70,10 @@ def cross_validate(
         Written into the column ``model``.
     label : str
         Column of ``obs`` with the stage.
+    splits : sequence of Split, optional
+        Other splits than those of a setting, such as :func:`leave_one_centre_out` or
+        :func:`fixed_splits` make; positions are rows of the table. `setting` is then any name,
+        written into the column of that name. Rows without a stage are left out of them.
 
     Returns
     -------
@@ -84,10 +90,11 @@ def cross_validate(
     TableError
         When a column is missing or a feature is infinite.
     """
-    check_known(setting, SETTINGS, what="setting")
+    if splits is None:
+        check_known(setting, SETTINGS, what="setting")
     if label not in table.obs:
         raise TableError(f"no column {label!r} for the stage", found=list_some(table.obs.columns))
-    _check_finite(table)
+    check_finite(table)
     column = scanner_column or stager.scanner_column or "scanner"
     described = describe_rows(table, label=label)
     levels = check_levels(labels_as_text(table.obs[label])[1])
@@ -102,7 +109,9 @@ def cross_validate(
     if rows.size == 0:
         raise TableError("no row has a stage", where=f"column {label!r}")
     patients = described["patient"].to_numpy()[rows]
-    if setting == "loso":
+    if splits is not None:
+        splits = _among(splits, rows)
+    elif setting == "loso":
         splits, unknown = leave_one_scanner_out(patients, scanners.to_numpy()[rows])
         outside = np.zeros(table.n_rows, dtype=np.bool_)
         outside[rows[unknown]] = True
@@ -136,6 +145,19 @@ def cross_validate(
     frame["setting"], frame["fold"], frame["model"] = setting, fold_names, model_name
     done = fold_names != ""
     return frame[done].reset_index(drop=True), failures
+
+
+def _among(splits: Sequence[Split], rows: np.ndarray) -> list[Split]:
+    """Return splits of the table as splits of some of its rows, by position among them."""
+    place = {int(row): k for k, row in enumerate(rows)}
+    return [
+        Split(
+            s.name,
+            np.array([place[r] for r in s.train.tolist() if r in place], dtype=np.intp),
+            np.array([place[r] for r in s.test.tolist() if r in place], dtype=np.intp),
+        )
+        for s in splits
+    ]
 
 
 def _one_fold(
@@ -177,7 +199,8 @@ def _leave_out(
         )
 
 
-def _check_finite(table: FeatureTable) -> None:
+def check_finite(table: FeatureTable) -> None:
+    """Refuse infinite features, naming the first."""
     values = table.X.to_numpy(dtype=np.float64)
     bad = np.argwhere(np.isinf(values))
     if len(bad):

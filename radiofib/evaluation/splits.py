@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from radiofib._checks import check_same_length, list_some
 from radiofib.errors import SplitError
 
-__all__ = ["Split", "check_no_leak", "leave_one_scanner_out", "patient_folds"]
+__all__ = [
+    "Split",
+    "check_no_leak",
+    "leave_one_group_out",
+    "leave_one_scanner_out",
+    "patient_folds",
+]
 
 IndexArray = NDArray[np.intp]
 Values = Sequence[Any] | NDArray[Any]
@@ -52,7 +58,7 @@ def check_no_leak(splits: Iterable[Split], patients: Values) -> None:
     Traceback (most recent call last):
     radiofib.errors.SplitError: split '1': patients are in training and test (found a).
     """
-    names = _texts(patients, "patient")
+    names = texts(patients, "patient")
     tested = np.zeros(len(names), dtype=np.intp)
     for split in splits:
         both = sorted(set(names[split.train]) & set(names[split.test]))
@@ -100,7 +106,7 @@ def patient_folds(
     >>> [len(s.test) for s in splits]
     [4, 4]
     """
-    names, labels = _texts(patients, "patient"), _texts(stages, "stage")
+    names, labels = texts(patients, "patient"), texts(stages, "stage")
     check_same_length(patients=names, stages=labels)
     if folds < 2:
         raise SplitError("at least two folds are needed", found=str(folds))
@@ -184,33 +190,50 @@ def leave_one_scanner_out(patients: Values, scanners: Values) -> tuple[list[Spli
     >>> [(s.name, s.train.tolist(), s.test.tolist()) for s in splits], excluded.tolist()
     ([('x', [1], [0]), ('y', [], [1, 3])], [2])
     """
-    names = _texts(patients, "patient")
-    check_same_length(patients=names, scanners=scanners)
-    used = np.array(["" if _missing(s) else str(s) for s in scanners], dtype=object)
+    return leave_one_group_out(patients, scanners, what="scanner")
+
+
+def leave_one_group_out(
+    patients: Values, groups: Values, *, what: str
+) -> tuple[list[Split], IndexArray]:
+    """Return one split for each scanner, centre or other group: :func:`leave_one_scanner_out`.
+
+    Examples
+    --------
+    >>> leave_one_group_out(["a"], ["x"], what="centre")
+    Traceback (most recent call last):
+    radiofib.errors.SplitError: leave-one-centre-out needs at least two centres (found x). Next:
+    give the cohort a column that names the centre, or use setting 'cv'.
+    """
+    names = texts(patients, "patient")
+    check_same_length(patients=names, groups=groups)
+    used = np.array(["" if is_missing(s) else str(s) for s in groups], dtype=object)
     known = sorted(set(used.tolist()) - {""})
     if len(known) < 2:
         raise SplitError(
-            "leave-one-scanner-out needs at least two scanners",
-            found=list_some(known) or "no scanner at all",
-            hint="give the cohort a column that names the scanner, or use setting 'cv'",
+            f"leave-one-{what}-out needs at least two {what}s",
+            found=list_some(known) or f"no {what} at all",
+            hint=f"give the cohort a column that names the {what}, or use setting 'cv'",
         )
     splits = []
-    for scanner in known:
-        test = used == scanner
+    for group in known:
+        test = used == group
         seen = np.isin(names, names[test])
         splits.append(
-            Split(scanner, np.flatnonzero(~test & ~seen & (used != "")), np.flatnonzero(test))
+            Split(group, np.flatnonzero(~test & ~seen & (used != "")), np.flatnonzero(test))
         )
     check_no_leak(splits, names)
     return splits, np.flatnonzero(used == "")
 
 
-def _missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Tell whether a cell is empty."""
     return bool(pd.isna(value)) or str(value).strip() == ""
 
 
-def _texts(values: Values, what: str) -> NDArray[np.str_]:
-    empty = [i for i, value in enumerate(values) if _missing(value)]
+def texts(values: Values, what: str) -> NDArray[np.str_]:
+    """Return values as text; an empty one is an error that names its row."""
+    empty = [i for i, value in enumerate(values) if is_missing(value)]
     if empty:
         raise SplitError(
             f"{what} is missing",

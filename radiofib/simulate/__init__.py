@@ -4,6 +4,13 @@ Parameters are frozen models with documented defaults, written into ``truth.json
 data. Stage acts through one law (:mod:`radiofib.simulate.laws`) of moderate size.
 """
 
+from radiofib.simulate.audits import (
+    PLANTED,
+    AuditPlants,
+    PlantedCopies,
+    SimulatedAudit,
+    simulate_audit_table,
+)
 from radiofib.simulate.cohorts import (
     Shortcuts,
     SimulatedTable,
@@ -34,8 +41,10 @@ from radiofib.simulate.ultrasound_cohort import write_ultrasound_cohort
 __all__ = [
     "LABELS",
     "MRI_SCANNERS",
+    "PLANTED",
     "SLIDE_SCANNERS",
     "ULTRASOUND_SCANNERS",
+    "AuditPlants",
     "BiopsyLaw",
     "EchoLaw",
     "LifsTraps",
@@ -43,7 +52,9 @@ __all__ = [
     "MotionLaw",
     "MriScanner",
     "MriSettings",
+    "PlantedCopies",
     "Shortcuts",
+    "SimulatedAudit",
     "SimulatedTable",
     "SlideScanner",
     "SlideSettings",
@@ -52,6 +63,7 @@ __all__ = [
     "TableSettings",
     "UltrasoundScanner",
     "auc_ceiling",
+    "simulate_audit_table",
     "simulate_table",
     "write_lifs_folder",
     "write_mri_cohort",

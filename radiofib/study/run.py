@@ -19,6 +19,7 @@ from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.staging import check_order
+from radiofib.study.audit import audit_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
 from radiofib.study.extraction import config_for, write_doubts
@@ -126,7 +127,7 @@ def run_study(
     write_doubts(folder, table)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
-        folder.discard("interpret")
+        folder.discard("interpret", "audit")
         folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",
@@ -138,6 +139,7 @@ def run_study(
     folder.write_frame("cohort.csv", cohort.obs())
     folder.write_text("study.yaml", study_yaml(study))
     features_hash = hash_file(folder.path("features/features.parquet"))
+    failures += audit_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)

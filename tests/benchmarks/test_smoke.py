@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SMALL = {
+    "audit.py": ["--small", "--workers", "1"],
     "cost.py": ["--small", "--runs", "1"],
     "export_speed.py": ["--small", "--runs", "1"],
     "extraction_overhead.py": ["--regions", "2"],
