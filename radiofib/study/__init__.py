@@ -3,6 +3,7 @@
 from radiofib.study.config import StudyConfig, find_study
 from radiofib.study.demo import run_demo
 from radiofib.study.folder import RunFolder, verify_run
+from radiofib.study.judge import READER_FAILURES, FileEvaluation, evaluate_file
 from radiofib.study.prepare import prepare_cohort, read_sections, register_files
 from radiofib.study.run import RunResult, run_study, write_failures
 from radiofib.study.slides import write_slide_table
@@ -17,10 +18,13 @@ from radiofib.study.tables import (
 )
 
 __all__ = [
+    "READER_FAILURES",
+    "FileEvaluation",
     "RunFolder",
     "RunResult",
     "StudyConfig",
     "config_for",
+    "evaluate_file",
     "extract_cohort",
     "find_study",
     "open_cohort",

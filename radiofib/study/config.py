@@ -11,7 +11,14 @@ from radiofib.config import StrictModel
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 
-__all__ = ["EvaluationConfig", "SlidesConfig", "StagerConfig", "StudyConfig", "find_study"]
+__all__ = [
+    "EvaluationConfig",
+    "ExplainConfig",
+    "SlidesConfig",
+    "StagerConfig",
+    "StudyConfig",
+    "find_study",
+]
 
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 
@@ -55,6 +62,27 @@ class EvaluationConfig(StrictModel):
     folds: int = Field(default=5, ge=2)
     n_boot: int = Field(default=2000, ge=100)
     controls: bool = True
+
+
+class ExplainConfig(StrictModel):
+    """How the stager is explained, on held-out folds.
+
+    Parameters
+    ----------
+    repeats : int
+        Permutations of each group of features in each fold.
+    correlation : float
+        Absolute rank correlation that joins features into a cluster.
+    top : int
+        Features whose partial dependence is drawn.
+    grid : int
+        Values of each of them.
+    """
+
+    repeats: int = Field(default=10, ge=1)
+    correlation: float = Field(default=0.7, gt=0, lt=1)
+    top: int = Field(default=8, ge=0)
+    grid: int = Field(default=20, ge=2)
 
 
 class SlidesConfig(StrictModel):
@@ -101,6 +129,10 @@ class StudyConfig(StrictModel):
     submission : {"care-liver"}, optional
         Also predict the cases without a stage and write the challenge's file; needs the channel
         sets ``Contrast`` and ``NonContrast``.
+    explain : ExplainConfig, optional
+        Also compute importance and partial dependence of the features; not when left out.
+    readers : str, optional
+        Readers' scores of the cases, relative to the root folder, to compare with the models.
     main : str, optional
         Name of the target that the report's headline is about; named before the analysis.
     seed : int
@@ -132,6 +164,8 @@ class StudyConfig(StrictModel):
     evaluation: EvaluationConfig = EvaluationConfig()
     channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
     submission: Literal["care-liver"] | None = None
+    explain: ExplainConfig | None = None
+    readers: str | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (
         "csv",

@@ -21,7 +21,9 @@ from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
+from radiofib.study.explain import explain_step
 from radiofib.study.folder import RunFolder
+from radiofib.study.judge import readers_step
 from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.prepare import prepare_cohort
@@ -135,6 +137,8 @@ def run_study(
     features_hash = hash_file(folder.path("features/features.parquet"))
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += readers_step(study, Path(root), cohort.scheme, folder)
+    failures += explain_step(study, table, cohort.scheme, folder, features_hash, workers, tell)
     failures += submission_step(study, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += _examples(study, cohort, table, folder)
