@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL
+from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL, finish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,27 +96,43 @@ def evaluate(
             help="Whether the order means anything; else as the file says, or yes.",
         ),
     ] = None,
+    readers: Annotated[
+        Path | None, typer.Option(help="Readers' scores of the same cases (.csv).")
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(help="The models' predictions on their training cases, to choose thresholds."),
+    ] = None,
+    prevalence: Annotated[
+        list[str] | None,
+        typer.Option(help="Share of positives for predictive values: 0.2 or TARGET=0.2."),
+    ] = None,
     n_boot: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Measure predictions: intervals clustered by patient, curves, confusion.
+    """Measure predictions: intervals clustered by patient, curves, comparisons, readers.
 
-    Example: radiofib evaluate predictions.csv --out evaluation
+    Example: radiofib evaluate predictions.csv --out evaluation --readers readers.csv
     """
-    from radiofib.evaluation import evaluate as measure
-    from radiofib.evaluation import prediction_levels, read_predictions
-    from radiofib.study import RunFolder, write_evaluation
+    from radiofib.study import READER_FAILURES, evaluate_file
 
     given = None if levels is None else [level.strip() for level in levels.split(",")]
-    frame = read_predictions(predictions, levels=given)
-    names = prediction_levels(frame)
-    if ordered is None:
-        said = bool(frame["ordered"].iloc[0]) if "ordered" in frame else True
-        ordered = said or given is not None
-    if not ordered:
-        typer.echo(f"stages without an order: {', '.join(names)}")
+    done = evaluate_file(
+        predictions,
+        out,
+        levels=given,
+        ordered=ordered,
+        n_boot=n_boot,
+        seed=seed,
+        train=train,
+        prevalence=prevalence or (),
+        readers=readers,
+    )
+    if not done.ordered:
+        typer.echo(f"stages without an order: {', '.join(done.levels)}")
     elif given is None:
-        typer.echo(f"stages in order: {' < '.join(names)}")
-    result = measure(frame, levels=names, ordered=ordered, n_boot=n_boot, random_state=seed)
-    write_evaluation(result, RunFolder(out))
-    typer.echo(f"{len(result.metrics)} metrics: {out / 'metrics.csv'}")
+        typer.echo(f"stages in order: {' < '.join(done.levels)}")
+    for note in done.notes:
+        typer.secho(f"note: {note}", err=True, fg=typer.colors.YELLOW)
+    typer.echo(f"{done.n_metrics} metrics: {out / 'metrics.csv'}")
+    finish(done.failures, useful=True, where=out / READER_FAILURES)

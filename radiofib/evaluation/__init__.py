@@ -4,10 +4,13 @@ from radiofib.evaluation.apply import predict_table
 from radiofib.evaluation.crossval import SETTINGS, control_tables, cross_validate
 from radiofib.evaluation.evaluator import METRIC_COLUMNS, Evaluation, evaluate
 from radiofib.evaluation.predictions import (
+    PredictionsWarning,
     check_predictions,
     prediction_levels,
     read_predictions,
 )
+from radiofib.evaluation.readers import READER_COLUMNS, ReaderStudy, compare_readers
+from radiofib.evaluation.readings import READING_COLUMNS, check_readings, read_readings
 from radiofib.evaluation.split_forms import (
     NestedSplit,
     fixed_splits,
@@ -26,12 +29,18 @@ from radiofib.evaluation.splits import (
 
 __all__ = [
     "METRIC_COLUMNS",
+    "READER_COLUMNS",
+    "READING_COLUMNS",
     "SETTINGS",
     "Evaluation",
     "NestedSplit",
+    "PredictionsWarning",
+    "ReaderStudy",
     "Split",
     "check_no_leak",
     "check_predictions",
+    "check_readings",
+    "compare_readers",
     "control_tables",
     "cross_validate",
     "evaluate",
@@ -45,5 +54,6 @@ __all__ = [
     "predict_table",
     "prediction_levels",
     "read_predictions",
+    "read_readings",
     "read_split_file",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from radiofib.staging import check_levels
 from radiofib.table import read_frame
 
 __all__ = [
+    "PredictionsWarning",
     "as_text",
     "check_predictions",
     "labels_as_text",
@@ -22,6 +24,15 @@ __all__ = [
     "read_predictions",
 ]
 
+
+class PredictionsWarning(UserWarning):
+    """Something about a table of predictions that a reader should know."""
+
+
+#: Memory that a row of predictions takes at most while it is measured.
+_BYTES = 1200
+#: Mark of a table whose repeats were warned about.
+_SAID = "radiofib: repeats were warned about"
 #: How far probabilities may be from summing to one (rounding in a file).
 _ROUNDING = 0.005
 
@@ -43,8 +54,15 @@ def labels_as_text(labels: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
         levels = tuple(as_text(v) for v in sorted(labels.dropna().unique()))
     else:
         levels = tuple(sorted({as_text(v) for v in labels.dropna()}))
-    texts = [None if pd.isna(v) else as_text(v) for v in labels]
-    return pd.Series(texts, index=labels.index, dtype=object), levels
+    return pd.Series(_texts(labels), index=labels.index, dtype=object), levels
+
+
+def _texts(column: pd.Series) -> np.ndarray:
+    """Return values as text, None where missing; each different value is turned once."""
+    codes, different = pd.factorize(column)
+    texts = np.array([*(as_text(v) for v in different), None], dtype=object)
+    found: np.ndarray = texts[codes]
+    return found
 
 
 def as_text(value: Any) -> str:
@@ -75,16 +93,19 @@ def read_predictions(path: str | Path, *, levels: Sequence[str] | None = None) -
     """Read anyone's predictions: CSV, XLSX, SAV or Parquet.
 
     Needs ``case``, ``y_true`` and one probability column ``p_<level>`` for each stage, or a
-    single ``p`` for a binary question. ``patient`` (else each case is a patient), ``instance``,
-    ``scanner``, ``domain``, ``setting``, ``fold``, ``model`` and ``ordered`` (0 or false in every
-    row where the order of the stages means nothing) are optional.
+    single ``p`` for a binary question, or a single ``score``: any number that is higher for
+    higher stages, when there are no probabilities (a model may have the one, another the
+    other). ``patient`` (else each case is a patient), ``instance``, ``scanner``, ``domain``,
+    ``setting``, ``fold``, ``model`` and ``ordered`` (0 or false in every row where the order of
+    the stages means nothing) are optional.
 
     Parameters
     ----------
     path : path
     levels : sequence of str, optional
         Stages in order; by default the order of the ``p_`` columns. With a single ``p``: the
-        negative and the positive level; by default ``0`` and ``1``.
+        negative and the positive level; by default ``0`` and ``1``. With a ``score`` alone: by
+        default the sorted values of ``y_true``.
 
     Returns
     -------
@@ -95,7 +116,12 @@ def read_predictions(path: str | Path, *, levels: Sequence[str] | None = None) -
     ------
     TableError
         When a column is missing, a stage is unknown, a probability is missing or impossible, or
-        a case is given twice: naming file and row (the header is row 1).
+        a case is given twice with different stages: naming file and row (the header is row 1).
+
+    Warns
+    -----
+    PredictionsWarning
+        When rows repeat a case.
     """
     path = Path(path)
     frame = read_frame(path)
@@ -110,7 +136,7 @@ def read_predictions(path: str | Path, *, levels: Sequence[str] | None = None) -
             option = "name the negative and the positive level: --levels NEGATIVE,POSITIVE"
             _true_levels(frame, pair, path.name, hint=option)
         place = list(frame.columns).index("p")
-        chance = _numbers(frame, "p", path.name)
+        chance = _numbers(frame, "p", path.name, blank=_scored(frame))
         frame = frame.drop(columns="p")
         frame.insert(place, f"p_{pair[1]}", chance)
         frame.insert(place, f"p_{pair[0]}", 1.0 - chance)
@@ -134,16 +160,21 @@ def check_predictions(
     TableError
         As :func:`read_predictions`.
     """
+    _check_memory(len(frame), where)
     frame = _lower_levels(frame)
     found = prediction_levels(frame)
     _check_needed(frame, where)
+    if not found and "score" in frame:
+        found = labels_as_text(frame["y_true"])[1] if levels is None else tuple(levels)
+        frame = frame.assign(**{f"p_{str(n).lower()}": np.nan for n in found})
     names = check_levels([str(n).lower() for n in (found if levels is None else levels)])
-    _check_probability_columns(names, found, frame, where)
+    _check_probability_columns(names, [str(n).lower() for n in found], frame, where)
     if len(frame) == 0:
         raise TableError("table has no rows", where=where)
     columns = [f"p_{n}" for n in names]
-    proba = np.column_stack([_numbers(frame, c, where) for c in columns])
-    total = proba.sum(axis=1)
+    scored = _scored(frame) & frame[columns].isna().all(axis=1).to_numpy()
+    proba = np.column_stack([_numbers(frame, c, where, blank=scored) for c in columns])
+    total = np.where(scored, 1.0, proba.sum(axis=1))
     off = np.flatnonzero(np.abs(total - 1) > _ROUNDING)
     if off.size:
         raise TableError(
@@ -158,6 +189,8 @@ def check_predictions(
     result["y_true"] = _true_levels(frame, names, where)
     for place, column in enumerate(columns):
         result[column] = proba[:, place]
+    if "score" in frame:
+        result["score"] = np.where(scored, _scores(frame, where), np.nan)
     for name, default in (
         ("scanner", None),
         ("domain", None),
@@ -168,8 +201,64 @@ def check_predictions(
         result[name] = _optional(frame, name, default)
     if "ordered" in frame:
         result["ordered"] = _is_ordered(frame["ordered"], where)
-    _check_repeats(result, where)
+    _check_kinds(result, scored, where)
+    _check_repeats(result, where, patients_given="patient" in frame, warn=_SAID not in frame.attrs)
+    result.attrs[_SAID] = True
     return result
+
+
+def _check_memory(rows: int, where: str) -> None:
+    """Refuse what would not fit into the memory that is free, before it fills it."""
+    free, needed = _free_memory(), rows * _BYTES
+    if free is not None and needed > free:
+        raise TableError(
+            "table is too large for the free memory",
+            where=where,
+            expected=f"at most about {free // _BYTES:,} rows (of {free / 2**30:.1f} GiB)",
+            found=f"{rows:,} rows, for which about {needed / 2**30:.1f} GiB are needed",
+            hint="evaluate one model and setting at a time, or one row for each patient",
+        )
+
+
+def _free_memory() -> int | None:
+    """Return the bytes that are free, or None where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(v.split()[1]) * 1024 for v in lines if v.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
+def _scored(frame: pd.DataFrame) -> np.ndarray:
+    """Tell which rows have a score."""
+    if "score" not in frame:
+        return np.zeros(len(frame), dtype=np.bool_)
+    return frame["score"].notna().to_numpy()
+
+
+def _scores(frame: pd.DataFrame, where: str) -> np.ndarray:
+    values = pd.to_numeric(frame["score"], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~np.isfinite(values) & _scored(frame))
+    if wrong.size:
+        raise TableError(
+            "not a score",
+            where=f"{where}, row {wrong[0] + 2}, column 'score'",
+            expected="a finite number",
+            found=f"{_plain(frame['score'].iloc[wrong[0]])} ({wrong.size} rows)",
+        )
+    return values
+
+
+def _check_kinds(result: pd.DataFrame, scored: np.ndarray, where: str) -> None:
+    """Refuse a model that has probabilities in some rows and scores in others."""
+    kinds = pd.Series(scored).groupby([result["model"], result["setting"]], sort=False).nunique()
+    mixed = kinds[kinds > 1]
+    if len(mixed):
+        raise TableError(
+            "some rows of a model have probabilities, others a score",
+            where=f"{where}, model {mixed.index[0][0]!r}",
+            hint="give one or the other for all cases of a model",
+        )
 
 
 def _is_ordered(column: pd.Series, where: str) -> bool:
@@ -223,15 +312,18 @@ def _check_probability_columns(
         )
 
 
-def _numbers(frame: pd.DataFrame, column: str, where: str) -> np.ndarray:
+def _numbers(frame: pd.DataFrame, column: str, where: str, *, blank: np.ndarray) -> np.ndarray:
+    """Return probabilities; missing where a row is `blank` because it has a score instead."""
     values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(~((values >= 0) & (values <= 1)))
+    wrong = np.flatnonzero(~((values >= 0) & (values <= 1)) & ~blank)
     if wrong.size:
+        beyond = np.isfinite(values[wrong]).any()
         raise TableError(
             "not a probability",
             where=f"{where}, row {wrong[0] + 2}, column {column!r}",
             expected="a number from 0 to 1",
             found=f"{_plain(frame[column].iloc[wrong[0]])} ({wrong.size} rows)",
+            hint="a score that is not a probability goes into a column 'score'" if beyond else None,
         )
     return values
 
@@ -248,9 +340,9 @@ def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
             if name == "patient":
                 result["patient"] = result["case"]
             continue
-        values = [None if pd.isna(v) else as_text(v) for v in frame[name]]
-        empty = [i for i, v in enumerate(values) if not v]
-        if empty and name != "instance":
+        values = _texts(frame[name])
+        empty = np.flatnonzero(~values.astype(np.bool_))
+        if empty.size and name != "instance":
             raise TableError(
                 f"{name} is missing", where=f"{where}, row {empty[0] + 2}, column {name!r}"
             )
@@ -261,7 +353,8 @@ def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 def _optional(frame: pd.DataFrame, name: str, default: str | None) -> pd.Series:
     if name not in frame:
         return pd.Series([default] * len(frame), dtype=object)
-    values = [default if pd.isna(v) or as_text(v) == "" else as_text(v) for v in frame[name]]
+    values = _texts(frame[name])
+    values[~values.astype(np.bool_)] = default
     return pd.Series(values, dtype=object)
 
 
@@ -269,8 +362,8 @@ def _true_levels(
     frame: pd.DataFrame, names: Sequence[str], where: str, hint: str | None = None
 ) -> pd.Series:
     texts, _ = labels_as_text(frame["y_true"])
-    wrong = [i for i, v in enumerate(texts) if v is not None and v not in names]
-    if wrong:
+    wrong = np.flatnonzero(~texts.isin([*names, None]).to_numpy())
+    if wrong.size:
         value = texts.iloc[wrong[0]]
         close = nearest(value, names)
         raise TableError(
@@ -283,17 +376,36 @@ def _true_levels(
     return texts.reset_index(drop=True)
 
 
-def _check_repeats(result: pd.DataFrame, where: str) -> None:
+def _check_repeats(result: pd.DataFrame, where: str, *, patients_given: bool, warn: bool) -> None:
+    """Warn when rows repeat a case; refuse it when they tell different stages of it."""
     key = [c for c in ("model", "setting", "case", "instance") if c in result]
-    repeated = result.duplicated(key, keep=False)
+    repeated = result.duplicated(key, keep=False).to_numpy()
     if repeated.any():
-        group = result.groupby(key, dropna=False, sort=False).ngroup()
-        first = group[repeated].iloc[0]
-        same = np.flatnonzero(group == first)
-        raise TableError(
-            "a case is predicted more than once",
-            where=f"{where}, rows {list_some(same + 2)}",
-            found=f"case {result['case'].iloc[same[0]]!r}",
-            hint="add a column 'instance' when a case has several images, or 'model' or "
-            "'setting' when there are several sets of predictions",
+        some = result[repeated]
+        group = some.groupby(key, dropna=False, sort=False).ngroup()
+        stages = some["y_true"].fillna("").groupby(group).nunique()
+        wrong = stages[stages > 1]
+        if len(wrong):
+            same = some.index[(group == wrong.index[0]).to_numpy()].to_numpy()
+            raise TableError(
+                "a case is predicted more than once, with different stages",
+                where=f"{where}, rows {list_some(same + 2)}",
+                found=f"case {result['case'].iloc[same[0]]!r}",
+                hint="add a column 'instance' when a case has several images, or 'model' or "
+                "'setting' when there are several sets of predictions",
+            )
+    several = result.duplicated([c for c in key if c != "instance"], keep=False).to_numpy()
+    if warn and (repeated.any() or (several.any() and not patients_given)):
+        first = result["case"].iloc[int(np.flatnonzero(repeated if repeated.any() else several)[0])]
+        count = result.loc[repeated if repeated.any() else several, "case"].nunique()
+        held = (
+            "intervals count patients, so repeats do not narrow them"
+            if patients_given
+            else "no column 'patient': each case is taken for one patient"
+        )
+        warnings.warn(
+            f"{where}: {count} case(s) have several rows of one model, case {first!r} for one; "
+            f"{held}",
+            PredictionsWarning,
+            stacklevel=3,
         )

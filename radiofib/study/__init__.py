@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from radiofib.study.folder import RunFolder, verify_run, write_failures
     from radiofib.study.interpret import Interpretation, interpret_table
     from radiofib.study.interpret_config import InterpretConfig
+    from radiofib.study.judge import READER_FAILURES, FileEvaluation, evaluate_file
     from radiofib.study.prepare import prepare_cohort, read_sections, register_files
     from radiofib.study.run import RunResult, run_study
     from radiofib.study.slides import write_slide_table
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 
 #: public name -> module that has it
 _HOME = {
+    "FileEvaluation": "judge",
     "InterpretConfig": "interpret_config",
     "Interpretation": "interpret",
+    "READER_FAILURES": "judge",
     "RunFolder": "folder",
     "RunResult": "run",
     "StudyConfig": "config",
     "config_for": "extraction",
+    "evaluate_file": "judge",
     "extract_cohort": "extraction",
     "find_study": "config",
     "interpret_table": "interpret",
@@ -54,12 +58,15 @@ _HOME = {
 }
 
 __all__ = [
+    "READER_FAILURES",
+    "FileEvaluation",
     "InterpretConfig",
     "Interpretation",
     "RunFolder",
     "RunResult",
     "StudyConfig",
     "config_for",
+    "evaluate_file",
     "extract_cohort",
     "find_study",
     "interpret_table",

@@ -12,7 +12,14 @@ from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.study.interpret_config import InterpretConfig
 
-__all__ = ["EvaluationConfig", "SlidesConfig", "StagerConfig", "StudyConfig", "find_study"]
+__all__ = [
+    "EvaluationConfig",
+    "ExplainConfig",
+    "SlidesConfig",
+    "StagerConfig",
+    "StudyConfig",
+    "find_study",
+]
 
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 
@@ -56,6 +63,27 @@ class EvaluationConfig(StrictModel):
     folds: int = Field(default=5, ge=2)
     n_boot: int = Field(default=2000, ge=100)
     controls: bool = True
+
+
+class ExplainConfig(StrictModel):
+    """How the stager is explained, on held-out folds.
+
+    Parameters
+    ----------
+    repeats : int
+        Permutations of each group of features in each fold.
+    correlation : float
+        Absolute rank correlation that joins features into a cluster.
+    top : int
+        Features whose partial dependence is drawn.
+    grid : int
+        Values of each of them.
+    """
+
+    repeats: int = Field(default=10, ge=1)
+    correlation: float = Field(default=0.7, gt=0, lt=1)
+    top: int = Field(default=8, ge=0)
+    grid: int = Field(default=20, ge=2)
 
 
 class SlidesConfig(StrictModel):
@@ -104,6 +132,10 @@ class StudyConfig(StrictModel):
         sets ``Contrast`` and ``NonContrast``.
     interpret : InterpretConfig, optional
         An interpretable model with tables of coefficients, tests and points.
+    explain : ExplainConfig, optional
+        Also compute importance and partial dependence of the features; not when left out.
+    readers : str, optional
+        Readers' scores of the cases, relative to the root folder, to compare with the models.
     main : str, optional
         Name of the target that the report's headline is about; named before the analysis.
     seed : int
@@ -136,6 +168,8 @@ class StudyConfig(StrictModel):
     channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
     submission: Literal["care-liver"] | None = None
     interpret: InterpretConfig | None = None
+    explain: ExplainConfig | None = None
+    readers: str | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (
         "csv",

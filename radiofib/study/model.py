@@ -19,7 +19,7 @@ from radiofib.study.progress import Progress
 from radiofib.study.tables import write_evaluation
 from radiofib.table import FeatureTable
 
-__all__ = ["build_stager", "evaluate_step", "labelled", "train_step"]
+__all__ = ["build_stager", "evaluate_step", "labelled", "scanner_column", "train_step"]
 
 SCANNER = "scanner"
 
@@ -77,7 +77,7 @@ def _train(
         key |= {"channels": {channels.name: list(channels.channels)}}
 
     def work() -> None:
-        scanner = _scanner_column(study, rows)
+        scanner = scanner_column(study, rows)
         stager = build_stager(study, scanner)
         stager.fit(stager_frame(rows, scanner), rows.obs["stage"].astype(str).to_numpy())
         metadata = {
@@ -198,7 +198,7 @@ def _models(study: StudyConfig, rows: FeatureTable, channels: ChannelSet) -> lis
     """Return stager and controls of a channel set; the scanner is the same in all of them."""
     seen = within(rows, channels.channels)
     name = channels.label(study.stager.name)
-    models = [_Model(name, seen, _scanner_column(study, seen), channels)]
+    models = [_Model(name, seen, scanner_column(study, seen), channels)]
     if not study.evaluation.controls:
         return models
     first = channels == channel_sets(study)[0]
@@ -221,7 +221,8 @@ def _of_set(predictions: pd.DataFrame, model: _Model) -> pd.DataFrame:
     return fill_with_prior(predictions, empty, levels).assign(channels=model.channels.name)
 
 
-def _scanner_column(study: StudyConfig, rows: FeatureTable) -> str | None:
+def scanner_column(study: StudyConfig, rows: FeatureTable) -> str | None:
+    """Return the column that tells the stager the scanner; None for a scanner-blind study."""
     if not study.stager.scanner_flag:
         return None
     if SCANNER not in rows.obs or rows.obs[SCANNER].isna().all():

@@ -22,9 +22,11 @@ from radiofib.staging import check_order
 from radiofib.study.audit import audit_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
+from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for, write_doubts
 from radiofib.study.folder import RunFolder, write_failures
 from radiofib.study.interpret import interpret_step
+from radiofib.study.judge import readers_step
 from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.prepare import prepare_cohort
@@ -143,6 +145,8 @@ def run_study(
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += readers_step(study, Path(root), cohort.scheme, folder)
+    failures += explain_step(study, table, cohort.scheme, folder, features_hash, workers, tell)
     failures += submission_step(study, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += _examples(study, cohort, table, folder)

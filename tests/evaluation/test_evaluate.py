@@ -286,7 +286,7 @@ def test_curves_and_files(tmp_path):
     assert bins["n_pos"].sum() == 30
     assert (bins["ci_low"] <= bins["observed"]).all()
     paths = found.write(tmp_path / "evaluation")
-    names = ["metrics.csv", "roc.csv", "calibration.csv", "confusion.csv"]
+    names = [f"{name}.csv" for name in ("metrics", *found.curves)]
     assert [p.name for p in paths] == names
     assert sorted(p.name for p in (tmp_path / "evaluation").iterdir()) == sorted(names)
     again = found.write(tmp_path / "again")
