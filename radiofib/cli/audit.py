@@ -106,12 +106,13 @@ def _percentages(path: Path, n: int | None, decimals: int, out: Path) -> None:
     import textwrap
 
     from radiofib.evaluation.audit import read_percentages
+    from radiofib.table import guard_frame
 
     found = read_percentages(path, n, decimals)
     out.mkdir(parents=True, exist_ok=True)
     target = out / "grim.csv"
     temporary = target.with_name(f".{target.name}.part")
-    found.to_csv(temporary, index=False, lineterminator="\n")
+    guard_frame(found).to_csv(temporary, index=False, lineterminator="\n")
     temporary.replace(target)
     odd = found[~found["fits"].astype(bool)]
     for percent, size, near in odd[["percent", "n", "denominators"]].itertuples(index=False):

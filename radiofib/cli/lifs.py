@@ -72,7 +72,7 @@ def score(
         with_domain,
         write_lifs,
     )
-    from radiofib.table import read_frame
+    from radiofib.table import guard_frame, read_frame
 
     frame = _read(predictions)
     scanners = [name.strip() for name in ood.split(",") if name.strip()]
@@ -87,7 +87,7 @@ def score(
     both = beside_published(cells)
     target = out / "beside_published.csv"
     temporary = target.with_name(f".{target.name}.part")
-    both.to_csv(temporary, index=False, lineterminator="\n")
+    guard_frame(both).to_csv(temporary, index=False, lineterminator="\n")
     temporary.replace(target)
     _tell(both)
     typer.echo(f"{len(written) + 1} files: {out}")

@@ -25,7 +25,7 @@ from radiofib.evaluation.audit.nesting import scanner_by_stage
 from radiofib.evaluation.audit.patients import Patients, patients_of
 from radiofib.evaluation.audit.verdicts import CHECKS, VERDICT_COLUMNS
 from radiofib.parallel import one_thread
-from radiofib.table import FeatureTable
+from radiofib.table import FeatureTable, guard_frame
 
 __all__ = ["Audit", "audit"]
 
@@ -64,7 +64,7 @@ class Audit:
         for name, frame in {"verdicts": self.verdicts, **self.evidence}.items():
             path = folder / f"{name}.csv"
             temporary = path.with_name(f".{path.name}.part")
-            frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+            guard_frame(frame).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
             temporary.replace(path)
             written.append(path)
         return written

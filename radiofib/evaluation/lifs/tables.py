@@ -17,6 +17,7 @@ from radiofib.evaluation.lifs.summary import (
     contrast_gain,
     factor_scores,
 )
+from radiofib.table import guard_frame
 
 __all__ = ["beside_published", "write_lifs"]
 
@@ -90,7 +91,7 @@ def write_lifs(
     for name, frame in tables.items():
         path = out / f"{name}.csv"
         temporary = path.with_name(f".{path.name}.part")
-        frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+        guard_frame(frame).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
         temporary.replace(path)
         written.append(path)
     if len(tables["best_median"]):
