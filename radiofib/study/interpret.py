@@ -219,7 +219,7 @@ def interpret_step(
     tell("interpret", 0, 1)
     try:
         folder.step("interpret", key, FILES, work)
-    except RadiofibError as error:
+    except (RadiofibError, np.linalg.LinAlgError) as error:
         folder.discard("interpret")
         return [Failure.from_error(error, case="", step="interpret")]
     tell("interpret", 1, 1)

@@ -136,7 +136,7 @@ def design_of(
         check_known(term, names, what="term of 'interpret'", error=ConfigError)
         column = patients.frame[term]
         if pd.api.types.is_numeric_dtype(column):
-            columns[term] = column.to_numpy(dtype=np.float64)
+            columns[term] = column.to_numpy(dtype=np.float64, na_value=np.nan)
             labels[term] = str(book["label"].get(term, term)) if len(book) else term
             unit = book["unit"].get(term, "") if len(book) else ""
             units[term] = unit if isinstance(unit, str) else ""
@@ -144,11 +144,23 @@ def design_of(
         texts = column.astype(object).where(column.notna(), None)
         flags = ScannerFlags().fit(texts.to_numpy()[:, None])
         known = [str(v) for v in flags.categories_[0]]
+        if len(known) < 2:
+            # Nothing to compare; the fit says that it leaves a constant out.
+            columns[term] = np.where(texts.isna().to_numpy(), np.nan, 0.0)
+            labels[term], units[term] = term, ""
+            continue
         values = flags.transform(texts.to_numpy()[:, None])
         values[texts.isna().to_numpy()] = np.nan
         for name, value, flag in zip(
             flags.get_feature_names_out([term])[1:], known[1:], values.T[1:], strict=True
         ):
+            if name in names or name in columns:
+                raise ConfigError(
+                    f"the flag of {term} {value!r} has the name of another column",
+                    where="interpret",
+                    found=str(name),
+                    hint="rename one of them",
+                )
             columns[str(name)] = flag
             labels[str(name)] = f"{term}: {value} against {known[0]}"
             units[str(name)] = "yes against no"

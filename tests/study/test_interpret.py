@@ -185,6 +185,20 @@ def test_the_study_file_is_strict(settings, message):
         StudyConfig.parse({"title": "t", "cohort": "c.csv", "interpret": settings}, where="s.yaml")
 
 
+def test_texts_of_one_value_are_left_out_and_names_stay_apart():
+    found = interpreted(cohort(ward="x"), terms=["us_f0", "ward"])
+    assert terms_of(found).index.tolist() == ["us_f0"]
+    assert "left out, the same in all patients: ward" in found.tests["note"].iloc[0]
+    with pytest.raises(ConfigError, match="name of another column"):
+        interpreted(cohort(sex_is_m=1.0), terms=["us_f0", "sex"])
+
+
+def test_whole_numbers_with_gaps_are_numbers():
+    grade = pd.array([None, *(np.arange(159) % 4)], dtype="Int64")
+    found = interpreted(cohort(grade=grade), terms=["us_f0", "grade"])
+    assert "missing grade (1)" in found.tests["note"].iloc[0]
+
+
 def test_too_little_to_fit():
     table = cohort()
     with pytest.raises(ModelError, match="two stages"):

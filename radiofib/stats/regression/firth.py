@@ -24,6 +24,9 @@ FloatArray = NDArray[np.float64]
 
 INTERVALS = ("profile", "wald")
 
+#: Up to this many cases steps use exact second derivatives, which need a matrix of case by case.
+_EXACT = 1500
+
 
 @dataclass(frozen=True)
 class _State:
@@ -32,7 +35,7 @@ class _State:
     loglik: float
     score: FloatArray
     information: FloatArray  # Fisher's
-    curvature: FloatArray  # of the penalised likelihood with hat values held: sets the step
+    curvature: FloatArray  # negative second derivatives, exact where they can be used
 
 
 def _state(design: FloatArray, y: FloatArray, w: FloatArray, at: FloatArray) -> _State:
@@ -46,10 +49,28 @@ def _state(design: FloatArray, y: FloatArray, w: FloatArray, at: FloatArray) -> 
     except np.linalg.LinAlgError:
         return _State(at, -np.inf, loglik, np.zeros(at.size), information, np.eye(at.size))
     half_log_det = float(np.log(np.diag(factor[0])).sum())
-    hat = spread * (design * cho_solve(factor, design.T).T).sum(axis=1)
+    turned = cho_solve(factor, design.T)
+    hat = spread * (design * turned.T).sum(axis=1)
     score = design.T @ (w * (y - chance) + hat * (0.5 - chance))
-    curvature = design.T @ (design * ((w + hat) * chance * (1.0 - chance))[:, None])
+    weight = spread + hat * chance * (1.0 - chance)
+    curvature = design.T @ (design * weight[:, None])
+    if len(y) <= _EXACT:
+        exact = curvature - _tilt(design, turned, spread, hat, chance)
+        if np.linalg.eigvalsh(exact).min() > 1e-3 * np.linalg.eigvalsh(curvature).min():
+            curvature = exact
     return _State(at, loglik + half_log_det, loglik, score, information, curvature)
+
+
+def _tilt(
+    design: FloatArray, turned: FloatArray, spread: FloatArray, hat: FloatArray, chance: FloatArray
+) -> FloatArray:
+    """Return what the change of the hat values adds to the derivative of the score."""
+    lean = 1.0 - 2.0 * chance
+    shared = (design @ turned) ** 2
+    change = design * (hat * lean)[:, None]
+    change -= spread[:, None] * (shared @ (design * (spread * lean)[:, None]))
+    found: FloatArray = design.T @ (change * (0.5 - chance)[:, None])
+    return 0.5 * (found + found.T)
 
 
 def firth_solve(
@@ -59,6 +80,7 @@ def firth_solve(
     *,
     fixed: tuple[int, float] | None = None,
     start: FloatArray | None = None,
+    tol: float = 1e-14,
     max_iter: int = 500,
 ) -> tuple[FloatArray, FloatArray, float, float]:
     """Maximise the penalised likelihood over the columns of a design as they are.
@@ -73,6 +95,8 @@ def firth_solve(
         A coefficient held at a value, for profiles.
     start : ndarray, optional
         Where to begin.
+    tol : float
+        Squared distance to the maximum, in standard errors, from which one last step is taken.
     max_iter : int
         Most steps.
 
@@ -102,7 +126,7 @@ def firth_solve(
         part = now.curvature[np.ix_(open_, open_)]
         step[open_] = np.linalg.solve(part, now.score[open_])
         # What is left to gain is the squared distance to the maximum, in standard errors.
-        if float(step @ now.score) <= 1e-14:
+        if float(step @ now.score) <= tol:
             now = _state(design, y, w, now.at + step)
             break
         # Fisher scoring may overstep where few cases decide.
@@ -249,7 +273,10 @@ class _Profile:
     def root_loss(self, value: float) -> float:
         """Root of twice the loss: nearly a straight line, so roots of it are found quickly."""
         start = self.at + self.along * (value - self.at[self.j])
-        held = firth_solve(self.design, self.y, self.w, fixed=(self.j, value), start=start)
+        # The value at the maximum is flat, so that it needs fewer digits than the estimates.
+        held = firth_solve(
+            self.design, self.y, self.w, fixed=(self.j, value), start=start, tol=1e-10
+        )
         return float(np.sqrt(np.clip(2.0 * (self.best - held[2]), 0.0, 1e9)))
 
     def limit(self, stride: float, z: float) -> float:

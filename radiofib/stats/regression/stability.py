@@ -140,10 +140,11 @@ def _first_terms(matrix: FloatArray, codes: Codes, most: int, l1_ratio: float) -
     slopes = np.zeros(kept.size)
     start = None
     penalty = largest
-    while penalty > _SMALLEST * largest and np.count_nonzero(slopes) < most:
+    wanted = min(most, kept.size)
+    while penalty > _SMALLEST * largest and np.count_nonzero(slopes) < wanted:
         penalty *= _SHRINK
         cuts, slopes, _ = elastic_net(
-            scaled, codes, levels, penalty, l1_ratio=l1_ratio, start=start, tol=1e-5
+            scaled, codes, levels, penalty, l1_ratio=l1_ratio, start=start, tol=1e-5, max_iter=20
         )
         start = (cuts, slopes)
     weakest = np.argsort(-np.abs(slopes), kind="stable")[most:]

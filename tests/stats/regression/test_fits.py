@@ -18,7 +18,7 @@ from radiofib.stats.regression import (
     stage_probabilities,
 )
 from radiofib.stats.regression.cumulative import Likelihood
-from radiofib.stats.regression.firth import firth_solve
+from radiofib.stats.regression.firth import _state, firth_solve
 from radiofib.stats.regression.links import interval
 
 LEVELS = ["s1", "s2", "s3"]
@@ -184,6 +184,24 @@ def test_bad_input_is_named(model, X, y, message):
 def test_a_level_without_a_case_is_named():
     with pytest.raises(UsageError, match="found s3"):
         proportional_odds([[0.0], [1.0], [2.0]], [0, 1, 0], LEVELS)
+
+
+def test_second_derivatives_of_firths_likelihood():
+    X, y = ordered_data(30)
+    design, outcome = np.column_stack([np.ones(30), X]), (y > 0).astype(float)
+    weights, at = np.linspace(0.5, 2, 30), np.array([0.2, 0.4, -0.3])
+    step = 1e-6 * np.eye(3)
+    bend = [
+        (
+            _state(design, outcome, weights, at + s).score
+            - _state(design, outcome, weights, at - s).score
+        )
+        / 2e-6
+        for s in step
+    ]
+    assert _state(design, outcome, weights, at).curvature == pytest.approx(
+        -np.array(bend), rel=1e-5
+    )
 
 
 def test_a_saturated_firth_fit_is_finite():

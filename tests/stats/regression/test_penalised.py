@@ -86,6 +86,12 @@ def test_same_seed_same_table_and_constant_columns_never():
     assert a.set_index("term").loc["x3", "frequency"] == 0
 
 
+def test_fewer_columns_than_wanted_from_separable_halves():
+    x = np.linspace(-1, 1, 12)[:, None]
+    table = stability_selection(x, x[:, 0] > 0, ["0", "1"], per_subsample=5, pairs=3)
+    assert table["frequency"].tolist() == [1.0]
+
+
 def test_bad_settings():
     X, y = case()
     with pytest.raises(UsageError, match="l1_ratio"):
