@@ -11,6 +11,7 @@ import pytest
 
 SMALL = {
     "cost.py": ["--small", "--runs", "1"],
+    "evaluation_speed.py": ["--small"],
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
     "liver_localiser.py": ["--small"],
