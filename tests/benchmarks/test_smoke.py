@@ -12,6 +12,7 @@ import pytest
 SMALL = {
     "audit.py": ["--small", "--workers", "1"],
     "cost.py": ["--small", "--runs", "1"],
+    "evaluation_speed.py": ["--small"],
     "export_speed.py": ["--small", "--runs", "1"],
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
