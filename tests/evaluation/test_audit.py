@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import fisher_exact
 
 from radiofib.errors import TableError
-from radiofib.evaluation.adjust import holm, max_statistic
 from radiofib.evaluation.audit import CHECKS, VERDICT_COLUMNS, audit, grim, read_percentages
 from radiofib.evaluation.audit.copies import exact_pairs, shared_values
 from radiofib.evaluation.audit.missing import exact_within_strata, mantel_haenszel
@@ -198,17 +197,6 @@ def test_the_exact_test_is_not_misled_by_a_confounder():
     b = np.r_[np.arange(200) // 10 % 4 == 0, np.arange(200) // 10 % 4 != 0]
     assert exact_within_strata(a, b, ["x"] * 400) < 1e-4
     assert exact_within_strata(a, b, ["x"] * 200 + ["y"] * 200) > 0.5
-
-
-def test_holm_and_the_largest_statistic():
-    assert holm([0.01, 0.02, 0.03]).round(6).tolist() == [0.03, 0.04, 0.04]
-    assert holm([]).size == 0
-    rng = np.random.default_rng(1)
-    shared = rng.normal(size=(4000, 1))
-    null = np.hstack([shared, shared, shared])
-    # Tests that are one test need no correction.
-    assert max_statistic([1.96, 0, 0], null)[0] == pytest.approx(0.05, abs=0.015)
-    assert max_statistic([1.96, 0, 0], rng.normal(size=(4000, 3)))[0] > 0.1
 
 
 def test_percentages_and_the_denominators_that_fit(tmp_path):

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from radiofib.errors import SplitError
-from radiofib.evaluation.adjust import holm
 from radiofib.evaluation.audit import verdicts
 from radiofib.evaluation.audit.controls import (
     CONTROL_EVIDENCE,
@@ -25,6 +24,7 @@ from radiofib.evaluation.audit.nesting import scanner_by_stage
 from radiofib.evaluation.audit.patients import Patients, patients_of
 from radiofib.evaluation.audit.verdicts import CHECKS, VERDICT_COLUMNS
 from radiofib.parallel import one_thread
+from radiofib.stats import adjust_p
 from radiofib.table import FeatureTable, guard_frame
 
 __all__ = ["Audit", "audit"]
@@ -137,7 +137,7 @@ def _audit(
     missing = missing_tests(patients)
     # The features are no control: their p value is shown, not judged.
     judged = controls["p"].where(controls["check"] != "features")
-    adjusted = holm(np.concatenate([judged, missing["p"]]).astype(np.float64))
+    adjusted = adjust_p(np.concatenate([judged, missing["p"]]).astype(np.float64))
     controls["p_adjusted"] = adjusted[: len(controls)]
     missing["p_adjusted"] = adjusted[len(controls) :]
     pairs, columns, dimension = find_duplicates(patients, named)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from radiofib._checks import check_known, list_some
 from radiofib.errors import TableError
-from radiofib.evaluation.adjust import holm, max_statistic
 from radiofib.evaluation.lifs.cells import (
     DOMAINS,
     LEVELS,
@@ -19,7 +18,14 @@ from radiofib.evaluation.lifs.cells import (
     SUBTASKS,
     lifs_targets,
 )
-from radiofib.stats import auc, delong_paired, resample_weights, weighted_pairs
+from radiofib.stats import (
+    adjust_p,
+    auc,
+    delong_paired,
+    max_statistic,
+    resample_weights,
+    weighted_pairs,
+)
 
 __all__ = ["READER_COLUMNS", "compare_readers"]
 
@@ -120,7 +126,7 @@ def compare_readers(
                     }
                 )
     frame = pd.DataFrame(rows, columns=[c for c in READER_COLUMNS if c != "p_holm"])
-    frame["p_holm"] = holm(frame["p"].to_numpy(dtype=np.float64))
+    frame["p_holm"] = adjust_p(frame["p"].to_numpy(dtype=np.float64))
     return frame[list(READER_COLUMNS)]
 
 
