@@ -106,14 +106,10 @@ def _percentages(path: Path, n: int | None, decimals: int, out: Path) -> None:
     import textwrap
 
     from radiofib.evaluation.audit import read_percentages
-    from radiofib.table import guard_frame
+    from radiofib.evaluation.files import write_tables
 
     found = read_percentages(path, n, decimals)
-    out.mkdir(parents=True, exist_ok=True)
-    target = out / "grim.csv"
-    temporary = target.with_name(f".{target.name}.part")
-    guard_frame(found).to_csv(temporary, index=False, lineterminator="\n")
-    temporary.replace(target)
+    [target] = write_tables(out, {"grim": found})
     odd = found[~found["fits"].astype(bool)]
     for percent, size, near in odd[["percent", "n", "denominators"]].itertuples(index=False):
         fit = f"numbers of cases near it that do: {near}" if near else "nor from any near it"

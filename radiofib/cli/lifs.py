@@ -65,6 +65,7 @@ def score(
 
     Example: radiofib lifs score run/predictions.csv --ood C --out lifs
     """
+    from radiofib.evaluation.files import write_tables
     from radiofib.evaluation.lifs import (
         beside_published,
         compare_readers,
@@ -72,7 +73,7 @@ def score(
         with_domain,
         write_lifs,
     )
-    from radiofib.table import guard_frame, read_frame
+    from radiofib.table import read_frame
 
     frame = _read(predictions)
     scanners = [name.strip() for name in ood.split(",") if name.strip()]
@@ -85,10 +86,7 @@ def score(
     design = None if methods is None else read_frame(methods)
     written = write_lifs(cells, out, methods=design, comparisons=comparisons)
     both = beside_published(cells)
-    target = out / "beside_published.csv"
-    temporary = target.with_name(f".{target.name}.part")
-    guard_frame(both).to_csv(temporary, index=False, lineterminator="\n")
-    temporary.replace(target)
+    write_tables(out, {"beside_published": both})
     _tell(both)
     typer.echo(f"{len(written) + 1} files: {out}")
 

@@ -23,9 +23,10 @@ from radiofib.evaluation.audit.missing import missing_tests
 from radiofib.evaluation.audit.nesting import scanner_by_stage
 from radiofib.evaluation.audit.patients import Patients, patients_of
 from radiofib.evaluation.audit.verdicts import CHECKS, VERDICT_COLUMNS
+from radiofib.evaluation.files import write_tables
 from radiofib.parallel import one_thread
 from radiofib.stats import adjust_p
-from radiofib.table import FeatureTable, guard_frame
+from radiofib.table import FeatureTable
 
 __all__ = ["Audit", "audit"]
 
@@ -58,16 +59,7 @@ class Audit:
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write ``verdicts.csv`` and one CSV for each piece of evidence; return their paths."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        written = []
-        for name, frame in {"verdicts": self.verdicts, **self.evidence}.items():
-            path = folder / f"{name}.csv"
-            temporary = path.with_name(f".{path.name}.part")
-            guard_frame(frame).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-            temporary.replace(path)
-            written.append(path)
-        return written
+        return write_tables(folder, {"verdicts": self.verdicts, **self.evidence})
 
 
 def audit(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from radiofib.errors import TableError
 from radiofib.evaluation.audit.grim import grim
+from radiofib.evaluation.files import write_tables
 from radiofib.evaluation.lifs.cells import published_cells
 from radiofib.evaluation.lifs.collapse import find_collapse
 from radiofib.evaluation.lifs.figures import figure_contrast, figure_factor, figure_readers
@@ -17,7 +18,6 @@ from radiofib.evaluation.lifs.summary import (
     contrast_gain,
     factor_scores,
 )
-from radiofib.table import guard_frame
 
 __all__ = ["beside_published", "write_lifs"]
 
@@ -71,7 +71,6 @@ def write_lifs(
         The files, tables first.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     tables = {
         "cells": _with_denominators(cells),
         "aggregate": aggregate_scores(cells),
@@ -87,13 +86,7 @@ def write_lifs(
             methods = None
     if comparisons is not None:
         tables["readers"] = comparisons
-    written = []
-    for name, frame in tables.items():
-        path = out / f"{name}.csv"
-        temporary = path.with_name(f".{path.name}.part")
-        guard_frame(frame).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-        temporary.replace(path)
-        written.append(path)
+    written = write_tables(out, tables)
     if len(tables["best_median"]):
         written.append(figure_readers(cells, out / "figure_3_readers.svg", comparisons))
     if methods is not None:
