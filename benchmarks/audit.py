@@ -114,28 +114,28 @@ def measure(cohorts: Sequence[str], seeds: int, workers: int | None = None) -> p
     """Return one row for each cohort, check and count: ``cohort, measure, hits, of, share``."""
     pieces = [(c, FIRST_SEED.get(c, 5000) + k) for c in cohorts for k in range(seeds)]
     done = dict(map_pieces(one, pieces, workers=workers, on_crash=_crashed))
+    return summary([done[piece] for piece in pieces])
+
+
+def summary(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Count what :func:`one` found, by cohort."""
     rows: list[dict[str, Any]] = []
-    for cohort in cohorts:
-        own = [done[p] for p in pieces if p[0] == cohort]
-        for check in own[0]["wrong"]:
-            hits = sum(check not in r["missed"] for r in own)
-            rows.append({"cohort": cohort, "measure": f"named: {check}", "hits": hits, "of": seeds})
+    for cohort in dict.fromkeys(r["cohort"] for r in results):
+        own = [r for r in results if r["cohort"] == cohort]
+        counts = {f"named: {c}": [c not in r["missed"] for r in own] for c in own[0]["wrong"]}
+        counts["specificity"] = [not r["accused"] for r in own]
+        counts["no unplanted pair"] = [r["pairs_accused"] == 0 for r in own]
+        counts["right id columns"] = [r["column"] for r in own]
+        if "informative_missing" in own[0]["wrong"]:
+            counts["right channel"] = [r["channel"] for r in own]
+        for name, hits in counts.items():
+            rows.append({"cohort": cohort, "measure": name, "hits": sum(hits), "of": len(own)})
         for kind in ("exact", "near"):
             total = sum(r[kind] for r in own)
             if total:
                 hits = sum(r[f"{kind}_named"] for r in own)
-                rows.append(
-                    {"cohort": cohort, "measure": f"{kind} copies named", "hits": hits, "of": total}
-                )
-        quiet = sum(not r["accused"] for r in own)
-        rows.append({"cohort": cohort, "measure": "specificity", "hits": quiet, "of": seeds})
-        right = sum(r["pairs_accused"] == 0 for r in own)
-        rows.append({"cohort": cohort, "measure": "no unplanted pair", "hits": right, "of": seeds})
-        if any("informative_missing" in r["wrong"] for r in own):
-            hits = sum(r["channel"] for r in own)
-            rows.append({"cohort": cohort, "measure": "right channel", "hits": hits, "of": seeds})
-        hits = sum(r["column"] for r in own)
-        rows.append({"cohort": cohort, "measure": "right id columns", "hits": hits, "of": seeds})
+                named = {"measure": f"{kind} copies named", "hits": hits, "of": total}
+                rows.append({"cohort": cohort, **named})
     frame = pd.DataFrame(rows)
     limits = [wilson(h, n) for h, n in zip(frame["hits"], frame["of"], strict=True)]
     frame["share"] = [e.value for e in limits]
