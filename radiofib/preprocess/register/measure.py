@@ -36,7 +36,7 @@ def measure(
     seed: int,
     swapped: bool,
     *,
-    soft: tuple[Prepared, Prepared] | None,
+    sharp: bool,
 ) -> Registration:
     """Compute the figures for a transform from the fixed to the moving frame.
 
@@ -44,9 +44,8 @@ def measure(
     ----------
     swapped : bool
         Whether the voxels of the moving image were the ones compared.
-    soft : tuple of Prepared, optional
-        The two images softened, when the transform was sharpened on them, as the way back then
-        is too.
+    sharp : bool
+        Whether the transform was sharpened, as the way back then is too.
     """
     middle = len(settings.levels) // 2
     grid, target = here.levels[middle], there.levels[middle]
@@ -78,9 +77,9 @@ def measure(
     try:
         fewer = settings.model_copy(update={"samples": settings.samples // 2})
         back = descend(back_from, back_to, begin, fewer, seed=seed + 101, from_level=1)
-        if soft is not None:
-            ends = soft if swapped else soft[::-1]
-            back = sharpen(*ends, back, settings, seed=seed + 101)
+        if sharp:
+            for level in (len(settings.levels) // 2, len(settings.levels) - 1):
+                back = sharpen(back_from, back_to, back, settings, level, seed=seed + 101)
         forth = back if swapped else inverse(back, kind, np.zeros(3))
         consistency = distance_mm(forth, transform, body)
     except RuntimeError:
