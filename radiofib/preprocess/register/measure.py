@@ -67,16 +67,17 @@ def measure(
     kind = settings.transform
     back_from = there if not swapped else here
     back_to = here if not swapped else there
-    # The way back starts off the solution, so that agreement is not for want of moving. It need
-    # not be as exact as the way there, hence fewer samples.
+    # The way back starts off the solution, so that agreement is not for want of moving.
     off = sitk.Euler3DTransform()
     off.SetCenter(body_centre(back_from).tolist())
     off.SetParameters((0.05, -0.05, 0.05, 5.0, -5.0, 5.0))
     base = transform if swapped else inverse(transform, "affine", np.zeros(3))
     begin = _rigid_part(base, off, body_centre(back_from))
     try:
-        fewer = settings.model_copy(update={"samples": settings.samples // 2})
-        back = descend(back_from, back_to, begin, fewer, seed=seed + 101, from_level=1)
+        # Fewer samples do where many follow.
+        samples = settings.samples // 2 if sharp else settings.samples
+        first = settings.model_copy(update={"samples": samples})
+        back = descend(back_from, back_to, begin, first, seed=seed + 101, from_level=1)
         if sharp:
             for level in (len(settings.levels) // 2, len(settings.levels) - 1):
                 back = sharpen(back_from, back_to, back, settings, level, seed=seed + 101)
