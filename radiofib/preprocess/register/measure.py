@@ -36,7 +36,7 @@ def measure(
     seed: int,
     swapped: bool,
     *,
-    soft: tuple[Prepared, Prepared] | None,
+    sharp: bool,
 ) -> Registration:
     """Compute the figures for a transform from the fixed to the moving frame.
 
@@ -44,9 +44,8 @@ def measure(
     ----------
     swapped : bool
         Whether the voxels of the moving image were the ones compared.
-    soft : tuple of Prepared, optional
-        The two images softened, when the transform was sharpened on them, as the way back then
-        is too.
+    sharp : bool
+        Whether the transform was sharpened, as the way back then is too.
     """
     middle = len(settings.levels) // 2
     grid, target = here.levels[middle], there.levels[middle]
@@ -68,19 +67,20 @@ def measure(
     kind = settings.transform
     back_from = there if not swapped else here
     back_to = here if not swapped else there
-    # The way back starts off the solution, so that agreement is not for want of moving. It need
-    # not be as exact as the way there, hence fewer samples.
+    # The way back starts off the solution, so that agreement is not for want of moving.
     off = sitk.Euler3DTransform()
     off.SetCenter(body_centre(back_from).tolist())
     off.SetParameters((0.05, -0.05, 0.05, 5.0, -5.0, 5.0))
     base = transform if swapped else inverse(transform, "affine", np.zeros(3))
     begin = _rigid_part(base, off, body_centre(back_from))
     try:
-        fewer = settings.model_copy(update={"samples": settings.samples // 2})
-        back = descend(back_from, back_to, begin, fewer, seed=seed + 101, from_level=1)
-        if soft is not None:
-            ends = soft if swapped else soft[::-1]
-            back = sharpen(*ends, back, settings, seed=seed + 101)
+        # Fewer samples do where many follow.
+        samples = settings.samples // 2 if sharp else settings.samples
+        first = settings.model_copy(update={"samples": samples})
+        back = descend(back_from, back_to, begin, first, seed=seed + 101, from_level=1)
+        if sharp:
+            for level in (len(settings.levels) // 2, len(settings.levels) - 1):
+                back = sharpen(back_from, back_to, back, settings, level, seed=seed + 101)
         forth = back if swapped else inverse(back, kind, np.zeros(3))
         consistency = distance_mm(forth, transform, body)
     except RuntimeError:

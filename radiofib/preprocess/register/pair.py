@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from radiofib.preprocess.register.geometry import inverse, linear, meet, reach
 from radiofib.preprocess.register.measure import dice_of, measure
-from radiofib.preprocess.register.prepare import Prepared, one_thread_itk, prepare, softened
+from radiofib.preprocess.register.prepare import one_thread_itk, prepare
 from radiofib.preprocess.register.result import Registration, failed
 from radiofib.preprocess.register.search import (
     best_start,
@@ -25,11 +25,9 @@ from radiofib.preprocess.register.settings import RegistrationSettings
 
 __all__ = ["Registration", "register_pair"]
 
-Soft = tuple[Prepared, Prepared]
-
 #: Nats that a later solution may fall short of the first by and still take its place. A sharpened
-#: one maximises the agreement of softened images, hence not quite that of the sharp ones.
-_SAME, _SOFT = 0.005, 0.05
+#: one maximises the agreement in wider bins, hence not quite that of the verdict.
+_SAME, _SHARP = 0.005, 0.05
 
 
 def register_pair(
@@ -48,9 +46,9 @@ def register_pair(
     interpolated, whichever of them is fixed: interpolating thick slices shifts the optimum by
     millimetres; of equal ones that with the smaller field of view. A second run with the roles
     exchanged, from a start of its own, gives the inverse consistency. When the verdict is not
-    "good", other starts are tried, and the best two are taken on to the end on images that are
-    smoothed first: there the metric has few maxima, so that the solution does not depend on the
-    start. One thread: the same seed gives the same transform, byte for byte.
+    "good", other starts are tried, and the best two are taken on with many samples on a regular
+    pattern: there the metric has few maxima, so that the solution hardly depends on the start.
+    One thread: the same seed gives the same transform, byte for byte.
 
     Parameters
     ----------
@@ -122,22 +120,23 @@ def _register(
     centre = body_centre(sampled)
     start = linear(np.eye(3), np.zeros(3), "rigid", centre)
 
-    def measured(found: sitk.Transform, starts: int, soft: Soft | None = None) -> Registration:
+    def measured(found: sitk.Transform, starts: int, *, sharp: bool = False) -> Registration:
         transform = inverse(found, settings.transform, body_centre(here)) if swapped else found
         return measure(
-            here, there, transform, settings, dice_before, starts, seed, swapped, soft=soft
+            here, there, transform, settings, dice_before, starts, seed, swapped, sharp=sharp
         )
 
     def better(
         best: Registration | None,
         found: list[sitk.Transform],
         starts: int,
-        soft: Soft | None = None,
+        *,
+        sharp: bool = False,
     ) -> Registration | None:
-        slack = _SOFT if soft else _SAME
+        slack = _SHARP if sharp else _SAME
         for transform in found:
             with contextlib.suppress(RuntimeError):
-                new = measured(transform, starts, soft)
+                new = measured(transform, starts, sharp=sharp)
                 if best is None or new.metric_after > best.metric_after - slack:
                     best = new
         return best
@@ -159,9 +158,8 @@ def _register(
         best = better(best, ranked[:1], tried)
         if best is not None and best.verdict == "good":
             return best
-    soft = softened(here, settings.soften_mm), softened(there, settings.soften_mm)
-    ends = soft[::-1] if swapped else soft
-    best = better(best, sharpest(*ends, ranked[:2], settings, seed=seed), tried, soft)
+    sharp = sharpest(sampled, other, ranked[:2], settings, seed=seed)
+    best = better(best, sharp, tried, sharp=True)
     if best is None:
         return failed(still, dice_before, "no start led to a common part of the images")
     return replace(best, starts=tried)

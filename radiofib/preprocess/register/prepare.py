@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from radiofib.errors import ImageError, MaskError
 
-__all__ = ["Prepared", "around", "one_thread_itk", "positions", "prepare", "softened"]
+__all__ = ["Prepared", "around", "one_thread_itk", "positions", "prepare"]
 
 
 class one_thread_itk:  # noqa: N801 - reads as a statement
@@ -84,20 +84,6 @@ def prepare(
     if not sitk.GetArrayViewFromImage(binary).any():
         raise MaskError(f"the {what} mask is empty", hint="register without it")
     return Prepared(images, binary, image)
-
-
-def softened(prepared: Prepared, sigma_mm: float) -> Prepared:
-    """Smooth the finest level by a Gaussian.
-
-    Examples
-    --------
-    >>> image = sitk.Image([8, 8, 8], sitk.sitkFloat32); image[4, 4, 4] = 100
-    >>> soft = softened(Prepared((image, image), None, image), 2.0)
-    >>> soft.levels[0][4, 4, 4], 0 < soft.levels[1][4, 4, 4] < 10
-    (100.0, True)
-    """
-    finest = sitk.SmoothingRecursiveGaussian(prepared.levels[-1], sigma_mm)
-    return replace(prepared, levels=(*prepared.levels[:-1], finest))
 
 
 def _shrunk(image: sitk.Image, size_mm: float) -> sitk.Image:

@@ -73,23 +73,24 @@ def sharpen(
     other: Prepared,
     start: sitk.Transform,
     settings: RegistrationSettings,
+    level: int,
     *,
     seed: int,
 ) -> sitk.Transform:
-    """Improve a transform that is nearly right, on the finest grid of two softened images.
+    """Improve a transform that is nearly right, at one resolution.
 
-    Without the noise, and with samples on a regular pattern, the metric has few maxima: starts
-    that are a few mm apart end in one place, where they otherwise stop at several.
+    With many samples on a regular pattern and wider bins the metric has few maxima: starts that
+    are a few mm apart end in one place, where with few samples they stop at several.
     """
     return climb(
-        sampled.levels[-1],
-        other.levels[-1],
+        sampled.levels[level],
+        other.levels[level],
         region_of(sampled, other, start, settings.margin_mm),
         start,
         settings,
         seed=seed,
         samples=settings.sharp_samples,
-        first_step_mm=settings.levels[-1] / 2,
+        first_step_mm=settings.levels[level] / 4,
         sharp=True,
     )
 
@@ -113,18 +114,22 @@ def sharpest(
     *,
     seed: int,
 ) -> list[sitk.Transform]:
-    """Sharpen candidates on softened images and return the best.
+    """Sharpen candidates at the middle resolution, and the best of them at the finest one.
 
     Returns
     -------
     list of sitk.Transform
         One; none when no candidate could be sharpened.
     """
+    middle, finest = len(settings.levels) // 2, len(settings.levels) - 1
     found = []
     for candidate in candidates:
         with contextlib.suppress(RuntimeError):  # ITK: it left the other image
-            found.append(sharpen(sampled, other, candidate, settings, seed=seed))
-    return ranking(sampled, other, found, -1)[:1]
+            found.append(sharpen(sampled, other, candidate, settings, middle, seed=seed))
+    best = ranking(sampled, other, found, middle)[:1]
+    with contextlib.suppress(RuntimeError):
+        return [sharpen(sampled, other, one, settings, finest, seed=seed) for one in best]
+    return best
 
 
 def region_of(

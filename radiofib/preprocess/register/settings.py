@@ -49,8 +49,6 @@ class RegistrationSettings(StrictModel):
         Most voxels that the metric is computed from, at each resolution.
     sharp_samples : int
         Most voxels at the end of a registration that was not good at first, on a regular pattern.
-    soften_mm : float
-        Standard deviation of the Gaussian that both images are smoothed by for that end.
     iterations : int
         Most steps of the optimiser, at each resolution.
     clip : tuple of float
@@ -74,8 +72,7 @@ class RegistrationSettings(StrictModel):
     bins: int = Field(default=64, ge=8, le=256)
     levels: tuple[float, ...] = Field(default=(8.0, 4.0, 2.0), min_length=1)
     samples: int = Field(default=20_000, ge=500)
-    sharp_samples: int = Field(default=40_000, ge=500)
-    soften_mm: float = Field(default=3.0, gt=0)
+    sharp_samples: int = Field(default=80_000, ge=500)
     iterations: int = Field(default=60, ge=1)
     clip: tuple[float, float] = (0.1, 99.9)
     margin_mm: float = Field(default=30.0, ge=0)
