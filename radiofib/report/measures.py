@@ -19,6 +19,16 @@ METRIC_NAMES: dict[str, tuple[str, str]] = {
     "auc_scanner": ("AUC of one scanner", "AUC on the cases of one left-out scanner"),
     "auc_scanner_mean": ("Mean AUC of scanners", "every scanner counts the same"),
     "macro_auc": ("Macro AUC", "mean over stages of the AUC of each stage against the rest"),
+    "micro_auc": ("Micro AUC", "all decisions of one stage against the rest in one curve"),
+    "hand_till_auc": ("Hand-Till AUC", "mean over pairs of stages"),
+    "ordinal_c_index": (
+        "Ordinal c-index",
+        "share of pairs of different stages that the score puts in order; 0.5 is guessing",
+    ),
+    "obuchowski": (
+        "Obuchowski's measure",
+        "1 minus the mean loss of pairs out of order; confusing distant stages costs more",
+    ),
     "accuracy": ("Accuracy", "share of correct answers"),
     "balanced_accuracy": ("Balanced accuracy", "mean of the shares correct in each class"),
     "sensitivity": ("Sensitivity", "share of positive cases called positive"),
