@@ -45,6 +45,7 @@ _FILES = (
     _File("run.json", "facts of the run: model, settings, versions, counts"),
     _File("cohort.csv", "the cohort: patient, stage, scanner, covariates"),
     _File("failures.csv", "what could not be done, with the reason"),
+    _File("doubts.csv", "what looks wrong in cases that were measured all the same", always=False),
     _File("predictions.csv", "probability of each stage for every test case"),
     _File("model.skops", "the stager, trained on all cases", stable=False),
     _File("LiFS_pred.csv", "the challenge's file: cases without a stage", always=False),

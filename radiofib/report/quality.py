@@ -72,7 +72,8 @@ def quality_section(context: Context) -> Section:
     blocks = [*audit_blocks(context), Heading("Failures"), *_failures(context)]
     blocks += [Heading("Missing feature values"), *_missing(context)]
     blocks += _remarks(context)
-    for name, title in (("duplicates", "Duplicates"), ("flags", "Flags")):
+    recorded = {"doubts": "Doubts", "duplicates": "Duplicates", "flags": "Flags"}
+    for name, title in recorded.items():
         blocks += _recorded(context, name, title)
     return Section("quality", "Data quality", tuple(blocks))
 
@@ -272,13 +273,13 @@ def _recorded(context: Context, name: str, title: str) -> list[Block]:
         return [Heading(title), Paragraph(f"{name}.csv lists none.")]
     names = [str(c) for c in frame.columns[:6]]
     rows = tuple(
-        tuple(text(shorten(row[c], 120)) for c in names)
+        tuple(text(shorten(row[c], 240)) for c in names)
         for row in frame.head(MOST_LISTED).to_dict(orient="records")
     )
     note = _more(len(frame), MOST_LISTED, "row")
     table = Table(
         f"{title}: {pluralise(len(frame), 'row')} of {name}.csv.",
-        tuple(Column(shorten(c, 40)) for c in names),
+        tuple(Column(shorten(c, 40), kind="prose" if c == "doubt" else "") for c in names),
         (Group("", rows),),
         (note,) if note else (),
     )

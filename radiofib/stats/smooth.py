@@ -103,7 +103,9 @@ def restricted_spline(x: ArrayLike, knots: ArrayLike) -> FloatArray:
     >>> restricted_spline([0.0, 1.0, 2.0], [0.0, 1.0, 2.0]).tolist()
     [[0.0, 0.0], [1.0, 0.25], [2.0, 1.5]]
     """
-    values, t = np.asarray(x, dtype=np.float64), np.asarray(knots, dtype=np.float64)
+    values, t = check_1d(x, "x"), check_1d(knots, "knots")
+    if t.size < 3 or np.any(np.diff(t) <= 0):
+        raise UsageError("at least three rising knots are needed", found=str(t.tolist()))
     scale, last = (t[-1] - t[0]) ** 2, t[-1] - t[-2]
 
     def cube(at: float) -> FloatArray:

@@ -129,7 +129,7 @@ def run_study(
     write_doubts(folder, table)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
-        folder.discard("interpret", "audit")
+        folder.discard("interpret", "audit", "checklists", "doubts.csv")
         folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",

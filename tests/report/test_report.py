@@ -261,6 +261,17 @@ def test_any_text_can_be_a_title_and_a_note(text: str) -> None:
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", html)
 
 
+def test_doubts_about_cases_are_shown_as_text(tmp_path: Path) -> None:
+    root = small(tmp_path)
+    (root / "doubts.csv").write_text(
+        "case,instance,channel,doubt\n<script>1</script>,,ged1,arterial brighter than venous\n",
+        encoding="utf-8",
+    )
+    shown = write_report(root).read_text(encoding="utf-8")
+    assert "arterial brighter than venous" in shown
+    assert "&lt;script&gt;1" in shown
+
+
 def test_many_failures_and_missing_values_are_summarised(tmp_path: Path) -> None:
     cohort = make_cohort()
     root = small(

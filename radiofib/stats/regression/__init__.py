@@ -1,6 +1,6 @@
 """Regressions a statistician can read: pure functions with full tables."""
 
-from radiofib.stats.regression.additive import Additive, additive, spline_basis, spline_knots
+from radiofib.stats.regression.additive import Additive, additive, spline_knots
 from radiofib.stats.regression.cumulative import (
     FALLBACK_RIDGE,
     cumulative_probabilities,
@@ -49,7 +49,6 @@ __all__ = [
     "proportionality",
     "random_intercept",
     "separated",
-    "spline_basis",
     "spline_knots",
     "stability_selection",
     "stage_probabilities",

@@ -19,8 +19,9 @@ from radiofib.stats.regression.cumulative import proportional_odds
 from radiofib.stats.regression.fit import Fit
 from radiofib.stats.regression.logistic import logistic
 from radiofib.stats.regression.proportionality import TEST_COLUMNS
+from radiofib.stats.smooth import restricted_spline
 
-__all__ = ["Additive", "additive", "spline_basis", "spline_knots"]
+__all__ = ["Additive", "additive", "spline_knots"]
 
 FloatArray = NDArray[np.float64]
 
@@ -56,41 +57,6 @@ def spline_knots(x: ArrayLike, knots: int = 4) -> FloatArray:
             hint="use fewer knots or keep the term linear",
         )
     return places
-
-
-def spline_basis(x: ArrayLike, knots: ArrayLike) -> FloatArray:
-    r"""Return x and the k - 2 bends of a restricted cubic spline, linear beyond the outer knots.
-
-    .. math:: (x - t_j)_+^3 - (x - t_{k-1})_+^3 \frac{t_k - t_j}{t_k - t_{k-1}}
-              + (x - t_k)_+^3 \frac{t_{k-1} - t_j}{t_k - t_{k-1}}
-
-    divided by :math:`(t_k - t_1)^2`: R's ``rms::rcs``.
-
-    References
-    ----------
-    Harrell FE. Regression Modeling Strategies, 2nd ed, section 2.4.5.
-
-    Examples
-    --------
-    >>> spline_basis([0.0, 10.0], [1.0, 5.0, 9.0]).tolist()
-    [[0.0, 0.0], [10.0, 7.5]]
-    """
-    values, t = check_1d(x, "x"), check_1d(knots, "knots")
-    if t.size < 3 or np.any(np.diff(t) <= 0):
-        raise UsageError("at least three rising knots are needed", found=str(t.tolist()))
-    last, before = t[-1], t[-2]
-
-    def cube(at: float) -> FloatArray:
-        raised: FloatArray = np.maximum(values - at, 0.0) ** 3
-        return raised
-
-    bends = [
-        cube(j)
-        - cube(before) * (last - j) / (last - before)
-        + cube(last) * (before - j) / (last - before)
-        for j in t[:-2]
-    ]
-    return np.column_stack([values, *(b / (last - t[0]) ** 2 for b in bends)])
 
 
 @dataclass(frozen=True)
@@ -172,7 +138,7 @@ def additive(
             wanted = knots if isinstance(knots, int) else knots.get(term, 4)
             found = spline_knots(matrix[:, j], wanted)
             places[term] = tuple(float(v) for v in found)
-            block = spline_basis(matrix[:, j], found)
+            block = restricted_spline(matrix[:, j], found)
         blocks.append(block)
         owners += [term] * block.shape[1]
         columns += [term + "'" * k for k in range(block.shape[1])]
@@ -209,8 +175,8 @@ def _curve(
     fit: Fit, mine: NDArray[np.bool_], x: FloatArray, knots: tuple[float, ...], points: int
 ) -> pd.DataFrame:
     values = np.linspace(float(x.min()), float(x.max()), points)
-    middle = spline_basis([float(np.median(x))], knots)
-    contrast = spline_basis(values, knots) - middle
+    middle = restricted_spline([float(np.median(x))], knots)
+    contrast = restricted_spline(values, knots) - middle
     place = len(fit.cuts) + np.flatnonzero(mine)
     effect = contrast @ fit.slopes[mine]
     block = fit.covariance[np.ix_(place, place)]
