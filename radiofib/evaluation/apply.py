@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiofib._checks import list_some, nearest
 from radiofib.errors import TableError
-from radiofib.evaluation.predictions import as_text, labels_as_text
+from radiofib.evaluation.labels import as_text, labels_as_text
 from radiofib.staging import BaseStager, check_levels, stager_frame
 from radiofib.table import FeatureTable
 

@@ -17,7 +17,7 @@ from radiofib.evaluation.apply import (
     level_probabilities,
     scanner_names,
 )
-from radiofib.evaluation.predictions import labels_as_text
+from radiofib.evaluation.labels import labels_as_text
 from radiofib.evaluation.splits import (
     Split,
     check_no_leak,

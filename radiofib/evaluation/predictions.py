@@ -12,14 +12,13 @@ import pandas as pd
 
 from radiofib._checks import list_some, nearest
 from radiofib.errors import TableError
+from radiofib.evaluation.labels import as_text, label_texts, labels_as_text
 from radiofib.staging import check_levels
 from radiofib.table import read_frame
 
 __all__ = [
     "PredictionsWarning",
-    "as_text",
     "check_predictions",
-    "labels_as_text",
     "prediction_levels",
     "read_predictions",
 ]
@@ -35,47 +34,6 @@ _BYTES = 1200
 _SAID = "radiofib: repeats were warned about"
 #: How far probabilities may be from summing to one (rounding in a file).
 _ROUNDING = 0.005
-
-
-def labels_as_text(labels: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return labels as text (None where missing) and their levels in order.
-
-    The levels are the categories of a categorical column, otherwise the sorted values; whole
-    numbers lose their decimal point.
-
-    Examples
-    --------
-    >>> labels_as_text(pd.Series([2.0, 1.0, None]))[1]
-    ('1', '2')
-    """
-    if isinstance(labels.dtype, pd.CategoricalDtype):
-        levels = tuple(as_text(v) for v in labels.cat.categories)
-    elif pd.api.types.is_numeric_dtype(labels):
-        levels = tuple(as_text(v) for v in sorted(labels.dropna().unique()))
-    else:
-        levels = tuple(sorted({as_text(v) for v in labels.dropna()}))
-    return pd.Series(_texts(labels), index=labels.index, dtype=object), levels
-
-
-def _texts(column: pd.Series) -> np.ndarray:
-    """Return values as text, None where missing; each different value is turned once."""
-    codes, different = pd.factorize(column)
-    texts = np.array([*(as_text(v) for v in different), None], dtype=object)
-    found: np.ndarray = texts[codes]
-    return found
-
-
-def as_text(value: Any) -> str:
-    """Return a label as text; whole numbers lose their decimal point.
-
-    Examples
-    --------
-    >>> as_text(2.0), as_text(" F4 ")
-    ('2', 'F4')
-    """
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 def prediction_levels(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -340,7 +298,7 @@ def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
             if name == "patient":
                 result["patient"] = result["case"]
             continue
-        values = _texts(frame[name])
+        values = label_texts(frame[name])
         empty = np.flatnonzero(~values.astype(np.bool_))
         if empty.size and name != "instance":
             raise TableError(
@@ -353,7 +311,7 @@ def _identifiers(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 def _optional(frame: pd.DataFrame, name: str, default: str | None) -> pd.Series:
     if name not in frame:
         return pd.Series([default] * len(frame), dtype=object)
-    values = _texts(frame[name])
+    values = label_texts(frame[name])
     values[~values.astype(np.bool_)] = default
     return pd.Series(values, dtype=object)
 

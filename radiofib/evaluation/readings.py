@@ -10,7 +10,7 @@ import pandas as pd
 
 from radiofib._checks import check_known, list_some, nearest
 from radiofib.errors import Failure, TableError
-from radiofib.evaluation.predictions import as_text
+from radiofib.evaluation.labels import as_text
 from radiofib.staging import Target
 from radiofib.table import read_frame
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -57,11 +58,13 @@ class LinearStager(BaseStager):
         scaled = self.scaler_.transform(self.imputer_.transform(features))
         return np.hstack([scaled, flags])
 
+    @abstractmethod
     def _fit_terms(self, columns: FloatArray, codes: Codes) -> None:
-        raise NotImplementedError
+        """Learn from filled and scaled columns and numbers of classes."""
 
+    @abstractmethod
     def _terms_proba(self, columns: FloatArray) -> FloatArray:
-        raise NotImplementedError
+        """Return the score of each class."""
 
 
 def median_imputer() -> SimpleImputer:

@@ -14,7 +14,7 @@ from radiofib.errors import ModelError, TableError, UsageError
 from radiofib.evaluation.apply import describe_rows
 from radiofib.evaluation.explain.groups import FeatureGroups, feature_groups
 from radiofib.evaluation.explain.held_out import Fold, FoldFinding, explain_fold, fold_dependence
-from radiofib.evaluation.predictions import labels_as_text
+from radiofib.evaluation.labels import labels_as_text
 from radiofib.evaluation.splits import patient_folds
 from radiofib.parallel import map_pieces
 from radiofib.staging import BaseStager, Target, check_levels, stager_frame, targets_for
