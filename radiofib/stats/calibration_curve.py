@@ -114,7 +114,9 @@ def _spline(
     wanted = restricted_spline(logit(np.clip(grid, _CLIP, 1 - _CLIP)), at)
     wanted = np.column_stack([np.ones(grid.size), wanted])
     centre = wanted @ beta
-    half = z_value(level) * np.sqrt(np.einsum("ij,jk,ik->i", wanted, covariance, wanted))
+    variance = np.einsum("ij,jk,ik->i", wanted, covariance, wanted)
+    # Few clusters can leave a covariance that is not positive: there is no interval then.
+    half = z_value(level) * np.sqrt(np.where(variance > 0, variance, np.nan))
     return pd.DataFrame(
         {
             "p": grid,

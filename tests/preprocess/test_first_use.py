@@ -58,8 +58,9 @@ def nobody() -> list[str]:
 @pytest.fixture
 def package(repository: Path, tmp_path: Path) -> Path:
     """Copy the package to where others can read it; nobody but root can write it."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o055:  # private to this user
+            folder.chmod(0o755)
     copy = tmp_path / "site"
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(repository / "radiofib", copy / "radiofib", ignore=leave)

@@ -382,7 +382,8 @@ def test_reads_what_the_evaluation_writes(tmp_path: Path) -> None:
     found.write(root / "evaluation")
     page = render(root)
     assert "cannot be used" not in page.text
-    assert len(page.all("svg")) == 1 + 1 + 2 + 2
+    # Flow, forest plot; ROC, calibration and decision curves of both comparisons.
+    assert len(page.all("svg")) == 1 + 1 + 2 + 2 + 2
     metrics = found.metrics.set_index(["model", "setting", "unit", "target", "metric", "subset"])
     for subset in ("Vendor A", "Vendor B1"):
         row = metrics.loc[("random_forest", "loso", "patient", "s4_vs_s1-3", "auc_scanner", subset)]

@@ -24,5 +24,6 @@ def test_commands_before_features_import_little(name: str, heavy: set[str]) -> N
 
 def test_every_public_name_of_studies_is_found() -> None:
     for name in radiofib.study.__all__:
-        assert getattr(radiofib.study, name).__module__.startswith("radiofib.study.")
+        found = getattr(radiofib.study, name)
+        assert isinstance(found, str) or found.__module__.startswith("radiofib.study.")
     assert set(radiofib.study.__all__) <= set(dir(radiofib.study))
