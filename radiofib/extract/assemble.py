@@ -14,7 +14,7 @@ from radiofib.cohort import Cohort
 from radiofib.cohort.geometry import odd_phases
 from radiofib.engines import Engine, ExtractionConfig
 from radiofib.engines.reasons import fold_reasons
-from radiofib.extract.doubts import Doubt, doubts_entry
+from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
 from radiofib.images.region import CHECK
@@ -107,7 +107,11 @@ class TableBuilder:
             self._flags.update(piece.flags.items())
         self._geometry.append(facts)
         voxels = {c: (piece.shape, piece.spacing_mm) for c, (_, piece) in pieces.items()}
-        self._doubts += [Doubt(case, instance, c, t) for c, t in odd_phases(voxels).items()]
+        found = {
+            **odd_phases(voxels),
+            **equal_channels({c: p.features for c, (_, p) in pieces.items()}),
+        }
+        self._doubts += [Doubt(case, instance, c, text) for c, text in found.items()]
         for channel, columns in self._columns.items():
             if channel in pieces:
                 gaps = _gaps(columns, pieces[channel][1])

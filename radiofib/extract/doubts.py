@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiofib.table import FeatureTable
 
-__all__ = ["Doubt", "doubts_entry", "doubts_in", "doubts_of"]
+__all__ = ["Doubt", "doubts_entry", "doubts_in", "doubts_of", "equal_channels"]
 
 _KEY = "doubts"
 
@@ -30,6 +30,39 @@ class Doubt(NamedTuple):
     instance: str
     channel: str
     doubt: str
+
+
+def equal_channels(features: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
+    """Find channels of one case whose features are all equal: one image under two names.
+
+    Parameters
+    ----------
+    features : mapping
+        Channel to its columns and values; columns begin with the channel.
+
+    Returns
+    -------
+    dict
+        Channel to what is to be looked at.
+
+    Examples
+    --------
+    >>> equal_channels({"t2": {"t2_mean": 3.5}, "ged1": {"ged1_mean": 3.5}, "t1": {"t1_mean": 4.0}})
+    {'t2': 'features of t2 and ged1 are equal to the last digit: is one file a copy of the other?',
+    'ged1': 'features of t2 and ged1 are equal to the last digit: is one file a copy of the other?'}
+    """
+    same: dict[tuple[tuple[str, float | None], ...], list[str]] = {}
+    for channel, values in features.items():
+        known = tuple((k.removeprefix(channel), v) for k, v in values.items() if v is not None)
+        if known:
+            same.setdefault(known, []).append(channel)
+    return {
+        channel: f"features of {' and '.join(twins)} are equal to the last digit: is one file a "
+        "copy of the other?"
+        for twins in same.values()
+        if len(twins) > 1
+        for channel in twins
+    }
 
 
 def doubts_entry(doubts: Iterable[Sequence[str]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from radiofib.cohort.failures import failure_of
 from radiofib.cohort.folders import folder_names
 from radiofib.cohort.geometry import odd_phases, parse_geometry
 from radiofib.errors import CohortError, EngineError, Failure, RadiofibError
+from radiofib.images import hash_source
 from radiofib.parallel import map_pieces
 from radiofib.prepare.config import RegistrationPlan
 from radiofib.prepare.pair import PairDone, PairRow, PairWork, Task, crashed, do_pair
@@ -126,7 +127,7 @@ def register_cohort(
             state = "failed" if result.failure else "kept" if result.reused else "done"
             progress(len(done), len(tasks), f"{task.moving.case} {task.moving.channel}: {state}")
     for key, group in groups:
-        _doubt_odd_phases(references[key], group, done)
+        _doubt_files(references[key], group, done)
     settled = _Settled(plan, home)
     for key, group in groups:
         settled.case(references[key], group, done)
@@ -150,24 +151,40 @@ def _reference(group: list[Acquisition], channel: str) -> Acquisition | None:
     return next((a for a in group if a.channel == channel), None)
 
 
-def _doubt_odd_phases(
+def _doubt_files(
     reference: Acquisition | None,
     group: list[Acquisition],
     done: dict[tuple[str, str, str], PairDone],
 ) -> None:
-    """Ask to look at a phase whose voxels are not those of the others of its series."""
+    """Ask to look at a phase unlike the others of its series, and at one file in two channels."""
     keys = {a.channel: a.key for a in group if a.key in done and done[a.key].row is not None}
     rows = {c: row for c, key in keys.items() if (row := done[key].row) is not None}
     if reference is None or not rows:
         return
     texts = {c: row.native_geometry for c, row in rows.items()}
+    # A copy of the reference has been noticed by its voxels.
+    copies = _copies(texts, {a.channel: a.image for a in group if a.channel in texts})
     texts[reference.channel] = next(iter(rows.values())).reference_geometry
     odd = odd_phases({c: parse_geometry(text)[:2] for c, text in texts.items()})
-    for channel, why in odd.items():
+    for channel, why in [*odd.items(), *copies.items()]:
         # What is wrong with the reference is wrong with every pair.
         for other in keys if channel == reference.channel else (channel,):
             rows[other] = rows[other].doubted(why)
             done[keys[other]] = replace(done[keys[other]], row=rows[other])
+
+
+def _copies(texts: dict[str, str], files: dict[str, Path]) -> dict[str, str]:
+    """Find channels with the same file; only files of one size and geometry are read again."""
+    twins: dict[tuple[str, str], list[str]] = {}
+    for channel, text in texts.items():
+        if list(texts.values()).count(text) > 1:
+            twins.setdefault((text, hash_source(files[channel])), []).append(channel)
+    return {
+        channel: f"{' and '.join(same)} are one and the same file: which is it?"
+        for same in twins.values()
+        if len(same) > 1
+        for channel in same
+    }
 
 
 def _versions() -> str:

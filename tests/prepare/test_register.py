@@ -278,6 +278,15 @@ def test_a_phase_with_the_voxels_of_another_sequence_is_looked_at(tmp_path: Path
     assert "but those of t2: is the file another sequence?" in found["reasons"]["ged1"]
 
 
+@pytest.mark.usefixtures("aligned")
+def test_one_file_under_two_names_is_looked_at(tmp_path: Path) -> None:
+    rows = patient(tmp_path, "a", ("t1", "t2", "ged1", "ged4"), shift_mm=SHIFT)
+    (tmp_path / "a/ged1.nii.gz").write_bytes((tmp_path / "a/t2.nii.gz").read_bytes())
+    found = run(cohort(tmp_path, rows), tmp_path, min_coverage=0).quality.set_index("channel")
+    assert found["verdict"].to_dict() == {"t1": "good", "t2": "look", "ged1": "look"}
+    assert "t2 and ged1 are one and the same file" in found["reasons"]["ged1"]
+
+
 def test_an_odd_reference_is_a_reason_to_look_at_every_pair(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
