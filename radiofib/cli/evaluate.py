@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+_STAGERS = (
+    "random_forest, xgboost, logistic, elastic_net, firth, proportional_odds or continuation_ratio."
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the application."""
@@ -27,9 +31,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Model to write (.skops).")],
     label: Annotated[str, typer.Option(help="Column with the stage.")] = "stage",
     scanner: Annotated[str | None, typer.Option(help="Column with the scanner, as flags.")] = None,
-    stager: Annotated[str, typer.Option(help="random_forest, xgboost or logistic.")] = (
-        "random_forest"
-    ),
+    stager: Annotated[str, typer.Option(help=_STAGERS)] = ("random_forest"),
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
     """Train a stager on a feature table.

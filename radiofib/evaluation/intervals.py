@@ -23,6 +23,10 @@ SPARSE = 10
 _MOST_WEIGHTS = 20_000_000
 
 
+#: Resamples nearer than this to the estimate differ by rounding only.
+_NO_SPREAD = 1e-12
+
+
 @dataclass(frozen=True)
 class Resampling:
     """How intervals are made.
@@ -97,6 +101,9 @@ class Draws:
         if not math.isfinite(value):
             return Estimate(value, math.nan, math.nan, f"{label}; no interval", "not defined")
         drawn, left_out = values[1 : 1 + self.n_boot], values[1 + self.n_boot :]
+        if np.abs(drawn - value).max() < _NO_SPREAD:  # false where a resample is not defined
+            why = "no spread: every resample gives the same"
+            return Estimate(value, math.nan, math.nan, f"{label}; no interval", why)
         size = f"{self.level:.0%}"
         note = self.why_not
         if not averaged and not self.why_not:

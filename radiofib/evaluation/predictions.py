@@ -32,7 +32,7 @@ class PredictionsWarning(UserWarning):
 _BYTES = 1200
 #: Mark of a table whose repeats were warned about.
 _SAID = "radiofib: repeats were warned about"
-#: How far probabilities may be from summing to one (rounding in a file).
+#: How far a probability may be from its value in a file with two decimals.
 _ROUNDING = 0.005
 
 
@@ -133,13 +133,14 @@ def check_predictions(
     scored = _scored(frame) & frame[columns].isna().all(axis=1).to_numpy()
     proba = np.column_stack([_numbers(frame, c, where, blank=scored) for c in columns])
     total = np.where(scored, 1.0, proba.sum(axis=1))
-    off = np.flatnonzero(np.abs(total - 1) > _ROUNDING)
+    off = np.flatnonzero(np.abs(total - 1) > _ROUNDING * len(columns) + 1e-9)
     if off.size:
         raise TableError(
             "probabilities do not sum to one",
             where=f"{where}, row {off[0] + 2}",
-            expected="1",
+            expected=f"1, within {_ROUNDING * len(columns):g}",
             found=f"{total[off[0]]:.6g} ({off.size} rows)",
+            hint="give a probability for every stage; a number that is none goes into 'score'",
         )
     rounded = np.abs(total - 1) > 1e-9
     proba[rounded] /= total[rounded, None]

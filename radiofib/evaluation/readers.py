@@ -216,7 +216,7 @@ def _name_models(rows: list[Row]) -> None:
     words: dict[str, list[str]] = {
         ranked[0]: [f"best of {len(ranked)} models on these cases, so optimistic"]
     }
-    if len(ranked) > 1:
+    if len(ranked) > 2:
         median = f"median model: number {middle + 1} of {len(ranked)}"
         words.setdefault(ranked[middle], []).append(median)
     for row in rows:

@@ -178,6 +178,18 @@ def test_roc_points_have_the_area_of_the_table(seed, folds):
     assert (np.diff(curve["tpr"]) >= -1e-12).all()
 
 
+def test_equal_resamples_give_no_interval_instead_of_one_without_width():
+    p = np.r_[np.full(5, 0.1), np.full(65, 0.9)]
+    rows = pd.DataFrame({"case": [str(i) for i in range(70)], "y_true": ["no"] * 5 + ["yes"] * 65})
+    rows = rows.assign(p_no=1 - p, p_yes=p)
+    found = evaluate(rows, levels=["no", "yes"], n_boot=50).metrics
+    for metric in ("balanced_accuracy", "mcc"):
+        row = found[(found["metric"] == metric) & (found["unit"] == "patient")].iloc[0]
+        assert row["estimate"] == 1
+        assert np.isnan(row["ci_low"])
+        assert "no spread" in row["note"]
+
+
 def test_perfect_separation_takes_newcombe_and_says_so():
     y = ["f0"] * 5 + ["f1"] * 65
     p = np.linspace(0.1, 0.9, 70)

@@ -74,6 +74,15 @@ def test_rounded_probabilities_are_scaled(frame):
     assert found["p_s1"].iloc[1] == 0.2
 
 
+def test_probabilities_of_many_stages_with_two_decimals_are_scaled():
+    frame = pd.DataFrame({"case": list("ab"), "y_true": ["f0", "f2"]})
+    proba = np.array([[0.335, 0.335, 0.33], [0.145, 0.255, 0.6]])
+    for level, column in zip(("f0", "f1", "f2"), np.ceil(proba * 100).T / 100, strict=True):
+        frame[f"p_{level}"] = column
+    found = check_predictions(frame).filter(like="p_").sum(axis=1)
+    assert found.tolist() == pytest.approx([1, 1], abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
