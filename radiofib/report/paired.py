@@ -8,17 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from radiofib.errors import UsageError
+from radiofib.evaluation.paired import paired_areas
 from radiofib.staging import Target
-from radiofib.stats import delong_paired
 
 __all__ = ["PairedDifference", "paired_difference"]
 
-_Z = float(norm.ppf(0.975))
-#: A standard error that is rounding: the two scores rank the patients alike.
-_NOTHING = 1e-7
 #: Two cohorts in which more of the shared names have different stages do not mean the same people.
 _MOST_ODD = 0.05
 
@@ -92,33 +87,16 @@ def paired_difference(
     n, n_pos = len(both), int(y.sum())
     folds, how = _folds(both)
     notes.append(how)
-    parts = []
-    for fold in np.unique(folds):
-        rows = folds == fold
-        pairs = int(y[rows].sum()) * int((~y[rows]).sum())
-        if not pairs:
-            continue
-        try:
-            found = delong_paired(y[rows], both["score_1"][rows], both["score_2"][rows])
-        except UsageError:
-            notes.append("folds with one patient on a side left out")
-            continue
-        error = (found.high - found.low) / (2 * _Z)
-        if not math.isfinite(error):  # equal or constant ranks in this fold
-            error = 0.0 if found.difference == 0 else math.nan
-        parts.append((pairs, found.difference, error))
-    if not parts:
+    _, codes = np.unique(folds, return_inverse=True)
+    scores = [both[name].to_numpy(dtype=np.float64) for name in ("score_1", "score_2")]
+    found = paired_areas(y, *scores, np.arange(n), codes)
+    if not math.isfinite(found.difference):
         nan = math.nan
         return PairedDifference(nan, nan, nan, n, n_pos, "too few shared patients on a side")
-    weights = np.array([p for p, _, _ in parts], dtype=np.float64)
-    weights /= weights.sum()
-    difference = float(weights @ np.array([d for _, d, _ in parts]))
-    error = math.sqrt(float(weights**2 @ np.array([s for _, _, s in parts]) ** 2))
-    note = "; ".join(dict.fromkeys(notes))
-    low, high = difference - _Z * error, difference + _Z * error
-    if not error >= _NOTHING:
-        return PairedDifference(difference, math.nan, math.nan, n, n_pos, note)
-    return PairedDifference(difference, low, high, n, n_pos, note)
+    notes += [found.note] if found.note else []
+    # Two scores that rank alike differ by nothing, which is no interval.
+    low, high = (found.low, found.high) if found.high > found.low else (math.nan, math.nan)
+    return PairedDifference(found.difference, low, high, n, n_pos, "; ".join(notes))
 
 
 def _by_patient(frame: pd.DataFrame, target: Target, levels: Sequence[str]) -> pd.DataFrame:
