@@ -23,11 +23,12 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.format import (
+    NOTHING,
     count,
-    estimate,
     p_value,
     pluralise,
     shorten,
+    signed,
     significant,
 )
 from radiofib.report.nomogram import NomogramAxis, nomogram_panel
@@ -125,10 +126,10 @@ def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
     ratio, or_low, or_high = (float(row[c]) for c in ("odds_ratio", "or_low", "or_high"))
     return (
         text(shorten(_term(row), 120)),
-        number(estimate(value), value),
-        number(estimate(se), se),
+        number(_plain(value, 3), value),
+        number(_plain(se, 3), se),
         number(_ratio(ratio, or_low, or_high), ratio),
-        number(estimate(z, 2), z),
+        number(_plain(z), z),
         number(p_value(p), p),
     )
 
@@ -141,22 +142,29 @@ def _ratio(value: float, low: float, high: float) -> str:
     return f"{significant(value)} ({significant(low)} to {significant(high)})"
 
 
+def _plain(value: float, digits: int = 2) -> str:
+    """Show a statistic; 0 and 1 are values like any other."""
+    return signed(value, digits) if math.isfinite(value) else NOTHING
+
+
 def _tests(context: Context, frame: pd.DataFrame) -> Table:
-    rows = tuple(
-        (
-            text(shorten(str(row["test"]).replace("_", " "), 80)),
-            text(shorten(_name(context, row["model"], row["target"]), 90)),
-            text(shorten(row["term"] or "all", 70)),
-            number(estimate(row["statistic"], 2), row["statistic"]),
-            number(count(row["df"]), row["df"]),
-            number(p_value(row["p"]), row["p"]),
-            text(shorten(row["note"], 200)),
+    shown = frame.head(MOST_TERMS)
+    groups = []
+    for (model, target), part in shown.groupby(["model", "target"], sort=False):
+        rows = tuple(
+            (
+                text(shorten(str(row["test"]).replace("_", " "), 80)),
+                text(shorten(row["term"] or "all", 70)),
+                number(_plain(row["statistic"]), row["statistic"]),
+                number(count(row["df"]), row["df"]),
+                number(p_value(row["p"]), row["p"]),
+                text(shorten(row["note"], 200)),
+            )
+            for row in part.to_dict(orient="records")
         )
-        for row in frame.head(MOST_TERMS).to_dict(orient="records")
-    )
+        groups.append(Group(shorten(_name(context, str(model), str(target)), 90), rows))
     columns = (
         Column("Test"),
-        Column("Model"),
         Column("Term"),
         Column("Statistic", numeric=True),
         Column("df", numeric=True),
@@ -165,7 +173,7 @@ def _tests(context: Context, frame: pd.DataFrame) -> Table:
     )
     more = len(frame) - MOST_TERMS
     notes = (f"{pluralise(more, 'more test')} in interpret/tests.csv.",) if more > 0 else ()
-    return Table("Tests of what the model assumes.", columns, (Group("", rows),), notes)
+    return Table("Tests of what the model assumes.", columns, tuple(groups), notes)
 
 
 def _nomograms(context: Context) -> list[Block]:
@@ -228,7 +236,7 @@ def _points_table(frame: pd.DataFrame, labels: Mapping[str, str], name: str) -> 
             tuple(
                 (
                     text(_value(row["value"])),
-                    number(estimate(row["points"], 1), float(row["points"])),
+                    number(_plain(row["points"], 1), float(row["points"])),
                 )
                 for row in rows.head(30).to_dict(orient="records")
             ),

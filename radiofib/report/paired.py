@@ -88,8 +88,8 @@ def paired_difference(
     folds, how = _folds(both)
     notes.append(how)
     _, codes = np.unique(folds, return_inverse=True)
-    scores = [both[name].to_numpy(dtype=np.float64) for name in ("score_1", "score_2")]
-    found = paired_areas(y, *scores, np.arange(n), codes)
+    score_1, score_2 = (both[f"score_{i}"].to_numpy(dtype=np.float64) for i in (1, 2))
+    found = paired_areas(y, score_1, score_2, np.arange(n), codes)
     if not math.isfinite(found.difference):
         nan = math.nan
         return PairedDifference(nan, nan, nan, n, n_pos, "too few shared patients on a side")
