@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["SERIES_LETTERS", "named_series", "source_exists"]
+__all__ = ["NO_SERIES", "SERIES_LETTERS", "named_series", "source_exists"]
 
 #: Letters of a series' name: the beginning of the SHA-256 of its UID, which says nothing.
 SERIES_LETTERS = 8
+#: Name of the series of files that state no UID; no hash is spelt like it.
+NO_SERIES = "no-uid"
 
 
 def named_series(path: Path) -> tuple[Path, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from radiofib._checks import list_some, nearest
+from radiofib.datacard.empty import refuse_empty
 from radiofib.datacard.pattern import PathPattern, fill
 from radiofib.datacard.tables import read_rows
 from radiofib.errors import DataCardError, Failure
@@ -148,14 +149,7 @@ def load(card: DataCard, root: Path) -> Loaded:
         raise DataCardError(
             "label table is missing", where=card.name, found=list_some(tables), hint="check root"
         )
-    if not found.images and not found.failures:
-        raise DataCardError(
-            "no file in the folder fits the card",
-            where=card.name,
-            expected=list_some((repr(la.images) for la in card.layouts), 3),
-            found=list_some((p for p, _ in found.extra), 3) or "no files there",
-            hint="root is the folder in which the patterns begin",
-        )
+    refuse_empty(card, root, found)
     rows = []
     for image in found.images:
         mask = card.layouts[image.layout].mask

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from radiofib._checks import list_some
@@ -78,7 +79,8 @@ def find_traps(
     rows += _recurring(frame) + _splits(frame) + _uneven(card, frame)
     rows += _missing(card, frame) + _masks(card, frame) + _sparse(card, frame)
     if contents:
-        there = frame[[(root / image).exists() for image in frame["image"]]]
+        # A list of no flags would select columns.
+        there = frame[np.array([(root / image).exists() for image in frame["image"]], dtype=bool)]
         volumes = [root / image for image in there["image"] if is_volume(image)]
         seen = look_at(volumes, workers=workers, progress=progress)
         rows += _identical(card, there, _digests(there, root, seen))

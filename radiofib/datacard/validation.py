@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from radiofib.datacard.empty import refuse_empty
 from radiofib.datacard.layout import FoundImage, Scan, inside, scan
 from radiofib.datacard.pattern import PathPattern
 from radiofib.datacard.tables import read_rows
@@ -125,11 +126,16 @@ def validate(
     Raises
     ------
     DataCardError
-        When the folder does not exist, or the card neither has a layout nor names a table.
+        When the folder does not exist, no file in it fits a layout, or the card neither has a
+        layout nor names a table.
     """
     if card.table is None and not card.layouts:
         raise DataCardError("card documents only, there is nothing to compare", where=card.name)
-    found = scan(card, root) if card.layouts else _scan_table(card, root)
+    if card.layouts:
+        found = scan(card, root)
+        refuse_empty(card, root, found)
+    else:
+        found = _scan_table(card, root)
     frame = _frame(card, found)
     found.failures.extend(_stage_failures(card, found.images))
     traps = find_traps(card, frame, root, contents=contents, workers=workers, progress=progress)

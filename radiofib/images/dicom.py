@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from radiofib._checks import list_some
-from radiofib._series import SERIES_LETTERS
+from radiofib._series import NO_SERIES, SERIES_LETTERS
 from radiofib.errors import ImageError
 from radiofib.images.dicom_frames import read_frames
 from radiofib.images.dicom_geometry import (
@@ -21,7 +21,13 @@ from radiofib.images.dicom_geometry import (
     grid_from_positions,
     same_orientation,
 )
-from radiofib.images.dicom_header import Header, hashed_uid, load_dataset, read_header
+from radiofib.images.dicom_header import (
+    Header,
+    hashed_uid,
+    load_dataset,
+    read_header,
+    unstated_pixel_size,
+)
 from radiofib.images.dicom_notes import drop_copies, value_notes
 from radiofib.images.dicom_pixels import PIXEL_TAGS, decode, read_slice, read_slices, rescale
 from radiofib.images.image import Image
@@ -67,8 +73,8 @@ def read_dicom_folder(folder: Path, series: str = "") -> Image:
     images = _one_series(images, folder, series)
     source = folder.with_name(f"{folder.name}#{series}") if series else folder
     notes = _lost_slices(set(files) - set(dicom), images)
-    if len(headers) > len(images):
-        others = Counter(h.modality or "?" for h in headers if not h.is_image)
+    others = Counter(h.modality or "?" for h in headers if not h.is_image)
+    if others:
         notes.append("passed over: " + ", ".join(f"{n} {m} object" for m, n in others.items()))
     if len(images) == 1:
         return _one_file(images[0], source, notes)
@@ -78,12 +84,14 @@ def read_dicom_folder(folder: Path, series: str = "") -> Image:
 def series_name(uid: str) -> str:
     """Return the name of a series for ``folder#name``: no one can tell its UID from it.
 
+    Files without a UID are a series of their own.
+
     Examples
     --------
-    >>> series_name("1.2.3")
-    'c47f5b18'
+    >>> series_name("1.2.3"), series_name("")
+    ('c47f5b18', 'no-uid')
     """
-    return hashed_uid(uid)[:SERIES_LETTERS]
+    return hashed_uid(uid)[:SERIES_LETTERS] or NO_SERIES
 
 
 def _one_series(images: Sequence[Header], folder: Path, series: str) -> list[Header]:
@@ -146,7 +154,9 @@ def _one_file(header: Header, source: Path, notes: list[str]) -> Image:
             found=f"{header.frames} frames",
             hint="export the frames as pictures and give each an instance of its own",
         )
-    if header.position is None or header.orientation is None:
+    # An ultrasound frame that is placed but not calibrated stays in pixels.
+    placed = header.position is not None and header.orientation is not None
+    if not placed or (header.modality == "US" and header.pixel_spacing is None):
         return _picture(header, source, notes)
     return _volume([header], source, notes)
 
@@ -181,6 +191,8 @@ def _census(files: Sequence[Path], headers: Sequence[Header]) -> str:
 def _describe(headers: Sequence[Header]) -> str:
     first = headers[0]
     size = f"{first.shape[0]}x{first.shape[1]}"
+    if not first.series:
+        size += " without a SeriesInstanceUID"
     return f"{len(headers)} {first.modality} slice(s) of {size} such as {first.path.name!r}"
 
 
@@ -212,14 +224,13 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
             found=f"{sum(p is None for p in positions)} of {len(headers)} without",
             hint="the order of the slices would be a guess: export the original series",
         )
-    in_plane = first.pixel_spacing or (1.0, 1.0)
+    in_plane = first.pixel_spacing
+    if in_plane is None or any(h.pixel_spacing is None for h in headers):
+        raise unstated_pixel_size(next(h.path for h in headers if h.pixel_spacing is None))
     grid = grid_from_positions(
         np.array(positions), first.orientation, pixel_mm=min(in_plane), where=where
     )
     between, known = _slice_spacing(first, grid, notes)
-    if first.pixel_spacing is None:
-        notes.append("the header does not state the pixel size: 1 mm assumed")
-        known = False
     ordered = [headers[i] for i in grid.order]
     notes += value_notes(
         [(h.slope, h.intercept) for h in ordered],
@@ -243,7 +254,7 @@ def _volume(headers: Sequence[Header], source: Path, notes: list[str]) -> Image:
 def _same(headers: Sequence[Header], where: str) -> None:
     problems = {
         "matrix sizes": {f"{h.shape[0]}x{h.shape[1]}" for h in headers},
-        "pixel sizes": {str(h.pixel_spacing) for h in headers},
+        "pixel sizes": {str(h.pixel_spacing) for h in headers if h.pixel_spacing},
         "kinds": {"enhanced" if h.enhanced else "single-frame" for h in headers},
         "frame counts": {str(h.frames) for h in headers},
     }
@@ -343,10 +354,21 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
         )
     if not same_orientation([f.orientation for f in frames if f.orientation is not None]):
         raise ImageError("frames are not parallel", where=where, hint="export one stack of frames")
+    sizes = {f.pixel_spacing for f in frames}
     in_plane = frames[0].pixel_spacing
+    if in_plane is None or None in sizes:
+        lacking = sum(f.pixel_spacing is None for f in frames)
+        raise unstated_pixel_size(header.path, f"{lacking} of {len(frames)} frames without")
+    if len(sizes) > 1:
+        raise ImageError(
+            "frames have different pixel sizes",
+            where=where,
+            found=list_some(sorted(map(str, sizes)), 4),
+            hint="export one stack of frames",
+        )
     grid = grid_from_positions(
         np.array([f.position for f in frames]), np.array(frames[0].orientation),
-        pixel_mm=min(in_plane or (1.0, 1.0)), where=where,
+        pixel_mm=min(in_plane), where=where,
     )  # fmt: skip
     values = decode(header.path, colour=False)
     stack = values.reshape(-1, *header.shape)[list(grid.order)]
@@ -355,10 +377,10 @@ def _enhanced(header: Header, source: Path, notes: list[str]) -> Image:
     notes += value_notes([f.law for f in ordered], [f.real_world for f in ordered], [])
     return Image(
         rescale(stack, [f.law for f in ordered]),
-        (between, *(in_plane or (1.0, 1.0))),
+        (between, *in_plane),
         grid.origin_mm,
         grid.direction,
-        spacing_known=known and in_plane is not None,
+        spacing_known=known,
         source_hash=hash_source(source),
         kind="volume",
         notes=tuple(notes),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pydicom
 
-from radiofib.images.dicom_header import damaged, numbers, real_world_law
+from radiofib.images.dicom_header import damaged, numbers, pixel_size, real_world_law
 
 __all__ = ["Frame", "read_frames"]
 
@@ -64,13 +64,12 @@ def _frame(shared: pydicom.Dataset, item: pydicom.Dataset) -> Frame:
         return found[0] if found else pydicom.Dataset()
 
     measures = part("PixelMeasuresSequence")
-    spacing = numbers(measures, "PixelSpacing", 2)
     rescale = part("PixelValueTransformationSequence")
     segment = _positive(part("SegmentIdentificationSequence"), "ReferencedSegmentNumber")
     return Frame(
         position=numbers(part("PlanePositionSequence"), "ImagePositionPatient", 3),
         orientation=numbers(part("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
-        pixel_spacing=(spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
+        pixel_spacing=pixel_size(measures),
         between=_positive(measures, "SpacingBetweenSlices"),
         thickness=_positive(measures, "SliceThickness"),
         law=(

@@ -21,13 +21,16 @@ from radiofib.errors import ImageError
 from radiofib.provenance import hash_bytes
 
 __all__ = [
+    "UNREADABLE",
     "Header",
     "damaged",
     "hashed_uid",
     "load_dataset",
     "numbers",
+    "pixel_size",
     "read_header",
     "real_world_law",
+    "unstated_pixel_size",
 ]
 
 _TAGS = (
@@ -44,6 +47,8 @@ _PHILIPS = "Philips MR Imaging DD 001"
 _PHILIPS_TAGS = tuple(
     tag for block in range(0x10, 0x18) for tag in (0x20050000 + block, 0x2005000E + (block << 8))
 )
+#: What was found where a header cannot be decoded; the words of pydicom may quote it.
+UNREADABLE = "a header that cannot be read"
 _NOT_IMAGES = {"SEG", "RTSTRUCT", "RTPLAN", "RTRECORD", "SR", "PR", "KO", "REG", "FID", "DOC"}
 
 
@@ -94,6 +99,12 @@ def numbers(dataset: pydicom.Dataset, name: str, count: int) -> tuple[float, ...
     except (TypeError, ValueError):
         return None
     return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
+def pixel_size(dataset: pydicom.Dataset) -> tuple[float, float] | None:
+    """Return ``PixelSpacing`` in mm (between rows, between columns), None unless both are > 0."""
+    found = numbers(dataset, "PixelSpacing", 2)
+    return (found[0], found[1]) if found and min(found) > 0 else None
 
 
 def hashed_uid(uid: object) -> str:
@@ -155,9 +166,9 @@ def load_dataset(path: Path, tags: Sequence[str | int], *, pixels: bool = False)
                 stop_before_pixels=not pixels,
                 specific_tags=wanted,
             )
-    except Exception as error:
+    except Exception:
         # A damaged header makes pydicom raise nearly anything (struct.error, KeyError ...).
-        raise damaged(path, type(error).__name__) from None
+        raise damaged(path, UNREADABLE) from None
 
 
 def damaged(path: Path, found: str | None = None) -> ImageError:
@@ -167,6 +178,35 @@ def damaged(path: Path, found: str | None = None) -> ImageError:
         where=str(path),
         found=found,
         hint="copy or export it again",
+    )
+
+
+def unstated_pixel_size(path: Path, found: str | None = None) -> ImageError:
+    """Return the error for a slice whose pixel size is not known: no size is assumed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    found : str, optional
+        What was there; read from the file when not given.
+    """
+    if found is None:
+        dataset = load_dataset(path, ("PixelSpacing",))
+        sizes = numbers(dataset, "PixelSpacing", 2)
+        if "PixelSpacing" not in dataset:
+            found = "no such element"
+        elif sizes:
+            found = f"{sizes[0]:g} and {sizes[1]:g}"
+        else:
+            empty = dataset.get("PixelSpacing") in (None, "")
+            found = "an empty element" if empty else "no two numbers"
+    return ImageError(
+        "PixelSpacing (tag 0028,0030) does not state the pixel size",
+        where=str(path),
+        expected="two numbers above 0, in mm",
+        found=found,
+        hint="export the original series again, or convert it to NIfTI with the right voxel size",
     )
 
 
@@ -185,8 +225,8 @@ def read_header(path: Path) -> Header:
             return _header(path, dataset)
     except ImageError:
         raise
-    except Exception as error:
-        raise damaged(path, type(error).__name__) from None
+    except Exception:
+        raise damaged(path, UNREADABLE) from None
 
 
 def _is_image_class(dataset: pydicom.Dataset) -> bool:
@@ -210,10 +250,9 @@ def _header(path: Path, dataset: pydicom.Dataset) -> Header:
     if 0 in shape and modality not in _NOT_IMAGES and _is_image_class(dataset):
         raise damaged(path, "no matrix size")
     slope = _number(dataset, "RescaleSlope")
-    spacing = numbers(dataset, "PixelSpacing", 2)
     return Header(
         path=path,
-        series=str(dataset.get("SeriesInstanceUID", "")),
+        series=str(dataset.get("SeriesInstanceUID", "") or "").strip(),
         instance=str(dataset.get("SOPInstanceUID", "")),
         modality=modality,
         shape=shape,
@@ -221,7 +260,7 @@ def _header(path: Path, dataset: pydicom.Dataset) -> Header:
         photometric=str(dataset.get("PhotometricInterpretation", "") or "MONOCHROME2"),
         position=numbers(dataset, "ImagePositionPatient", 3),
         orientation=numbers(dataset, "ImageOrientationPatient", 6),
-        pixel_spacing=(spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
+        pixel_spacing=pixel_size(dataset),
         thickness=_number(dataset, "SliceThickness"),
         between=_number(dataset, "SpacingBetweenSlices"),
         slope=1.0 if slope is None else slope,

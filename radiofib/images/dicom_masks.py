@@ -9,7 +9,7 @@ import numpy as np
 
 from radiofib._checks import list_some
 from radiofib.errors import MaskError
-from radiofib.images.dicom_header import damaged, load_dataset
+from radiofib.images.dicom_header import UNREADABLE, damaged, load_dataset
 from radiofib.images.dicom_rtstruct import read_structures
 from radiofib.images.dicom_seg import read_segmentation
 from radiofib.images.image import Image
@@ -39,8 +39,8 @@ def mask_object_kind(path: Path) -> str | None:
             warnings.simplefilter("ignore")  # pydicom's warnings quote header values
             stated = str(dataset.get("SOPClassUID", "") or "")
             modality = str(dataset.get("Modality", "") or "").upper()
-    except Exception as error:
-        raise damaged(path, type(error).__name__) from None
+    except Exception:
+        raise damaged(path, UNREADABLE) from None
     if stated:
         return _CLASSES.get(stated)
     return modality if modality in ("SEG", "RTSTRUCT") else None

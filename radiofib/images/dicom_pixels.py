@@ -12,17 +12,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from radiofib.errors import ImageError
-from radiofib.images.dicom_header import Header, damaged, load_dataset
+from radiofib.images.dicom_header import UNREADABLE, Header, damaged, load_dataset, numbers
 from radiofib.images.volume import quiet_itk
 
-__all__ = ["PIXEL_TAGS", "decode", "read_slice", "read_slices", "rescale"]
+__all__ = [
+    "PIXEL_TAGS",
+    "UNDECODED",
+    "decode",
+    "read_slice",
+    "read_slices",
+    "require_pixels",
+    "rescale",
+]
 
+_UNCOMPRESSED = {
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+}
+#: What was found where pixels cannot be decoded.
+UNDECODED = "pixel data that cannot be decoded"
 PIXEL_TAGS = (
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "Rows", "Columns",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "NumberOfFrames",
@@ -61,6 +84,7 @@ def read_slice(header: Header) -> NDArray[np.generic]:
     ImageError
         When the pixel data are damaged or cut short.
     """
+    _refuse_short(header)  # SimpleITK would fill up with whatever the memory holds
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.LoadPrivateTagsOff()
@@ -70,7 +94,7 @@ def read_slice(header: Header) -> NDArray[np.generic]:
             pixels: NDArray[np.generic] = sitk.GetArrayFromImage(reader.Execute())
         except RuntimeError:
             if header.photometric != "MONOCHROME2":
-                raise damaged(header.path) from None
+                raise damaged(header.path, UNDECODED) from None
             stored = decode(header.path, colour=False)[None]
             pixels = rescale(stored, [(header.slope, header.intercept)])
     if pixels.shape == (1, *header.shape):
@@ -82,6 +106,7 @@ def read_slice(header: Header) -> NDArray[np.generic]:
 def decode(path: Path, *, colour: bool) -> NDArray[np.generic]:
     """Decode stored values with pydicom; colour comes back as red, green, blue."""
     dataset = load_dataset(path, PIXEL_TAGS, pixels=True)
+    require_pixels(dataset, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -96,8 +121,44 @@ def decode(path: Path, *, colour: bool) -> NDArray[np.generic]:
                 where=str(path),
                 hint="decompress the file first (gdcmconv --raw or dcmdjpeg), or convert it",
             ) from None
-        raise damaged(path, type(error).__name__) from None
+        raise damaged(path, UNDECODED) from None
     return values
+
+
+def _refuse_short(header: Header) -> None:
+    """Refuse one uncompressed grey frame with fewer bytes than its matrix needs."""
+    dataset = load_dataset(header.path, ("BitsAllocated",), pixels=True)
+    require_pixels(dataset, header.path)
+    try:
+        syntax = str(dataset.file_meta.get("TransferSyntaxUID") or ExplicitVRLittleEndian)
+        bits = numbers(dataset, "BitsAllocated", 1)
+    except Exception:
+        # A damaged element makes pydicom raise nearly anything.
+        raise damaged(header.path, UNREADABLE) from None
+    if bits is None or syntax not in _UNCOMPRESSED:
+        return
+    needed = -(-header.shape[0] * header.shape[1] * int(bits[0]) // 8)
+    if len(dataset.PixelData) < needed:
+        raise damaged(header.path, f"{len(dataset.PixelData)} of {needed} bytes of pixels")
+
+
+def require_pixels(dataset: pydicom.Dataset, path: Path) -> None:
+    """Refuse a file that was read with its pixels and has none.
+
+    Raises
+    ------
+    ImageError
+        When ``PixelData`` is missing or empty.
+    """
+    if dataset.get("PixelData"):
+        return
+    raise ImageError(
+        "DICOM file holds no pixel data",
+        where=str(path),
+        expected="PixelData, tag 7FE0,0010",
+        found="an empty element" if "PixelData" in dataset else "no such element",
+        hint="export it again with its pixels; a copy may have been cut short before them",
+    )
 
 
 def rescale(stack: NDArray[np.generic], laws: Sequence[tuple[float, float]]) -> NDArray[np.generic]:

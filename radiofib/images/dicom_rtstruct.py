@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from radiofib._checks import list_some
 from radiofib.errors import MaskError
 from radiofib.images.contours import fill_contours, polygon_area
-from radiofib.images.dicom_header import damaged, hashed_uid, load_dataset
+from radiofib.images.dicom_header import UNREADABLE, damaged, hashed_uid, load_dataset
 from radiofib.images.grids import Grid
 from radiofib.images.image import Image
 from radiofib.images.segments import Segment, Segmentation, plain_name
@@ -83,9 +83,9 @@ def read_structures(path: Path, on: Image | None) -> Segmentation:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             rois, names, uids = _rois(dataset)
-    except Exception as error:
+    except Exception:
         # A damaged header makes pydicom raise nearly anything; its words may quote the header.
-        raise damaged(path, type(error).__name__) from None
+        raise damaged(path, UNREADABLE) from None
     segments = tuple(
         Segment(n, names[n], len(rois[n].contours) if n in rois else 0, "contour")
         for n in sorted(names)

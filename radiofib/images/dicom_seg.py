@@ -21,8 +21,8 @@ from radiofib._checks import list_some
 from radiofib.errors import ImageError, MaskError
 from radiofib.images.dicom_frames import Frame, read_frames
 from radiofib.images.dicom_geometry import same_orientation
-from radiofib.images.dicom_header import damaged, hashed_uid, load_dataset
-from radiofib.images.dicom_pixels import PIXEL_TAGS
+from radiofib.images.dicom_header import UNREADABLE, damaged, hashed_uid, load_dataset
+from radiofib.images.dicom_pixels import PIXEL_TAGS, UNDECODED, require_pixels
 from radiofib.images.grids import Grid, displacement
 from radiofib.images.image import Image
 from radiofib.images.seg_geometry import sparse_grid
@@ -64,9 +64,9 @@ class _Source:
                 index = number if self.n_frames > 1 else None
                 values: NDArray[np.generic] = pixel_array(ds, index=index)
             return values.reshape(rows, columns)
-        except Exception as error:
+        except Exception:
             # Decoders raise whatever they like on damaged data; their words may quote the header.
-            raise damaged(self.path, type(error).__name__) from None
+            raise damaged(self.path, UNDECODED) from None
 
 
 def read_segmentation(path: Path, on: Image | None = None) -> Segmentation:
@@ -93,6 +93,7 @@ def read_segmentation(path: Path, on: Image | None = None) -> Segmentation:
         When the file is damaged.
     """
     dataset = load_dataset(path, _TAGS, pixels=True)
+    require_pixels(dataset, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -101,9 +102,9 @@ def read_segmentation(path: Path, on: Image | None = None) -> Segmentation:
         raise
     except MaskError:
         raise
-    except Exception as error:
+    except Exception:
         # A damaged header makes pydicom raise nearly anything; its words may quote the header.
-        raise damaged(path, type(error).__name__) from None
+        raise damaged(path, UNREADABLE) from None
 
 
 def _segmentation(dataset: pydicom.Dataset, path: Path, on: Image | None) -> Segmentation:

@@ -176,6 +176,23 @@ def test_a_card_that_only_documents(tmp_path):
         card.validate(tmp_path)
 
 
+def test_folder_of_other_data_is_refused_with_the_layout(tmp_path):
+    write(tmp_path, "LiQA_val/readme.txt")
+    message = r"no case was found under the folder.*expected 'LiQA_training_data/Vendor_.*val"
+    for read in (DataCard.read("lifs").validate, DataCard.read("lifs").load):
+        with pytest.raises(DataCardError, match=message):
+            read(tmp_path)
+
+
+def test_cohort_table_without_any_of_its_images(tmp_path):
+    (tmp_path / "cohort.csv").write_text(
+        "case,patient,channel,image,scanner,stage\na,a,us,us/a.png,A,S1\n"
+    )
+    report = DataCard.read("simulated").validate(tmp_path)
+    assert report.missing["path"].tolist() == ["us/a.png"]
+    assert report.traps.empty
+
+
 def test_patient_in_two_splits(tmp_path):
     card = DataCard.from_text(
         HEAD

@@ -369,15 +369,11 @@ def test_hash_follows_content(tmp_path):
     assert one.source_hash != other.source_hash
 
 
-def test_slice_without_pixel_size_or_thickness(tmp_path):
-    folder = write_series(tmp_path / "s", VOLUME[:1], PixelSpacing=None, SliceThickness=None)
-    image = read_image(folder)
-    assert image.spacing_mm == (1.0, 1.0, 1.0)
+def test_slice_without_thickness(tmp_path):
+    image = read_image(write_series(tmp_path / "s", VOLUME[:1], SliceThickness=None))
+    assert image.spacing_mm == (1.0, 1.5, 0.75)
     assert not image.spacing_known
-    assert len(image.notes) == 2
-    image = read_image(write_series(tmp_path / "t", VOLUME, PixelSpacing=None))
-    assert image.spacing_mm == (2.0, 1.0, 1.0)
-    assert not image.spacing_known
+    assert image.notes == ("one slice of unstated thickness: 1 mm assumed",)
 
 
 def test_multiframe_without_all_positions(tmp_path):
