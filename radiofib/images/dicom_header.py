@@ -246,6 +246,8 @@ def _header(path: Path, dataset: pydicom.Dataset) -> Header:
         for region in dataset.get("SequenceOfUltrasoundRegions") or ()
     ]
     modality = str(dataset.get("Modality", "") or "").upper()
+    if not modality.isalpha() or len(modality) > 16:
+        modality = ""  # damaged: what follows in the file must not reach a message
     shape = (_integer(dataset, "Rows"), _integer(dataset, "Columns"))
     if 0 in shape and modality not in _NOT_IMAGES and _is_image_class(dataset):
         raise damaged(path, "no matrix size")

@@ -127,3 +127,9 @@ def test_fewer_pixels_than_the_matrix_has(tmp_path, photometric):
     ds.PixelData = ds.PixelData[:12]
     ds.save_as(folder / "s002.dcm")
     refused(folder, "s002.dcm", "damaged or cut short", "12 of 24 bytes of pixels")
+
+
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_modality_that_swallowed_other_elements_is_not_quoted(tmp_path):
+    path = write_dicom(tmp_path / "a", kind="SEG", Modality="MR LO Toboso General")
+    assert leaks(refused(path, "holds no image", "a DICOM object")) == []
