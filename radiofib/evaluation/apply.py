@@ -55,7 +55,7 @@ def predict_table(
     names = check_levels(levels)
     X = _model_columns(model, table)
     frame = describe_rows(table, label=label)
-    features = X.drop(columns=model.scanner_column) if model.scanner_column else X
+    features = X.drop(columns=list(model.context_columns))
     usable = features.notna().any(axis=1).to_numpy()
     proba = np.full((len(X), len(names)), np.nan)
     if usable.any():
@@ -63,17 +63,15 @@ def predict_table(
     for place, name in enumerate(names):
         frame[f"p_{name}"] = proba[:, place]
     frame["scanner"] = scanner_names(table, model.scanner_column or "scanner")
-    known = None
-    if model.scanner_column is not None:
-        known = set(model.scanner_flags_.categories_[0].tolist())
-    frame["domain"] = domains(frame["scanner"], known)
+    known = model.known_scanners
+    frame["domain"] = domains(frame["scanner"], None if known is None else set(known))
     frame["setting"], frame["fold"], frame["model"] = setting, "", model_name
     return frame
 
 
 def _model_columns(model: BaseStager, table: FeatureTable) -> pd.DataFrame:
     """Return the columns the model was trained on, found by name, and its scanner column."""
-    X = stager_frame(table, model.scanner_column)
+    X = stager_frame(table, model.context_columns)
     known = getattr(model, "feature_names_in_", None)
     if known is None:
         return X
@@ -90,8 +88,7 @@ def _model_columns(model: BaseStager, table: FeatureTable) -> pd.DataFrame:
             if close
             else "extract with the settings of the training table",
         )
-    scanner = [] if model.scanner_column is None else [model.scanner_column]
-    return X[[*wanted, *scanner]]
+    return X[[*wanted, *model.context_columns]]
 
 
 def describe_rows(table: FeatureTable, *, label: str) -> pd.DataFrame:

@@ -124,7 +124,7 @@ def cross_validate(
         stages = described["y_true"].to_numpy()[rows]
         splits = patient_folds(patients, stages, folds=folds, random_state=random_state)
     check_no_leak(splits, patients)
-    X = stager_frame(table, stager.scanner_column)
+    X = stager_frame(table, stager.context_columns)
     y = described["y_true"].to_numpy()
     proba = np.full((table.n_rows, len(levels)), np.nan)
     fold_names = np.full(table.n_rows, "", dtype=object)

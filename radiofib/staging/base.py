@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from radiofib._checks import check_known
 from radiofib.staging.flags import ScannerFlags
@@ -25,33 +25,60 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base of the stagers; a subclass learns from a matrix of numbers and class codes.
 
     A subclass stores its parameters in ``__init__`` (among them ``scanner_column`` and
-    ``random_state``) and defines ``_fit_learner`` and ``_learner_proba``.
+    ``random_state``) and defines ``_fit_learner`` and ``_learner_proba``, or, where it passes
+    the context on to other stagers, ``_learn`` and ``_proba``.
     """
 
     scanner_column: str | None
 
-    def fit(self, X: pd.DataFrame | ArrayLike, y: ArrayLike) -> Self:
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        """Columns of X that say where a row is from and are no features."""
+        return () if self.scanner_column is None else (self.scanner_column,)
+
+    @property
+    def known_scanners(self) -> frozenset[str] | None:
+        """Scanners seen in training; None for a stager that was not told."""
+        flags = getattr(self, "scanner_flags_", None)
+        return None if flags is None else frozenset(flags.categories_[0].tolist())
+
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn from features and stages.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_features)
-            Numbers, NaN where missing; a DataFrame may also hold the text column named by
-            ``scanner_column``.
+            Numbers, NaN where missing; a DataFrame may also hold the text columns named by
+            ``context_columns``.
         y : array-like
             One stage for each row.
+        sample_weight : array-like, optional
+            How much each row counts; one of weight 0 is as if it were not there.
 
         Raises
         ------
         StagerInputError
             When a feature is text, infinite, or there is only one class.
         """
-        features, flags = self._split(X, reset=True)
+        features, context = self._split(X, reset=True)
         checked, labels = validate_data(
             self, features, y, reset=True, dtype=np.float64, ensure_all_finite="allow-nan"
         )
         check_classification_targets(labels)
         labels = _plain_labels(labels)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, checked, dtype=np.float64, ensure_non_negative=True
+            )
+            counts = weights > 0
+            checked, labels, weights = checked[counts], labels[counts], weights[counts]
+            context = None if context is None else context[counts].reset_index(drop=True)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if self.classes_.size < 2:
             raise StagerInputError(
@@ -59,7 +86,7 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 found=f"{self.classes_[0]!r} in all {labels.size} rows",
                 hint="train on rows of at least two stages",
             )
-        self._fit_learner(_within_range(checked), _rows(flags, checked), codes)
+        self._learn(_within_range(checked), context, codes, weights)
         return self
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
@@ -69,11 +96,11 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         are refused.
         """
         check_is_fitted(self)
-        features, flags = self._split(X, reset=False)
+        features, context = self._split(X, reset=False)
         checked = validate_data(
             self, features, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"
         )
-        proba = self._learner_proba(_within_range(checked), _rows(flags, checked))
+        proba = self._proba(_within_range(checked), context)
         normed: FloatArray = proba / proba.sum(axis=1, keepdims=True)
         return normed
 
@@ -83,41 +110,66 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         chosen: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         return chosen
 
-    @abstractmethod
-    def _fit_learner(
-        self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
+    def _learn(
+        self,
+        features: FloatArray,
+        context: pd.DataFrame | None,
+        codes: NDArray[np.intp],
+        weights: FloatArray | None,
     ) -> None:
-        """Learn from features, NaN where missing, scanner flags and numbers of classes."""
+        """Learn from features, NaN where missing, context, numbers of classes and weights."""
+        if context is not None and self.scanner_column is not None:
+            self.scanner_flags_ = ScannerFlags().fit(context[[self.scanner_column]])
+        self._fit_learner(features, self._flags(features, context), codes, weights)
 
-    @abstractmethod
+    def _proba(self, features: FloatArray, context: pd.DataFrame | None) -> FloatArray:
+        """Return the score of each class; rows need not add up to 1."""
+        return self._learner_proba(features, self._flags(features, context))
+
+    def _flags(self, features: FloatArray, context: pd.DataFrame | None) -> FloatArray:
+        if context is None or self.scanner_column is None:
+            return np.zeros((len(features), 0))
+        flags: FloatArray = self.scanner_flags_.transform(context[[self.scanner_column]])
+        return flags
+
+    def _fit_learner(
+        self,
+        features: FloatArray,
+        flags: FloatArray,
+        codes: NDArray[np.intp],
+        weights: FloatArray | None,
+    ) -> None:
+        """Learn from features, NaN where missing, scanner flags, numbers of classes, weights."""
+        raise NotImplementedError
+
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
         """Return the score of each class; rows need not add up to 1."""
+        raise NotImplementedError
 
-    def _split(self, X: Any, *, reset: bool) -> tuple[Any, FloatArray | None]:
-        """Return the numeric features (frames aligned by name) and the scanner flags."""
+    def _split(self, X: Any, *, reset: bool) -> tuple[Any, pd.DataFrame | None]:
+        """Return the numeric features (frames aligned by name) and the context."""
+        wanted = list(self.context_columns)
         if not isinstance(X, pd.DataFrame):
-            if self.scanner_column is not None:
+            if wanted:
                 raise StagerInputError(
-                    f"the scanner column {self.scanner_column!r} can only be found in a DataFrame",
+                    f"the column {wanted[0]!r} can only be found in a DataFrame",
                     found=type(X).__name__,
                 )
             return X, None
-        flags = None
-        if self.scanner_column is not None:
-            check_known(
-                self.scanner_column,
-                [str(c) for c in X.columns],
-                what="scanner column",
-                error=StagerInputError,
-            )
-            scanners = X[[self.scanner_column]].astype(object)
-            X = X.drop(columns=self.scanner_column)
-            if reset:
-                self.scanner_flags_ = ScannerFlags().fit(scanners)
-            flags = self.scanner_flags_.transform(scanners)
+        context = None
+        if wanted:
+            for name in wanted:
+                check_known(
+                    name,
+                    [str(c) for c in X.columns],
+                    what="scanner column" if name == self.scanner_column else "context column",
+                    error=StagerInputError,
+                )
+            context = X[wanted].astype(object).reset_index(drop=True)
+            X = X.drop(columns=wanted)
         if not reset and hasattr(self, "feature_names_in_"):
             X = align_columns(X, self.feature_names_in_)
-        return to_numbers(X), flags
+        return to_numbers(X), context
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -130,10 +182,6 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
     if labels.dtype == object and all(isinstance(v, str) for v in labels):
         return labels.astype(str)
     return labels
-
-
-def _rows(flags: FloatArray | None, features: FloatArray) -> FloatArray:
-    return np.zeros((len(features), 0)) if flags is None else flags
 
 
 def _within_range(features: FloatArray) -> FloatArray:

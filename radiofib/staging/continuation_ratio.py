@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits
 
 from radiofib.staging.linear import (
     LinearStager,
-    case_weights,
     directions,
     penalty_or_fallback,
 )
@@ -82,9 +81,8 @@ class ContinuationRatioStager(LinearStager):
         self.scanner_column = scanner_column
         self.random_state = random_state
 
-    def _fit_terms(self, columns: FloatArray, codes: Codes) -> None:
+    def _fit_terms(self, columns: FloatArray, codes: Codes, weights: FloatArray) -> None:
         steps = int(self.classes_.size) - 1
-        weights = case_weights(self.class_weight, self.classes_, codes)
         with threadpool_limits(limits=1):
             self.centre_, scores, turned = directions(columns)
             rows, step, gone_on = _steps(codes, steps)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from radiofib.staging.inputs import StagerInputError
-from radiofib.staging.linear import LinearStager, case_weights
+from radiofib.staging.linear import LinearStager
 from radiofib.stats.regression import elastic_net, largest_penalty
 from radiofib.stats.regression.cumulative import level_probabilities
 from radiofib.stats.regression.links import cumulative
@@ -77,14 +77,13 @@ class ElasticNetStager(LinearStager):
         self.scanner_column = scanner_column
         self.random_state = random_state
 
-    def _fit_terms(self, columns: FloatArray, codes: NDArray[np.intp]) -> None:
+    def _fit_terms(self, columns: FloatArray, codes: NDArray[np.intp], weights: FloatArray) -> None:
         if not (0 < self.share <= 1 and 0 < self.l1_ratio <= 1):
             raise StagerInputError(
                 "share and l1_ratio must lie above 0, up to 1",
                 found=f"{self.share} and {self.l1_ratio}",
             )
         levels = int(self.classes_.size)
-        weights = case_weights(self.class_weight, self.classes_, codes)
         self.centre_ = columns.mean(axis=0)
         centred = columns - self.centre_
         with threadpool_limits(limits=1):

@@ -10,7 +10,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from radiofib.staging.inputs import StagerInputError
-from radiofib.staging.linear import LinearStager, case_weights, directions
+from radiofib.staging.linear import LinearStager, directions
 from radiofib.stats.regression.firth import firth_solve
 
 __all__ = ["FirthStager"]
@@ -66,14 +66,13 @@ class FirthStager(LinearStager):
         self.scanner_column = scanner_column
         self.random_state = random_state
 
-    def _fit_terms(self, columns: FloatArray, codes: NDArray[np.intp]) -> None:
+    def _fit_terms(self, columns: FloatArray, codes: NDArray[np.intp], weights: FloatArray) -> None:
         if self.classes_.size > 2:
             raise StagerInputError(
                 "Only binary classification is supported. The type of the target is multiclass",
                 found=f"{self.classes_.size} stages",
                 hint="use the stager 'proportional_odds', or merge stages",
             )
-        weights = case_weights(self.class_weight, self.classes_, codes)
         with threadpool_limits(limits=1):
             self.centre_, scores, turned = directions(columns)
             size = np.sqrt((scores**2).mean(axis=0))

@@ -21,8 +21,15 @@ class StagerInputError(ModelError, ValueError):
     """A table that a stager cannot take; also a ValueError, as scikit-learn's callers expect."""
 
 
-def stager_frame(table: FeatureTable, scanner_column: str | None = None) -> pd.DataFrame:
-    """Return the features of a table, with the scanner column appended when one is asked for.
+def stager_frame(table: FeatureTable, context: str | Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the features of a table, with the context columns appended that are asked for.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    context : str or sequence of str, optional
+        Columns of ``obs`` that a stager reads: its ``context_columns``. Where there is no
+        ``patient``, each case is one.
 
     Raises
     ------
@@ -33,20 +40,25 @@ def stager_frame(table: FeatureTable, scanner_column: str | None = None) -> pd.D
     --------
     >>> table = FeatureTable(pd.DataFrame({"f": [1.0]}),
     ...                      pd.DataFrame({"case": ["a"], "scanner": ["b1"]}))
-    >>> stager_frame(table, "scanner").to_dict("list")
-    {'f': [1.0], 'scanner': ['b1']}
+    >>> stager_frame(table, ("scanner", "patient")).to_dict("list")
+    {'f': [1.0], 'scanner': ['b1'], 'patient': ['a']}
     """
     X = table.X.reset_index(drop=True)
-    if scanner_column is None:
-        return X
-    if scanner_column not in table.obs:
-        raise TableError(
-            f"no column {scanner_column!r} for the scanner",
-            found=list_some(table.obs.columns),
-            hint="name the column that says which scanner a row is from, or train without one",
-        )
-    column = table.obs[scanner_column].reset_index(drop=True).astype(object)
-    return pd.concat([X, column.where(column.notna(), None)], axis=1)
+    wanted = [context] if isinstance(context, str) else list(context or ())
+    parts = [X]
+    for name in wanted:
+        source = "case" if name == "patient" and name not in table.obs else name
+        if source not in table.obs:
+            raise TableError(
+                f"no column {name!r} for the scanner"
+                if name == "scanner"
+                else f"no column {name!r}",
+                found=list_some(table.obs.columns),
+                hint="name the column that says which scanner a row is from, or train without one",
+            )
+        column = table.obs[source].reset_index(drop=True).astype(object).rename(name)
+        parts.append(column.where(column.notna(), None).to_frame())
+    return pd.concat(parts, axis=1) if wanted else X
 
 
 def align_columns(frame: pd.DataFrame, expected: Sequence[str]) -> pd.DataFrame:

@@ -46,10 +46,14 @@ class LinearStager(BaseStager):
     scaler_ : StandardScaler
     """
 
-    def _fit_learner(self, features: FloatArray, flags: FloatArray, codes: Codes) -> None:
+    def _fit_learner(
+        self, features: FloatArray, flags: FloatArray, codes: Codes, weights: FloatArray | None
+    ) -> None:
         self.imputer_ = median_imputer().fit(features)
-        self.scaler_ = StandardScaler().fit(self.imputer_.transform(features))
-        self._fit_terms(self._columns(features, flags), codes)
+        filled = self.imputer_.transform(features)
+        self.scaler_ = StandardScaler().fit(filled, sample_weight=weights)
+        each = case_weights(getattr(self, "class_weight", None), self.classes_, codes, weights)
+        self._fit_terms(self._columns(features, flags), codes, each)
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
         return self._terms_proba(self._columns(features, flags))
@@ -59,8 +63,8 @@ class LinearStager(BaseStager):
         return np.hstack([scaled, flags])
 
     @abstractmethod
-    def _fit_terms(self, columns: FloatArray, codes: Codes) -> None:
-        """Learn from filled and scaled columns and numbers of classes."""
+    def _fit_terms(self, columns: FloatArray, codes: Codes, weights: FloatArray) -> None:
+        """Learn from filled and scaled columns, numbers of classes and weights of the cases."""
 
     @abstractmethod
     def _terms_proba(self, columns: FloatArray) -> FloatArray:
@@ -86,8 +90,13 @@ def code_weights(class_weight: Any, classes: NDArray[Any]) -> Any:
     return {place[key]: weight for key, weight in class_weight.items() if key in place}
 
 
-def case_weights(class_weight: Any, classes: NDArray[Any], codes: Codes) -> FloatArray:
-    """Return the weight of each case.
+def case_weights(
+    class_weight: Any,
+    classes: NDArray[Any],
+    codes: Codes,
+    sample_weight: FloatArray | None = None,
+) -> FloatArray:
+    """Return the weight of each case: that of its class times its own.
 
     Examples
     --------
@@ -95,10 +104,9 @@ def case_weights(class_weight: Any, classes: NDArray[Any], codes: Codes) -> Floa
     [1.0, 3.0]
     """
     weights = code_weights(class_weight, classes)
-    if weights is None:
-        return np.ones(len(codes))
-    found: FloatArray = compute_sample_weight(weights, codes)
-    return found
+    found = np.ones(len(codes)) if weights is None else compute_sample_weight(weights, codes)
+    each: FloatArray = found if sample_weight is None else found * sample_weight
+    return each
 
 
 def directions(columns: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

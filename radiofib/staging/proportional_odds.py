@@ -10,7 +10,6 @@ from threadpoolctl import threadpool_limits
 
 from radiofib.staging.linear import (
     LinearStager,
-    case_weights,
     directions,
     penalty_or_fallback,
 )
@@ -81,9 +80,8 @@ class ProportionalOddsStager(LinearStager):
         self.scanner_column = scanner_column
         self.random_state = random_state
 
-    def _fit_terms(self, columns: FloatArray, codes: NDArray[np.intp]) -> None:
+    def _fit_terms(self, columns: FloatArray, codes: NDArray[np.intp], weights: FloatArray) -> None:
         levels = int(self.classes_.size)
-        weights = case_weights(self.class_weight, self.classes_, codes)
         with threadpool_limits(limits=1):
             self.centre_, scores, turned = directions(columns)
             self.ridge_, self.fallback_ = penalty_or_fallback(

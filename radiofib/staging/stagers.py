@@ -15,11 +15,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
 from radiofib.staging.base import BaseStager
-from radiofib.staging.linear import code_weights, median_imputer
+from radiofib.staging.linear import case_weights, code_weights, median_imputer
 
 __all__ = ["LogisticStager", "RandomForestStager", "XGBoostStager"]
 
@@ -90,7 +89,11 @@ class RandomForestStager(BaseStager):
         self.random_state = random_state
 
     def _fit_learner(
-        self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
+        self,
+        features: FloatArray,
+        flags: FloatArray,
+        codes: NDArray[np.intp],
+        weights: FloatArray | None,
     ) -> None:
         self.imputer_ = median_imputer().fit(features)
         self.forest_ = RandomForestClassifier(
@@ -102,7 +105,8 @@ class RandomForestStager(BaseStager):
             random_state=self.random_state,
             n_jobs=1,
         )
-        self.forest_.fit(np.hstack([self.imputer_.transform(features), flags]), codes)
+        filled = np.hstack([self.imputer_.transform(features), flags])
+        self.forest_.fit(filled, codes, sample_weight=weights)
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
         filled = np.hstack([self.imputer_.transform(features), flags])
@@ -184,7 +188,11 @@ class XGBoostStager(BaseStager):
         self.random_state = random_state
 
     def _fit_learner(
-        self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
+        self,
+        features: FloatArray,
+        flags: FloatArray,
+        codes: NDArray[np.intp],
+        weights: FloatArray | None,
     ) -> None:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         several = self.classes_.size > 2
@@ -204,11 +212,13 @@ class XGBoostStager(BaseStager):
         }
         if several:
             settings["num_class"] = int(self.classes_.size)
-        weights = code_weights(self.class_weight, self.classes_)
+        plain = self.class_weight is None and weights is None
         rows = xgboost.DMatrix(
             np.hstack([features, flags]),
             label=codes,
-            weight=None if weights is None else compute_sample_weight(weights, codes),
+            weight=None
+            if plain
+            else case_weights(self.class_weight, self.classes_, codes, weights),
             nthread=1,
         )
         self.booster_ = xgboost.train(settings, rows, num_boost_round=self.n_estimators)
@@ -294,11 +304,15 @@ class LogisticStager(BaseStager):
         self.random_state = random_state
 
     def _fit_learner(
-        self, features: FloatArray, flags: FloatArray, codes: NDArray[np.intp]
+        self,
+        features: FloatArray,
+        flags: FloatArray,
+        codes: NDArray[np.intp],
+        weights: FloatArray | None,
     ) -> None:
         self.imputer_ = median_imputer().fit(features)
         filled = self.imputer_.transform(features)
-        self.scaler_ = StandardScaler().fit(filled)
+        self.scaler_ = StandardScaler().fit(filled, sample_weight=weights)
         self.regression_ = LogisticRegression(
             C=self.C,
             max_iter=self.max_iter,
@@ -306,7 +320,9 @@ class LogisticStager(BaseStager):
             class_weight=code_weights(self.class_weight, self.classes_),
         )
         with threadpool_limits(limits=1):
-            self.regression_.fit(np.hstack([self.scaler_.transform(filled), flags]), codes)
+            self.regression_.fit(
+                np.hstack([self.scaler_.transform(filled), flags]), codes, sample_weight=weights
+            )
         self.n_iter_ = self.regression_.n_iter_
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:

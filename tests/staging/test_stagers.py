@@ -199,9 +199,25 @@ def test_unknown_names_suggest_the_nearest():
         make_stager("random_forest", n_estimator=5)
 
 
-def test_a_stager_must_say_how_it_learns_and_predicts():
-    with pytest.raises(TypeError, match=r"_fit_learner.*_learner_proba"):
-        BaseStager()
+class Mute(BaseStager):
+    scanner_column = None
+
+
+def test_a_stager_must_say_how_it_learns():
+    with pytest.raises(NotImplementedError):
+        Mute().fit([[0.0], [1.0]], ["s1", "s4"])
+
+
+def test_a_weight_of_two_is_the_row_twice_and_of_zero_is_no_row(name, data):
+    X, y = data
+    numbers = X.drop(columns="scanner").fillna(0.0)
+    weight = np.where(np.arange(len(X)) % 7 == 0, 2.0, 1.0)
+    weight[3] = 0.0
+    twice = np.repeat(np.arange(len(X)), weight.astype(int))
+    weighted = _stager(name).fit(numbers, y, sample_weight=weight).predict_proba(numbers)
+    repeated = _stager(name).fit(numbers.iloc[twice], y[twice]).predict_proba(numbers)
+    # Trees sample rows at random: alike, not equal.
+    assert np.abs(weighted - repeated).max() < (0.3 if name in TREES else 1e-4)
 
 
 def test_frame_of_a_table():

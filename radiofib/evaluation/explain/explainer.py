@@ -153,7 +153,7 @@ def explain_stager(
             f"single features are not permuted: {len(groups.columns)} columns, more than "
             f"{MOST_SINGLE}"
         )
-    X = stager_frame(table, stager.scanner_column)
+    X = stager_frame(table, stager.context_columns)
     y = described["y_true"].to_numpy().astype(str)
     splits = patient_folds(
         described["patient"].to_numpy(), y, folds=folds, random_state=random_state

@@ -83,8 +83,9 @@ def tree_shap(model: BaseStager, X: pd.DataFrame) -> TreeShap:
             f"{type(model).__name__} is not made of trees: no exact SHAP values",
             hint="its permutation importance is computed all the same",
         )
-    features, flags = model._split(X, reset=False)
-    matrix = np.hstack([np.asarray(features, dtype=np.float64), _flag_columns(flags, len(X))])
+    features, context = model._split(X, reset=False)
+    numbers = np.asarray(features, dtype=np.float64)
+    matrix = np.hstack([numbers, model._flags(numbers, context)])
     if isinstance(model, XGBoostStager):
         values, base, scale = *_boosted(model, matrix), "log-odds"
     else:
@@ -97,10 +98,6 @@ def tree_shap(model: BaseStager, X: pd.DataFrame) -> TreeShap:
         names.append(model.scanner_column)
     classes = tuple(str(c) for c in model.classes_.tolist())
     return TreeShap(values, base, tuple(names), classes, scale)
-
-
-def _flag_columns(flags: FloatArray | None, rows: int) -> FloatArray:
-    return np.zeros((rows, 0)) if flags is None else flags
 
 
 def _boosted(model: XGBoostStager, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
