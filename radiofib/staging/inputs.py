@@ -50,9 +50,9 @@ def stager_frame(table: FeatureTable, context: str | Sequence[str] | None = None
         source = "case" if name == "patient" and name not in table.obs else name
         if source not in table.obs:
             raise TableError(
-                f"no column {name!r} for the scanner"
-                if name == "scanner"
-                else f"no column {name!r}",
+                f"no column {name!r}"
+                if name == "patient"
+                else f"no column {name!r} for the scanner",
                 found=list_some(table.obs.columns),
                 hint="name the column that says which scanner a row is from, or train without one",
             )
