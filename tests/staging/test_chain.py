@@ -47,7 +47,6 @@ class Twice(RowStep):
     [ChainStager(LogisticStager(), [Centred()]), Centred()],
     expected_failed_checks=lambda _: {
         "check_dataframe_column_names_consistency": "columns are put in order by name",
-        "check_sample_weight_equivalence_on_dense_data": "steps see each row once",
     },
 )
 def test_scikit_learn_check(estimator, check):
