@@ -29,7 +29,7 @@ _INSIDE = ("numpy.dtype", "sklearn.tree._tree.Tree", "radiofib.staging.flags.Sca
 
 def _own_types() -> tuple[str, ...]:
     """Return every stager and part of one, by the registries that study files are read with."""
-    kinds = [*STAGERS.values(), ChainStager]
+    kinds: list[type] = [*STAGERS.values(), ChainStager]
     kinds += [part.kind for section in PARTS.values() for part in section.values()]
     return tuple(sorted({f"{kind.__module__}.{kind.__qualname__}" for kind in kinds}))
 
@@ -62,8 +62,7 @@ def save_stager(
     metadata : mapping
         Plain values (text, numbers, lists, mappings): levels, scheme, configuration hash ...
         The keys ``format, estimator, feature_columns, scanner_column, context_columns, classes,
-        versions`` are
-        filled in from the model and cannot be given.
+        versions`` are filled in from the model and cannot be given.
 
     Returns
     -------
