@@ -182,5 +182,5 @@ def curriculum_weights(
     before = np.ones(len(doubt)) if weights is None else weights
     after = before * np.exp(-strength * doubt)
     total, left = np.bincount(codes, weights=before), np.bincount(codes, weights=after)
-    balanced: FloatArray = after * (total / left)[codes]
+    balanced: FloatArray = after * total[codes] / left[codes]
     return balanced

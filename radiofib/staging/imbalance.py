@@ -170,7 +170,7 @@ class SmoteRows(RowStep):
             seed, missing = int(random.randint(2**31 - 1)), wanted - int(counts[code])
             if missing <= 0:
                 continue
-            neighbours = self._neighbours(stages[code], int(counts[code]))
+            neighbours = self._neighbours(stages.tolist()[code], int(counts[code]))
             if neighbours == 0:
                 continue
             sampler = smote(

@@ -7,19 +7,19 @@ import pandas as pd
 import pytest
 
 from radiofib.errors import UsageError
-from radiofib.evaluation import cross_validate, evaluate, predict_table
+from radiofib.evaluation import cross_validate, predict_table
 from radiofib.evaluation.recalibration import (
     CALIBRATION_METRICS,
     calibration_before_after,
     cross_validate_both,
     predict_both,
 )
-from radiofib.evaluation.splits import Split
-from radiofib.simulate.imbalanced import simulate_imbalanced
+from radiofib.simulate.imbalanced import ImbalanceSettings, simulate_imbalanced
 from radiofib.staging import ChainStager, LogisticStager, RandomForestStager
 from radiofib.staging.imbalance import BagStager, ClassWeights, SmoteRows
 from radiofib.staging.recalibrate import RecalibratedStager
 from radiofib.stats import calibration
+from radiofib.table import FeatureTable
 from tests.evaluation import recalibration_claims as claims
 
 LEVELS = ("s1", "s4")
@@ -128,3 +128,55 @@ def test_new_patients_are_right_on_average(learner, balance):
     before, after = found.mean(axis=0)
     assert abs(before) > claims.OFF_BEFORE
     assert abs(after) <= claims.WITHIN, (after, found[:, 1].std(ddof=1))
+
+
+def test_both_predictions_are_of_one_model():
+    table = simulate_imbalanced(120, seed=1, settings=ImbalanceSettings(mix=(0.7, 0.3))).table
+    obs = table.obs.assign(scanner=np.tile(["A", "B", "C"], 40))
+    obs["stage"] = obs["stage"].astype(object)
+    obs.loc[3, "stage"] = None
+    table = FeatureTable(table.X, obs)
+    inside = LogisticStager(class_weight="balanced", scanner_column="scanner")
+    make = RecalibratedStager(inside, folds=3, patient_column="patient", scanner_column="scanner")
+    both, failures = cross_validate_both(table, make, setting="loso", model_name="m")
+    assert len(failures) == 1
+    before, after = both.iloc[:119], both.iloc[119:].reset_index(drop=True)
+    assert set(before["model"]) == {"m (uncalibrated)"}
+    expected, _ = cross_validate(table, make, setting="loso", model_name="m")
+    pd.testing.assert_frame_equal(after, expected)
+    plain, _ = cross_validate(table, inside, setting="loso", model_name="m (uncalibrated)")
+    pd.testing.assert_frame_equal(before, plain)
+
+
+def test_a_trained_model_is_shown_before_and_after_on_new_rows():
+    table = simulate_imbalanced(200, seed=2).table
+    X = table.X.assign(patient=table.obs["patient"].to_numpy())
+    fitted = stager("logistic", "weights").fit(X, table.obs["stage"].astype(str).to_numpy())
+    fresh = simulate_imbalanced(60, seed=3).table
+    both = predict_both(fitted, fresh, levels=LEVELS, model_name="m")
+    assert both["model"].tolist() == ["m (uncalibrated)"] * 60 + ["m"] * 60
+    expected = predict_table(fitted, fresh, levels=LEVELS, model_name="m")
+    pd.testing.assert_frame_equal(both.iloc[60:].reset_index(drop=True), expected)
+    assert both["p_s4"].iloc[:60].mean() > 2 * both["p_s4"].iloc[60:].mean()
+
+
+def test_intervals_count_patients():
+    law = ImbalanceSettings(mix=(0.7, 0.3))
+    table = simulate_imbalanced(150, seed=1, settings=law).table
+    both, _ = cross_validate_both(table, stager("logistic", "weights"), folds=3)
+    four = pd.concat([both.assign(instance=f"i{k}") for k in range(4)], ignore_index=True)
+    once, often = (calibration_before_after(p, levels=LEVELS, n_boot=100) for p in (both, four))
+    assert once["model"].tolist() == ["model (uncalibrated)"] * 6 + ["model"] * 6
+    assert sorted(set(once["metric"])) == sorted(CALIBRATION_METRICS)
+    columns = ["estimate", "ci_low", "ci_high"]
+    assert often[columns].to_numpy() == pytest.approx(once[columns].to_numpy(), abs=1e-9)
+    assert (once["ci_low"] < once["estimate"]).all()
+
+
+def test_a_stager_without_a_correction_is_refused():
+    table = simulate_imbalanced(60, seed=2).table
+    with pytest.raises(UsageError, match="put it into a RecalibratedStager"):
+        cross_validate_both(table, LogisticStager())
+    plain, _ = cross_validate(table, LogisticStager(), folds=2)
+    with pytest.raises(UsageError, match=r"'<name> \(uncalibrated\)'"):
+        calibration_before_after(plain, levels=LEVELS)
