@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
 from radiofib._checks import list_some
 from radiofib._extras import require
@@ -227,7 +228,8 @@ def _synthetic(
     small = 1e-3
     marks = np.zeros((len(values), inside.size))
     marks[inside, np.arange(inside.size)] = small
-    found, _ = sampler.fit_resample(np.hstack([values, marks]), codes)
+    with threadpool_limits(limits=1):
+        found, _ = sampler.fit_resample(np.hstack([values, marks]), codes)
     new = np.asarray(found)[len(values) :]
     width = values.shape[1]
     return new[:, :width], inside[new[:, width:].argmax(axis=1)]

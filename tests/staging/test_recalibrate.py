@@ -20,6 +20,7 @@ from radiofib.staging.out_of_fold import inner_dealing, out_of_fold
 from radiofib.staging.recalibrate import METHODS, RecalibratedStager
 from radiofib.staging.rows import Rows
 from radiofib.staging.scaling import LEAST_SLOPE, fit_scaling, log_ratios, scaled, softened
+from radiofib.stats import calibration
 from tests.staging.leaks import Memory
 
 EXPECTED = {
@@ -62,6 +63,18 @@ def test_scaling_is_the_maximum_of_its_penalised_likelihood():
     # The mean probability of every stage is its share, whatever the penalty does to the slope.
     mean = weights @ scaled(ratios, intercepts, slope) / weights.sum()
     assert mean == pytest.approx(np.bincount(codes, weights=weights) / weights.sum(), abs=1e-9)
+
+
+def test_two_stages_without_a_prior_are_coxs_recalibration():
+    rng = np.random.default_rng(2)
+    p = rng.beta(1, 3, 300).clip(0.01, 0.99)
+    y = rng.uniform(size=300) < p**1.5
+    ratios = np.log(p / (1 - p))[:, None]
+    cox = calibration(y, p)
+    intercepts, slope = fit_scaling(ratios, y.astype(int), np.ones(300), prior=0.0)
+    assert [*intercepts, slope] == pytest.approx([cox.intercept, cox.slope], abs=1e-9)
+    alone, _ = fit_scaling(ratios, y.astype(int), np.ones(300), slope=1.0)
+    assert alone == pytest.approx([cox.in_the_large], abs=1e-9)
 
 
 def test_intercepts_undo_weights_exactly():
