@@ -1,0 +1,323 @@
+"""Location and scale of batches: estimated on some rows, taken out of these or of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.errors import UsageError
+
+__all__ = [
+    "MAX_ITERATIONS",
+    "BatchEffects",
+    "estimate_batch_effects",
+    "estimate_new_batch",
+    "remove_batch_effects",
+]
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Codes = NDArray[np.intp]
+
+#: Most steps of the shrinkage; some ten are usual.
+MAX_ITERATIONS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class BatchEffects:
+    r"""What was learnt of b batches and p features.
+
+    Parameters
+    ----------
+    mean, spread : ndarray of shape (p,)
+        What features are standardised with: :math:`z = (x - \alpha - c\beta) / \sigma`; 0 and 1
+        for a feature of which nothing was learnt.
+    slopes : ndarray of shape (q, p)
+        Slopes :math:`\beta` of the covariates, whose effects are kept.
+    shift, scale : ndarray of shape (b, p)
+        Location :math:`\gamma^*` and squared scale :math:`\delta^{2*}` of z in each batch, shrunk.
+    learnt : ndarray of bool, shape (b, p)
+        False where there is nothing to take out: values stay as they are.
+    """
+
+    mean: FloatArray
+    spread: FloatArray
+    slopes: FloatArray
+    shift: FloatArray
+    scale: FloatArray
+    learnt: BoolArray
+
+
+def estimate_batch_effects(
+    x: FloatArray,
+    codes: Codes,
+    n_batches: int,
+    *,
+    covariates: FloatArray | None = None,
+    mean_only: bool = False,
+    home: int | None = None,
+    max_iterations: int = MAX_ITERATIONS,
+) -> BatchEffects:
+    r"""Estimate the effects of batches on features (parametric ComBat; see :func:`combat`).
+
+    Every feature is learnt from the rows that have it. A batch with one value of a feature (none
+    with `mean_only`) takes no part in that feature; a feature that is constant within a batch
+    (everywhere, with `mean_only`), is left in fewer than two batches, or is not left in the
+    reference batch, is not learnt at all. With missing values the means over all
+    rows and the variance within batches are those of the values that are there (sva weighs by
+    the rows of a batch, and divides by one less; without missing values both are the same as
+    here).
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, p)
+        NaN where missing.
+    codes : ndarray of int, shape (n,)
+        Number of each row's batch, from 0.
+    n_batches : int
+        How many there are.
+    covariates : ndarray of shape (n, q), optional
+        Whose effects are kept; only for a table without missing values.
+    mean_only : bool
+        Location alone.
+    home : int, optional
+        Batch that stays as it is and to which the others are brought.
+    max_iterations : int
+        Most steps of the shrinkage.
+
+    Raises
+    ------
+    UsageError
+        When covariates and batches cannot be told apart, or a feature does not vary in the
+        reference batch.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 5.0], [2.0, 6.0], [10.0, 7.0], [12.0, 9.0]])
+    >>> found = estimate_batch_effects(x, np.array([0, 0, 1, 1]), 2, mean_only=True)
+    >>> found.mean.tolist(), found.shift.round(1).tolist()
+    ([6.0, 6.75], [[-4.8, -1.8], [4.8, 1.8]])
+    """
+    learnt = _learnable(x, codes, n_batches, mean_only=mean_only, home=home)
+    use = learnt.any(axis=0)
+    data, kept = x[:, use], learnt[:, use]
+    inside = kept[codes] & ~np.isnan(data)
+    mean, spread, slopes = _standards(data, inside, codes, kept, covariates, home)
+    standard = (data - mean - _kept_effects(covariates, slopes)) / spread
+    shift, scale = np.zeros(kept.shape), np.ones(kept.shape)
+    for code in range(n_batches):
+        if code == home:
+            kept[code] = False
+            continue
+        here = codes == code
+        shift[code], scale[code], kept[code] = _one_batch(
+            standard[here], kept[code], mean_only, max_iterations
+        )
+    learnt[:, use] = kept
+    return BatchEffects(
+        _spread_out(mean, use, 0.0),
+        _spread_out(spread, use, 1.0),
+        _spread_out(slopes, use, 0.0),
+        _spread_out(shift, use, 0.0),
+        _spread_out(scale, use, 1.0),
+        learnt,
+    )
+
+
+def estimate_new_batch(
+    x: FloatArray,
+    effects: BatchEffects,
+    *,
+    mean_only: bool = False,
+    max_iterations: int = MAX_ITERATIONS,
+) -> BatchEffects:
+    """Estimate the effects of one batch that had no part in `effects`, from its own rows.
+
+    What features are standardised with stays that of `effects`; the prior is the one of the new
+    batch's own features, as it is for every batch.
+
+    Parameters
+    ----------
+    x : ndarray of shape (m, p)
+        Rows of the new batch, NaN where missing.
+    effects : BatchEffects
+        Without covariates.
+
+    Returns
+    -------
+    BatchEffects
+        Of this batch alone (b = 1).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> known = estimate_batch_effects(rng.normal(size=(40, 9)), np.arange(40) % 2, 2)
+    >>> new = estimate_new_batch(rng.normal(5, 1, size=(30, 9)), known)
+    >>> bool(np.allclose(new.shift, 5, atol=1))
+    True
+    """
+    asked = effects.learnt.any(axis=0) & (np.sum(~np.isnan(x), axis=0) >= (1 if mean_only else 2))
+    standard = (x - effects.mean) / effects.spread
+    shift, scale, learnt = _one_batch(standard, asked, mean_only, max_iterations)
+    return BatchEffects(
+        effects.mean, effects.spread, effects.slopes, shift[None], scale[None], learnt[None]
+    )
+
+
+def remove_batch_effects(
+    x: FloatArray, codes: Codes, effects: BatchEffects, covariates: FloatArray | None = None
+) -> FloatArray:
+    r"""Return :math:`(z - \gamma^*) / \delta^* \cdot \sigma + \alpha + c\beta` of each row.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, p)
+        NaN where missing; stays missing.
+    codes : ndarray of int, shape (n,)
+        Number of each row's batch; a row with a negative one stays as it is.
+    effects : BatchEffects
+    covariates : ndarray of shape (n, q), optional
+        The same as at estimation.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 5.0], [2.0, 6.0], [10.0, 7.0], [12.0, 9.0]])
+    >>> codes = np.array([0, 0, 1, 1])
+    >>> found = estimate_batch_effects(x, codes, 2, mean_only=True)
+    >>> remove_batch_effects(x, codes, found).round(2).tolist()
+    [[4.75, 6.45], [6.75, 7.45], [5.25, 5.55], [7.25, 7.55]]
+    """
+    result = x.copy()
+    kept = _kept_effects(covariates, effects.slopes)
+    for code in range(len(effects.shift)):
+        rows, use = np.flatnonzero(codes == code), effects.learnt[code]
+        if rows.size == 0 or not use.any():
+            continue
+        use = slice(None) if use.all() else np.flatnonzero(use)
+        mean = (effects.mean + (kept[rows] if np.ndim(kept) else kept))[..., use]
+        spread = effects.spread[use]
+        standard = (x[rows][:, use] - mean) / spread - effects.shift[code, use]
+        back = standard / np.sqrt(effects.scale[code, use]) * spread + mean
+        result[rows if isinstance(use, slice) else np.ix_(rows, use)] = back
+    return result
+
+
+def _learnable(
+    x: FloatArray, codes: Codes, n_batches: int, *, mean_only: bool, home: int | None
+) -> BoolArray:
+    """Return which features can be learnt in which batch, shape (b, p)."""
+    count = np.zeros((n_batches, x.shape[1]))
+    moves = np.zeros(count.shape, dtype=np.bool_)
+    for code in range(n_batches):
+        here = x[codes == code]
+        count[code] = np.sum(~np.isnan(here), axis=0)
+        low = np.fmin.reduce(here, axis=0, initial=np.inf)
+        moves[code] = np.fmax.reduce(here, axis=0, initial=-np.inf) > low
+    part: BoolArray = count >= (1 if mean_only else 2)
+    # A feature that is constant within a batch has no scale there.
+    sound = (moves & part).any(axis=0) if mean_only else (moves | ~part).all(axis=0)
+    sound &= part.sum(axis=0) >= 2
+    if home is not None:
+        sound &= part[home]
+    return part & sound
+
+
+def _standards(
+    data: FloatArray,
+    inside: BoolArray,
+    codes: Codes,
+    part: BoolArray,
+    covariates: FloatArray | None,
+    home: int | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the means over all batches, the deviations within, and slopes of covariates."""
+    n_batches, p = part.shape
+    count = np.array([inside[codes == code].sum(axis=0) for code in range(n_batches)])
+    if covariates is None:
+        filled = np.where(inside, data, 0.0)
+        sums = np.array([filled[codes == code].sum(axis=0) for code in range(n_batches)])
+        means, slopes = sums / np.maximum(count, 1), np.zeros((0, p))
+        left = np.where(inside, data - means[codes], 0.0)
+    else:
+        whole = np.column_stack([codes[:, None] == np.arange(n_batches), covariates])
+        if np.linalg.matrix_rank(whole) < whole.shape[1]:
+            raise UsageError(
+                "covariates and batches cannot be told apart",
+                hint="leave out a covariate that is constant or is set by the batch",
+            )
+        beta = np.linalg.lstsq(whole, data, rcond=None)[0]
+        means, slopes = beta[:n_batches], beta[n_batches:]
+        left = data - whole @ beta
+    if home is None:
+        mean = (count / count.sum(axis=0) * means).sum(axis=0)
+        spread = np.sqrt((left**2).sum(axis=0) / count.sum(axis=0))
+    else:
+        mean = means[home]
+        spread = np.sqrt((left[codes == home] ** 2).sum(axis=0) / count[home])
+    if (spread == 0).any():
+        raise UsageError("a feature does not vary in the reference batch")
+    return mean, spread, slopes
+
+
+def _kept_effects(covariates: FloatArray | None, slopes: FloatArray) -> FloatArray | float:
+    return 0.0 if covariates is None else covariates @ slopes
+
+
+def _one_batch(
+    standard: FloatArray, asked: BoolArray, mean_only: bool, max_iterations: int
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Return location and squared scale of one batch, and which were learnt."""
+    shift, scale = np.zeros(asked.size), np.ones(asked.size)
+    learnt: BoolArray = asked.copy()
+    # A prior of features needs two of them.
+    if asked.sum() < 2:
+        return shift, scale, np.zeros_like(learnt)
+    here = standard if asked.all() else standard[:, asked]
+    seen = ~np.isnan(here)
+    n = seen.sum(axis=0).astype(np.float64)
+    if not seen.all():
+        here = np.where(seen, here, 0.0)
+    middle = here.sum(axis=0) / n
+    left = here - middle if seen.all() else np.where(seen, here - middle, 0.0)
+    squares = (left**2).sum(axis=0)
+    shift[asked], scale[asked] = _shrink(middle, squares, n, mean_only, max_iterations)
+    return shift, scale, learnt
+
+
+def _shrink(
+    shift: FloatArray, squares: FloatArray, n: FloatArray, mean_only: bool, max_iterations: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return location and squared scale of one batch, shrunk to their prior.
+
+    `squares` are sums of squared distances from the location, over n values.
+    """
+    centre, tau = float(shift.mean()), float(shift.var(ddof=1))
+    if mean_only:
+        # As in sva: one case's worth of evidence, and the scale of the whole.
+        return (tau * shift + centre) / (tau + 1), np.ones(shift.size)
+    scale = squares / (n - 1)
+    middle, width = float(scale.mean()), float(scale.var(ddof=1))
+    if width == 0:
+        return (n * tau * shift + scale * centre) / (n * tau + scale), scale
+    a = (2 * width + middle**2) / width
+    b = (middle * width + middle**3) / width
+    found, size = shift, scale
+    for _ in range(max_iterations):
+        moved = (n * tau * shift + size * centre) / (n * tau + size)
+        grown = ((squares + n * (shift - moved) ** 2) / 2 + b) / (n / 2 + a - 1)
+        # Relative to the signed location, as in sva, whose stopping point this is.
+        steps = np.abs(moved - found) / found, np.abs(grown - size) / size
+        change = max(float(steps[0].max()), float(steps[1].max()))
+        found, size = moved, grown
+        if not change > 1e-4:
+            break
+    return found, size
+
+
+def _spread_out(values: FloatArray, use: BoolArray, empty: float) -> FloatArray:
+    """Put what was learnt of some features into the places of all."""
+    whole = np.full((*values.shape[:-1], use.size), empty)
+    whole[..., use] = values
+    return whole
