@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class BatchEffects:
         Location :math:`\gamma^*` and squared scale :math:`\delta^{2*}` of z in each batch, shrunk.
     learnt : ndarray of bool, shape (b, p)
         False where there is nothing to take out: values stay as they are.
+    standard : ndarray of bool, shape (p,)
+        Which features have a mean and a spread.
     """
 
     mean: FloatArray
@@ -48,6 +50,7 @@ class BatchEffects:
     shift: FloatArray
     scale: FloatArray
     learnt: BoolArray
+    standard: BoolArray
 
 
 def estimate_batch_effects(
@@ -64,11 +67,10 @@ def estimate_batch_effects(
 
     Every feature is learnt from the rows that have it. A batch with one value of a feature (none
     with `mean_only`) takes no part in that feature; a feature that is constant within a batch
-    (everywhere, with `mean_only`), is left in fewer than two batches, or is not left in the
-    reference batch, is not learnt at all. With missing values the means over all
-    rows and the variance within batches are those of the values that are there (sva weighs by
-    the rows of a batch, and divides by one less; without missing values both are the same as
-    here).
+    (everywhere, with `mean_only`), is left in one batch of several, or is not left in the
+    reference batch, is not learnt at all. The means over all rows and the variance within
+    batches are those of the values that are there; sva weighs by the rows of a batch whether
+    they have the value or not, and divides by one less where some are missing.
 
     Parameters
     ----------
@@ -123,6 +125,7 @@ def estimate_batch_effects(
         _spread_out(shift, use, 0.0),
         _spread_out(scale, use, 1.0),
         learnt,
+        use,
     )
 
 
@@ -158,12 +161,10 @@ def estimate_new_batch(
     >>> bool(np.allclose(new.shift, 5, atol=1))
     True
     """
-    asked = effects.learnt.any(axis=0) & (np.sum(~np.isnan(x), axis=0) >= (1 if mean_only else 2))
+    asked = effects.standard & (np.sum(~np.isnan(x), axis=0) >= (1 if mean_only else 2))
     standard = (x - effects.mean) / effects.spread
     shift, scale, learnt = _one_batch(standard, asked, mean_only, max_iterations)
-    return BatchEffects(
-        effects.mean, effects.spread, effects.slopes, shift[None], scale[None], learnt[None]
-    )
+    return replace(effects, shift=shift[None], scale=scale[None], learnt=learnt[None])
 
 
 def remove_batch_effects(
@@ -218,7 +219,7 @@ def _learnable(
     part: BoolArray = count >= (1 if mean_only else 2)
     # A feature that is constant within a batch has no scale there.
     sound = (moves & part).any(axis=0) if mean_only else (moves | ~part).all(axis=0)
-    sound &= part.sum(axis=0) >= 2
+    sound &= part.sum(axis=0) >= min(2, n_batches)
     if home is not None:
         sound &= part[home]
     return part & sound
