@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from radiofib._checks import check_no_duplicates, list_some
 from radiofib.staging.batches import scanner_texts
+from radiofib.staging.columns import column_means
 from radiofib.staging.flags import ScannerFlags
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.steps import Step
@@ -208,9 +209,7 @@ class ScannerInteraction(_Flagged):
             )
         place = {name: k for k, name in enumerate(names)}
         self.places_ = np.array([place[name] for name in wanted], dtype=np.intp)
-        values = frame.to_numpy()[:, self.places_]
-        seen = ~np.isnan(values)
-        self.centre_ = np.where(seen, values, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        self.centre_ = column_means(frame.to_numpy()[:, self.places_], 0.0)
         super()._learn(frame, y, context)
 
     def _added(self) -> list[str]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from radiofib._checks import check_known, list_some
 from radiofib.staging.batches import ScannerStep
+from radiofib.staging.columns import column_deviations, column_means, column_medians
 from radiofib.staging.inputs import StagerInputError
 from radiofib.stats.batch_effects import (
     BatchEffects,
@@ -250,8 +251,8 @@ class ScannerScaler(ScannerStep):
         parts = [values[codes == code] for code in range(n_batches)]
         centre = np.array([self._centre(part) for part in parts])
         left = np.concatenate([part - c for part, c in zip(parts, centre, strict=True)])
-        self.pooled_centre_ = _or(self._centre(values), 0.0)
-        pooled = _or(self._scale(left, np.zeros(values.shape[1])), 1.0)
+        self.pooled_centre_ = self._centre(values, 0.0)
+        pooled = self._scale(left, np.zeros(values.shape[1]))
         self.pooled_scale_ = np.where(pooled > 0, pooled, 1.0)
         scale = np.array([self._scale(part, c) for part, c in zip(parts, centre, strict=True)])
         self.centre_ = np.where(np.isnan(centre), self.pooled_centre_, centre)
@@ -265,43 +266,22 @@ class ScannerScaler(ScannerStep):
         return scaled
 
     def _apply_own(self, values: FloatArray) -> FloatArray:
-        centre = _or(self._centre(values), 0.0)
+        centre = self._centre(values, 0.0)
         scale = self._scale(values, centre)
         scaled: FloatArray = (values - centre) / np.where(scale > 0, scale, self.pooled_scale_)
         return scaled
 
-    def _centre(self, values: FloatArray) -> FloatArray:
-        return _median(values) if self.kind == "median" else _mean(values)
+    def _centre(self, values: FloatArray, empty: float = np.nan) -> FloatArray:
+        middle = column_medians if self.kind == "median" else column_means
+        return middle(values, empty)
 
     def _scale(self, values: FloatArray, centre: FloatArray) -> FloatArray:
         """Return the deviation from the centre; NaN where there is no value."""
         if self.kind == "centre":
             return np.ones(values.shape[1])
-        deviation = np.sqrt(_mean((values - centre) ** 2))
+        deviation = column_deviations(values, centre)
         if self.kind == "zscore":
             return deviation
-        robust = _NORMAL * _median(np.abs(values - centre))
+        robust = _NORMAL * column_medians(np.abs(values - centre))
         # More than half of the values are equal: the ordinary deviation is left.
         return np.where(robust > 0, robust, deviation)
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    """Return means of columns from the values that are there; NaN without any."""
-    seen = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        means: FloatArray = np.where(seen, values, 0.0).sum(axis=0) / seen.sum(axis=0)
-    return means
-
-
-def _median(values: FloatArray) -> FloatArray:
-    """Return medians of columns from the values that are there; NaN without any."""
-    found = np.full(values.shape[1], np.nan)
-    some = ~np.isnan(values).all(axis=0)
-    if some.any():
-        found[some] = np.nanmedian(values[:, some], axis=0)
-    return found
-
-
-def _or(values: FloatArray, instead: float) -> FloatArray:
-    filled: FloatArray = np.where(np.isnan(values), instead, values)
-    return filled

@@ -104,18 +104,27 @@ def estimate_batch_effects(
     """
     learnt = _learnable(x, codes, n_batches, mean_only=mean_only, home=home)
     use = learnt.any(axis=0)
-    data, kept = x[:, use], learnt[:, use]
-    inside = kept[codes] & ~np.isnan(data)
-    mean, spread, slopes = _standards(data, inside, codes, kept, covariates, home)
-    standard = (data - mean - _kept_effects(covariates, slopes)) / spread
+    kept = learnt[:, use]
+    data = x if use.all() else x[:, use]
+    slopes = np.zeros((0, data.shape[1]))
+    if covariates is not None:
+        slopes = _slopes(data, codes, n_batches, covariates)
+        data = data - covariates @ slopes
+    parts = [_moments(data[codes == code], kept[code]) for code in range(n_batches)]
+    count, middle, squares = (np.array(each) for each in zip(*parts, strict=True))
+    if home is None:
+        mean = (count / count.sum(axis=0) * middle).sum(axis=0)
+        spread = np.sqrt(squares.sum(axis=0) / count.sum(axis=0))
+    else:
+        mean, spread = middle[home], np.sqrt(squares[home] / count[home])
+        kept[home] = False
+    if (spread == 0).any():
+        raise UsageError("a feature does not vary in the reference batch")
     shift, scale = np.zeros(kept.shape), np.ones(kept.shape)
     for code in range(n_batches):
-        if code == home:
-            kept[code] = False
-            continue
-        here = codes == code
-        shift[code], scale[code], kept[code] = _one_batch(
-            standard[here], kept[code], mean_only, max_iterations
+        standard = count[code], (middle[code] - mean) / spread, squares[code] / spread**2
+        shift[code], scale[code], kept[code] = _shrunk(
+            standard, kept[code], mean_only, max_iterations
         )
     learnt[:, use] = kept
     return BatchEffects(
@@ -162,8 +171,9 @@ def estimate_new_batch(
     True
     """
     asked = effects.standard & (np.sum(~np.isnan(x), axis=0) >= (1 if mean_only else 2))
-    standard = (x - effects.mean) / effects.spread
-    shift, scale, learnt = _one_batch(standard, asked, mean_only, max_iterations)
+    count, middle, squares = _moments(x, asked)
+    standard = count, (middle - effects.mean) / effects.spread, squares / effects.spread**2
+    shift, scale, learnt = _shrunk(standard, asked, mean_only, max_iterations)
     return replace(effects, shift=shift[None], scale=scale[None], learnt=learnt[None])
 
 
@@ -191,13 +201,13 @@ def remove_batch_effects(
     [[4.75, 6.45], [6.75, 7.45], [5.25, 5.55], [7.25, 7.55]]
     """
     result = x.copy()
-    kept = _kept_effects(covariates, effects.slopes)
+    kept = None if covariates is None else covariates @ effects.slopes
     for code in range(len(effects.shift)):
         rows, use = np.flatnonzero(codes == code), effects.learnt[code]
         if rows.size == 0 or not use.any():
             continue
         use = slice(None) if use.all() else np.flatnonzero(use)
-        mean = (effects.mean + (kept[rows] if np.ndim(kept) else kept))[..., use]
+        mean = (effects.mean if kept is None else effects.mean + kept[rows])[..., use]
         spread = effects.spread[use]
         standard = (x[rows][:, use] - mean) / spread - effects.shift[code, use]
         back = standard / np.sqrt(effects.scale[code, use]) * spread + mean
@@ -225,66 +235,48 @@ def _learnable(
     return part & sound
 
 
-def _standards(
-    data: FloatArray,
-    inside: BoolArray,
-    codes: Codes,
-    part: BoolArray,
-    covariates: FloatArray | None,
-    home: int | None,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the means over all batches, the deviations within, and slopes of covariates."""
-    n_batches, p = part.shape
-    count = np.array([inside[codes == code].sum(axis=0) for code in range(n_batches)])
-    if covariates is None:
-        filled = np.where(inside, data, 0.0)
-        sums = np.array([filled[codes == code].sum(axis=0) for code in range(n_batches)])
-        means, slopes = sums / np.maximum(count, 1), np.zeros((0, p))
-        left = np.where(inside, data - means[codes], 0.0)
-    else:
-        whole = np.column_stack([codes[:, None] == np.arange(n_batches), covariates])
-        if np.linalg.matrix_rank(whole) < whole.shape[1]:
-            raise UsageError(
-                "covariates and batches cannot be told apart",
-                hint="leave out a covariate that is constant or is set by the batch",
-            )
-        beta = np.linalg.lstsq(whole, data, rcond=None)[0]
-        means, slopes = beta[:n_batches], beta[n_batches:]
-        left = data - whole @ beta
-    if home is None:
-        mean = (count / count.sum(axis=0) * means).sum(axis=0)
-        spread = np.sqrt((left**2).sum(axis=0) / count.sum(axis=0))
-    else:
-        mean = means[home]
-        spread = np.sqrt((left[codes == home] ** 2).sum(axis=0) / count[home])
-    if (spread == 0).any():
-        raise UsageError("a feature does not vary in the reference batch")
-    return mean, spread, slopes
+def _slopes(data: FloatArray, codes: Codes, n_batches: int, covariates: FloatArray) -> FloatArray:
+    """Return slopes of the covariates beside a mean of each batch, by least squares."""
+    whole = np.column_stack([codes[:, None] == np.arange(n_batches), covariates])
+    if np.linalg.matrix_rank(whole) < whole.shape[1]:
+        raise UsageError(
+            "covariates and batches cannot be told apart",
+            hint="leave out a covariate that is constant or is set by the batch",
+        )
+    slopes: FloatArray = np.linalg.lstsq(whole, data, rcond=None)[0][n_batches:]
+    return slopes
 
 
-def _kept_effects(covariates: FloatArray | None, slopes: FloatArray) -> FloatArray | float:
-    return 0.0 if covariates is None else covariates @ slopes
+def _moments(here: FloatArray, asked: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return numbers, means and squared distances from them of one batch's values.
+
+    A feature that is not asked for has none: 0, 0, 0.
+    """
+    seen = ~np.isnan(here)
+    if seen.all() and asked.all():
+        middle = here.mean(axis=0)
+        squares = ((here - middle) ** 2).sum(axis=0)
+        return np.full(asked.size, float(len(here))), middle, squares
+    seen &= asked
+    count = seen.sum(axis=0).astype(np.float64)
+    middle = np.where(seen, here, 0.0).sum(axis=0) / np.maximum(count, 1)
+    return count, middle, (np.where(seen, here - middle, 0.0) ** 2).sum(axis=0)
 
 
-def _one_batch(
-    standard: FloatArray, asked: BoolArray, mean_only: bool, max_iterations: int
+def _shrunk(
+    moments: tuple[FloatArray, FloatArray, FloatArray],
+    asked: BoolArray,
+    mean_only: bool,
+    max_iterations: int,
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return location and squared scale of one batch, and which were learnt."""
     shift, scale = np.zeros(asked.size), np.ones(asked.size)
-    learnt: BoolArray = asked.copy()
     # A prior of features needs two of them.
     if asked.sum() < 2:
-        return shift, scale, np.zeros_like(learnt)
-    here = standard if asked.all() else standard[:, asked]
-    seen = ~np.isnan(here)
-    n = seen.sum(axis=0).astype(np.float64)
-    if not seen.all():
-        here = np.where(seen, here, 0.0)
-    middle = here.sum(axis=0) / n
-    left = here - middle if seen.all() else np.where(seen, here - middle, 0.0)
-    squares = (left**2).sum(axis=0)
-    shift[asked], scale[asked] = _shrink(middle, squares, n, mean_only, max_iterations)
-    return shift, scale, learnt
+        return shift, scale, np.zeros_like(asked)
+    count, middle, squares = (each[asked] for each in moments)
+    shift[asked], scale[asked] = _shrink(middle, squares, count, mean_only, max_iterations)
+    return shift, scale, asked
 
 
 def _shrink(
