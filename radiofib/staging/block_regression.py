@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from radiofib.staging.blocks import Blocks, fill_scattered
-from radiofib.staging.columns import column_deviations, column_means, column_medians
+from radiofib.staging.columns import (
+    column_deviations,
+    column_means,
+    column_medians,
+    principal_directions,
+)
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.steps import Step
 
@@ -225,7 +230,9 @@ class BlockRegression(Step):
         standard = (filled - self.mean_) / self.deviation_
         with threadpool_limits(limits=1):
             self.loadings_ = [
-                _loadings(standard[np.ix_(self.present_[:, k], place)], self.n_components)
+                principal_directions(
+                    standard[np.ix_(self.present_[:, k], place)], self.n_components
+                )
                 for k, place in enumerate(blocks.places)
             ]
             self.channel_ = np.repeat(
@@ -261,23 +268,3 @@ class BlockRegression(Step):
             own = np.flatnonzero(present[:, k])
             scores[np.ix_(own, self.channel_ == k)] = standard[np.ix_(own, place)] @ load
         return scores
-
-
-def _loadings(standard: FloatArray, most: int) -> FloatArray:
-    """Return the directions of the largest variance, columns of shape (p, at most `most`)."""
-    n, p = standard.shape
-    if n < 2:
-        return np.zeros((p, 0))
-    if p <= n:
-        sizes, turned = np.linalg.eigh(standard.T @ standard)
-        kept = sizes > 1e-10 * max(float(sizes.max()), 1e-300)
-        found = turned[:, kept][:, ::-1][:, :most]
-    else:
-        sizes, left = np.linalg.eigh(standard @ standard.T)
-        kept = sizes > 1e-10 * max(float(sizes.max()), 1e-300)
-        scale = np.sqrt(sizes[kept])[::-1][:most]
-        found = standard.T @ (left[:, kept][:, ::-1][:, :most] / scale)
-    # The sign of a direction is arbitrary; fix it, or two machines could differ.
-    top = found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]
-    signed: FloatArray = found * np.where(top < 0, -1.0, 1.0)
-    return signed

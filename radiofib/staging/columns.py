@@ -1,11 +1,11 @@
-"""Means, medians and deviations of columns from the values that are there."""
+"""Means, medians and deviations of columns from the values that are there; directions."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["column_deviations", "column_means", "column_medians"]
+__all__ = ["column_deviations", "column_means", "column_medians", "principal_directions"]
 
 FloatArray = NDArray[np.float64]
 
@@ -72,3 +72,38 @@ def column_deviations(values: FloatArray, centre: FloatArray) -> FloatArray:
     found = np.sqrt(column_means((values - centre) ** 2))
     # What rounding leaves of a constant column.
     return np.where(found <= 1e-14 * np.abs(centre), 0.0, found)
+
+
+def principal_directions(centred: FloatArray, most: int) -> FloatArray:
+    """Return the directions of the largest variance, the largest first.
+
+    Parameters
+    ----------
+    centred : ndarray of shape (n, p)
+        Columns of mean 0, complete.
+    most : int
+        Most directions; fewer when the rows differ in fewer.
+
+    Returns
+    -------
+    ndarray of shape (p, k)
+        Of length 1 and at right angles; the largest entry of each is positive.
+
+    Examples
+    --------
+    >>> principal_directions(np.array([[-1.0, -2.0], [1.0, 2.0]]), 2).round(3).tolist()
+    [[0.447], [0.894]]
+    """
+    n, p = centred.shape
+    if n < 2:
+        return np.zeros((p, 0))
+    wide = p > n
+    sizes, turned = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    kept = sizes > 1e-10 * max(float(sizes.max(initial=0.0)), 1e-300)
+    found = turned[:, kept][:, ::-1][:, :most]
+    if wide:
+        found = centred.T @ (found / np.sqrt(sizes[kept][::-1][:most]))
+    # The sign of a direction is arbitrary; fix it, or two machines could differ.
+    top = found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]
+    signed: FloatArray = found * np.where(top < 0, -1.0, 1.0)
+    return signed
