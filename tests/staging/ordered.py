@@ -54,3 +54,46 @@ def assert_within_limits(stager, *, calibrated: bool, seed: int = 11) -> None:
     if calibrated:
         share = np.array([(test.y == stage).mean() for stage in STAGES])
         assert np.abs(proba.mean(axis=0) - share).max() < LIMITS["mean_probability"]
+
+
+def awkward_tables() -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
+    """Return tables that must be learnt from: name -> features and stages."""
+    case = ordered_case(5, 60, missing=0.1)
+    X, y = case.X, case.y
+    codes = np.searchsorted(STAGES, y)
+    three = X.iloc[[0, 1, 2]].reset_index(drop=True)
+    return {
+        "constant column": (X.assign(t1_same=3.0), y),
+        "doubled column": (X.assign(t1_twin=X.iloc[:, 0]), y),
+        "empty column": (X.assign(t1_empty=np.nan), y),
+        "no value at all": (X * np.nan, y),
+        "a stage is missing": (X[y != "s3"].reset_index(drop=True), y[y != "s3"]),
+        "labels from 0": (X, codes),
+        "labels with gaps": (X, np.array([0, 3, 4, 9])[codes]),
+        "three patients": (three, np.array(["s1", "s4", "s4"])),
+    }
+
+
+def assert_awkward_tables_are_learnt(stager) -> None:
+    from sklearn.base import clone
+
+    for name, (X, y) in awkward_tables().items():
+        fitted = clone(stager).fit(X, y)
+        proba = fitted.predict_proba(X)
+        assert fitted.classes_.tolist() == sorted(set(y.tolist())), name
+        assert proba.shape == (len(X), len(set(y.tolist()))), name
+        assert np.isfinite(proba).all(), name
+        assert (proba >= 0).all(), name
+        assert np.abs(proba.sum(axis=1) - 1).max() < 1e-12, name
+
+
+def assert_stored_without_foreign_types(stager, X, own: set[str]) -> None:
+    """Store and read with nothing trusted but `own` and what is trusted already."""
+    import skops.io
+
+    from radiofib.staging.persistence import TRUSTED_TYPES
+
+    stored = skops.io.dumps(stager)
+    assert set(skops.io.get_untrusted_types(data=stored)) <= own | set(TRUSTED_TYPES)
+    again = skops.io.loads(stored, trusted=[*own, *TRUSTED_TYPES])
+    assert (again.predict_proba(X) == stager.predict_proba(X)).all()
