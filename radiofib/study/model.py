@@ -163,7 +163,8 @@ def _predict_unseen(
         tell("evaluate", number, len(jobs))
         stager = build_stager(study, control=model.control)
         # A corrected stager is shown before and after its correction.
-        judge = cross_validate_both if isinstance(stager, RecalibratedStager) else cross_validate
+        corrected = isinstance(stager, RecalibratedStager) and not model.control
+        judge = cross_validate_both if corrected else cross_validate
         try:
             predictions, failed = judge(
                 model.rows,
