@@ -18,6 +18,7 @@ __all__ = [
     "RELEVANCE",
     "SCHEMES",
     "RelevanceFilter",
+    "explained_share",
     "f_statistics",
     "least_redundant",
     "mutual_information",
@@ -31,12 +32,10 @@ IndexArray = NDArray[np.intp]
 RELEVANCE = {
     "f": "F statistic of one-way analysis of variance",
     "kruskal": "Kruskal-Wallis H over its degrees of freedom",
-    "rank": "absolute rank correlation with the stage, for ordered stages",
+    "rank": "statistic of the rank correlation with the stage, for ordered stages",
     "mutual": "mutual information of the stage and the column in three states",
 }
 SCHEMES = ("quotient", "difference")
-#: Mean correlations below this count as this much: nothing is divided by zero.
-_FLOOR = 1e-3
 #: Columns with fewer values than this (or than there are rows) have no relevance.
 _FEWEST = 10
 #: Largest F statistic: one that is infinite still has to be weighed against others.
@@ -48,12 +47,17 @@ class RelevanceFilter(Selector):
 
     One after another the column j with the largest
 
-    .. math:: \frac{V_j}{\frac{1}{|S|} \sum_{s \in S} |r_{js}|} \; \text{(quotient, FCQ)}
-              \quad \text{or} \quad
-              V_j - \frac{1}{|S|} \sum_{s \in S} |r_{js}| \; \text{(difference, FCD)}
+    .. math:: \frac{V_j}{\max(\bar r_j, r_0)} \; \text{(quotient, FCQ)} \quad \text{or} \quad
+              \sqrt{\eta^2_j} - \bar r_j \; \text{(difference, FCD)}, \quad
+              \bar r_j = \frac{1}{|S|} \sum_{s \in S} |r_{js}|
 
     joins the set S of those chosen, beginning with the largest relevance V. Values that are
-    missing are left out of both V and r (rows in which both columns have one).
+    missing are left out of both V and r (rows in which both columns have one). Two things are
+    not as published. The mean correlation counts as at least what chance gives in n rows,
+    :math:`r_0 = \sqrt{2 / (\pi n)}`: without it the quotient runs after noise that happens not
+    to go with the first columns. The difference takes the relevance on the scale of
+    correlations (root of the share of variance between stages; for mutual information
+    :math:`\sqrt{1 - e^{-2I}}`): F itself, which grows with n, would decide alone.
 
     Parameters
     ----------
@@ -63,8 +67,6 @@ class RelevanceFilter(Selector):
         ``kruskal`` and ``rank`` look at ranks only; ``rank`` takes the sorted stages for their
         order.
     scheme : {"quotient", "difference"}
-        With ``difference`` F statistics should not be used on tables of different sizes: they
-        grow with the number of rows, correlations do not.
     patient_column : str, optional
         Context column that names the patient: rows of a patient are averaged before anything is
         computed, so that ten images of a patient say as much as one.
@@ -121,9 +123,12 @@ class RelevanceFilter(Selector):
         ranked = self.relevance in ("kruskal", "rank")
         with threadpool_limits(limits=1):
             used = column_ranks(values) if ranked else values
-            value = _relevance(self.relevance, used, codes, stages)
+            value, strength = _relevance(self.relevance, used, codes, stages)
             self.order_, score = least_redundant(
-                value, PairwiseColumns(used), self.n_features, scheme=self.scheme
+                value if self.scheme == "quotient" else strength,
+                PairwiseColumns(used),
+                self.n_features,
+                scheme=self.scheme,
             )
         kept = np.zeros(len(value), dtype=np.bool_)
         kept[self.order_] = True
@@ -159,7 +164,7 @@ def least_redundant(
     Parameters
     ----------
     relevance : ndarray of shape (n_columns,)
-        At least 0.
+        At least 0; for ``difference`` on the scale of correlations.
     columns : PairwiseColumns
     most : int
         Columns to take.
@@ -175,7 +180,7 @@ def least_redundant(
     Examples
     --------
     >>> values = np.array([[1.0, 1.0, 4.0], [2.0, 2.0, 1.0], [3.0, 3.0, 3.0], [4.0, 4.0, 2.0]])
-    >>> order, _ = least_redundant(np.array([5.0, 4.9, 3.0]), PairwiseColumns(values), 2)
+    >>> order, _ = least_redundant(np.array([5.0, 4.9, 3.5]), PairwiseColumns(values), 2)
     >>> order.tolist()
     [0, 2]
     """
@@ -183,6 +188,7 @@ def least_redundant(
     order = np.empty(wanted, dtype=np.intp)
     scores = np.empty(wanted)
     total = np.zeros(len(relevance))
+    chance = np.sqrt(2.0 / (np.pi * len(columns.columns)))
     score = relevance.astype(np.float64, copy=True)
     open_ = np.ones(len(relevance), dtype=np.bool_)
     for taken in range(wanted):
@@ -191,20 +197,30 @@ def least_redundant(
         open_[best] = False
         total += np.abs(columns.one(best))
         mean = total / (taken + 1)
-        score = relevance / np.maximum(mean, _FLOOR) if scheme == "quotient" else relevance - mean
+        score = relevance / np.maximum(mean, chance) if scheme == "quotient" else relevance - mean
     return order, scores
 
 
-def _relevance(name: str, values: FloatArray, codes: IndexArray, stages: int) -> FloatArray:
-    """Return the relevance of each column; 0 where too few values are present."""
-    if name == "f":
-        found = f_statistics(values, codes, stages)
-    elif name == "mutual":
-        found = mutual_information(values, codes, stages)
+def _relevance(
+    name: str, values: FloatArray, codes: IndexArray, stages: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the relevance of each column, and the same as a correlation; 0 where undefined."""
+    n = (~np.isnan(values)).sum(axis=0)
+    if name == "mutual":
+        value = mutual_information(values, codes, stages)
+        square = 1.0 - np.exp(-2.0 * value)
+    elif name == "rank":
+        value = rank_statistics(values, codes, stages, trend=True)
+        square = value / np.maximum(n - 1, 1)
     else:
-        found = rank_statistics(values, codes, stages, trend=name == "rank")
-    few = (~np.isnan(values)).sum(axis=0) < min(_FEWEST, len(values))
-    return np.where(few | ~np.isfinite(found), 0.0, np.maximum(found, 0.0))
+        square = explained_share(values, codes, stages)[0]
+        found = f_statistics if name == "f" else rank_statistics
+        value = found(values, codes, stages)
+    usable = (n >= min(_FEWEST, len(values))) & np.isfinite(value)
+    return (
+        np.where(usable, np.maximum(value, 0.0), 0.0),
+        np.sqrt(np.where(usable, np.clip(square, 0.0, 1.0), 0.0)),
+    )
 
 
 def _class_sums(
@@ -219,6 +235,33 @@ def _class_sums(
     return filled, one_hot.T @ present.astype(np.float64), one_hot.T @ filled
 
 
+def explained_share(
+    values: FloatArray, codes: IndexArray, stages: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the share of each column's sum of squares that lies between stages (eta squared).
+
+    Missing values are left out; NaN where a column has values in one stage only, or no spread.
+
+    Returns
+    -------
+    share, n, seen : ndarray of shape (n_columns,)
+        ``n`` values, in ``seen`` stages.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [2.0], [5.0], [6.0]])
+    >>> explained_share(x, np.array([0, 0, 1, 1]), 2)[0].round(4).tolist()
+    [0.9412]
+    """
+    filled, count, sums = _class_sums(values, codes, stages)
+    between = (sums**2 / np.maximum(count, 1)).sum(axis=0)
+    whole = (filled**2).sum(axis=0)
+    n, seen = count.sum(axis=0), (count > 0).sum(axis=0)
+    share = np.full(len(whole), np.nan)
+    np.divide(between, whole, out=share, where=(whole > 0) & (seen > 1))
+    return np.minimum(share, 1.0), n, seen
+
+
 def f_statistics(values: FloatArray, codes: IndexArray, stages: int) -> FloatArray:
     r"""Return the F statistic of each column over the stages, missing values left out.
 
@@ -230,34 +273,31 @@ def f_statistics(values: FloatArray, codes: IndexArray, stages: int) -> FloatArr
 
     Examples
     --------
-    >>> f_statistics(np.array([[1.0], [2.0], [5.0], [6.0]]), np.array([0, 0, 1, 1]), 2).tolist()
-    [32.0]
+    >>> f_statistics(np.array([[1.0], [2.0], [5.0], [6.0]]), np.array([0, 0, 1, 1]), 2).round(6)
+    array([32.])
     """
-    filled, count, sums = _class_sums(values, codes, stages)
-    n, seen = count.sum(axis=0), (count > 0).sum(axis=0)
-    between = (sums**2 / np.maximum(count, 1)).sum(axis=0)
-    whole = (filled**2).sum(axis=0)
+    share, n, seen = explained_share(values, codes, stages)
     with np.errstate(divide="ignore", invalid="ignore"):
-        inside = np.maximum(whole - between, 0.0) / (n - seen)
-        found: FloatArray = between / (seen - 1) / inside
-    fine = (seen > 1) & (n > seen) & (whole > 0)
-    return np.where(fine, np.minimum(found, _LARGEST), np.nan)
+        found: FloatArray = share / (1.0 - share) * (n - seen) / (seen - 1)
+    return np.where(n > seen, np.minimum(found, _LARGEST), np.nan)
 
 
 def rank_statistics(
-    ranks: FloatArray, codes: IndexArray, stages: int, *, trend: bool
+    ranks: FloatArray, codes: IndexArray, stages: int, *, trend: bool = False
 ) -> FloatArray:
     r"""Return what ranks say of the stages, missing values left out.
 
-    With ``trend`` the absolute (tie-corrected Spearman) correlation of ranks and ranks of
-    stages; without, Kruskal and Wallis' H, corrected for ties, over K - 1:
+    Kruskal and Wallis' H, corrected for ties, over its K - 1 degrees of freedom, or, with
+    ``trend``, the statistic of Spearman's correlation with the stage, which has one:
 
-    .. math:: H = (n - 1) \frac{\sum_k n_k (\bar r_k - \bar r)^2}{\sum_i (r_i - \bar r)^2}
+    .. math:: \frac{H}{K - 1} = \frac{n - 1}{K - 1} \,
+              \frac{\sum_k n_k (\bar r_k - \bar r)^2}{\sum_i (r_i - \bar r)^2},
+              \qquad (n - 1) \rho^2
 
     Parameters
     ----------
     ranks : ndarray of shape (n_rows, n_columns)
-        :func:`column_ranks`.
+        :func:`~radiofib.staging.pairwise.column_ranks`.
     codes : ndarray of int
     stages : int
     trend : bool
@@ -269,25 +309,22 @@ def rank_statistics(
     Examples
     --------
     >>> ranks = np.array([[1.0], [2.0], [3.0], [4.0]])
-    >>> rank_statistics(ranks, np.array([0, 0, 1, 1]), 2, trend=False).round(4).tolist()
+    >>> rank_statistics(ranks, np.array([0, 0, 1, 1]), 2).round(4).tolist()
     [2.4]
     >>> rank_statistics(ranks, np.array([0, 0, 1, 1]), 2, trend=True).round(4).tolist()
-    [0.8944]
+    [2.4]
     """
+    if not trend:
+        share, n, seen = explained_share(ranks, codes, stages)
+        return np.divide((n - 1) * share, seen - 1, out=np.full_like(n, np.nan), where=seen > 1)
     filled, count, sums = _class_sums(ranks, codes, stages)
-    n, seen = count.sum(axis=0), (count > 0).sum(axis=0)
-    whole = (filled**2).sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if not trend:
-            between = (sums**2 / np.maximum(count, 1)).sum(axis=0)
-            found: FloatArray = (n - 1) * between / whole / (seen - 1)
-        else:
-            # Midranks of the stages among the rows in which the column has a value.
-            place = np.cumsum(count, axis=0) - (count - 1) / 2 - (n + 1) / 2
-            place[count == 0] = 0.0
-            found = np.abs((sums * place).sum(axis=0))
-            found = found / np.sqrt(whole * (count * place**2).sum(axis=0))
-    return np.where((seen > 1) & (whole > 0), found, np.nan)
+    n, whole = count.sum(axis=0), (filled**2).sum(axis=0)
+    # Midranks of the stages among the rows in which the column has a value, centred.
+    place = np.cumsum(count, axis=0) - (count - 1) / 2 - (n + 1) / 2
+    below = whole * (count * place**2).sum(axis=0)
+    square = np.full_like(n, np.nan)
+    np.divide((sums * place).sum(axis=0) ** 2, below, out=square, where=below > 0)
+    return (n - 1) * square
 
 
 def mutual_information(values: FloatArray, codes: IndexArray, stages: int) -> FloatArray:

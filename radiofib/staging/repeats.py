@@ -57,7 +57,8 @@ def one_way_agreement(
 
     Examples
     --------
-    >>> ratings = np.array([9, 2, 5, 8, 6, 1, 3, 2, 8, 4, 6, 8, 7, 1, 2, 6, 10, 5, 6, 9, 6, 2, 4, 7])
+    >>> ratings = np.array([9, 2, 5, 8, 6, 1, 3, 2, 8, 4, 6, 8, 7, 1, 2, 6, 10, 5, 6, 9, 6, 2, 4,
+    ...                     7])
     >>> found = one_way_agreement(ratings[:, None].astype(float), np.repeat(np.arange(6), 4))
     >>> found.estimate.round(2).tolist(), found.patients.tolist()
     ([0.17], [6])
@@ -116,7 +117,8 @@ def absolute_agreement(
 
     Examples
     --------
-    >>> ratings = np.array([9, 2, 5, 8, 6, 1, 3, 2, 8, 4, 6, 8, 7, 1, 2, 6, 10, 5, 6, 9, 6, 2, 4, 7])
+    >>> ratings = np.array([9, 2, 5, 8, 6, 1, 3, 2, 8, 4, 6, 8, 7, 1, 2, 6, 10, 5, 6, 9, 6, 2, 4,
+    ...                     7])
     >>> found = absolute_agreement(ratings[:, None].astype(float), np.repeat(np.arange(6), 4))
     >>> found.estimate.round(2).tolist()
     [0.29]

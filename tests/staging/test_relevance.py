@@ -48,7 +48,7 @@ def test_relevance_is_that_of_the_values_that_are_there(holed):
         assert found_f[j] == pytest.approx(f_classif(x[:, None], y)[0][0])
         groups = [x[y == k] for k in np.unique(y)]
         assert found_h[j] == pytest.approx(stats.kruskal(*groups)[0] / (len(groups) - 1))
-        assert found_r[j] == pytest.approx(abs(stats.spearmanr(x, y)[0]))
+        assert found_r[j] == pytest.approx((len(x) - 1) * stats.spearmanr(x, y)[0] ** 2)
         states = np.digitize(x, [x.mean() - x.std(), x.mean() + x.std()])
         assert found_m[j] == pytest.approx(mutual_info_score(states, y))
 
@@ -57,6 +57,7 @@ def test_columns_are_taken_one_after_the_other(holed):
     X, codes = holed
     value = f_statistics(X, codes, 3)
     r = np.abs(PairwiseColumns(X).block(np.arange(8), np.arange(8)))
+    chance = np.sqrt(2 / (np.pi * 60))
     for scheme in ("quotient", "difference"):
         order, scores = least_redundant(value, PairwiseColumns(X), 8, scheme=scheme)
         chosen = [int(value.argmax())]
@@ -65,7 +66,7 @@ def test_columns_are_taken_one_after_the_other(holed):
             left = [j for j in range(8) if j not in chosen]
             means = {j: np.mean([r[j, s] for s in chosen]) for j in left}
             each = {
-                j: value[j] / max(means[j], 1e-3) if scheme == "quotient" else value[j] - means[j]
+                j: value[j] / max(means[j], chance) if scheme == "quotient" else value[j] - means[j]
                 for j in left
             }
             chosen.append(max(left, key=lambda j: each[j]))

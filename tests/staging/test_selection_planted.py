@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from radiofib.staging.relevance import RelevanceFilter
 from radiofib.staging.stability import StabilityFilter
@@ -42,6 +43,7 @@ def test_mrmr_takes_one_of_each_group_before_it_takes_noise():
     assert noise <= len(SEEDS) - FOUND
 
 
+@pytest.mark.slow
 def test_stability_finds_the_planted_columns_and_few_others():
     found, false = 0, []
     for seed in SEEDS:
@@ -53,6 +55,7 @@ def test_stability_finds_the_planted_columns_and_few_others():
     assert np.mean(false) <= 8**2 / ((2 * 0.7 - 1) * 100)
 
 
+@pytest.mark.slow
 def test_stability_keeps_to_its_bound_where_nothing_is_planted():
     false = []
     for seed in SEEDS:
