@@ -173,7 +173,7 @@ FACTORS: dict[str, dict[str, Callable[[], Any]]] = {
         "proportional_odds": _of("proportional_odds", "ProportionalOddsStager", ridge=10.0),
         "random_forest": _of("stagers", "RandomForestStager", n_estimators=25),
         "xgboost": _of("stagers", "XGBoostStager", n_estimators=15),
-        "extreme": _of("extreme", "ExtremeStager"),
+        "extreme": _of("extreme", "ExtremeStager", folds=2, patient_column="patient"),
     },
     "harmonise": {
         "none": _nothing,
