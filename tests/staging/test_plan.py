@@ -33,7 +33,7 @@ QUICK = {
 }
 #: section -> name -> parameters that make it quick, or that it needs.
 NEEDS: dict[str, dict[str, dict[str, object]]] = {
-    "select": {"mrmr": {"n_features": 4}, "reliability": {"threshold": 0.1}},
+    "select": {"mrmr": {"n_features": 4}, "reliability": {"threshold": 0.1}, "stability": {"pairs": 2}},
     "reduce": {"pca": {"n_components": 2}, "pls": {"n_components": 2}},
     "fusion": {"middle": {"n_components": 2}},
     "harmonise": {name: {"min_rows": 2} for name in ("combat", "scale")},
@@ -89,8 +89,8 @@ def everything():
         "balance": "class_weight",
         "curriculum": "uncertainty",
         "fusion": "late",
-        "vote": {"name": "folds", "params": {"folds": 2}},
-        "recalibrate": {"name": "logistic", "params": {"folds": 2}},
+        "vote": {"name": "folds", "params": {"folds": 3}},
+        "recalibrate": {"name": "logistic", "params": {"folds": 3}},
     }
 
 
@@ -99,7 +99,7 @@ def everything():
 )
 def test_every_part_learns_is_stored_and_says_the_same_again(settings, tmp_path):
     # Step functions ask for many patients.
-    table = small(n=320, rows=1) if "isotonic" in str(settings) else small()
+    table = small(n=320, rows=1) if "isotonic" in str(settings) else small(n=72)
     plan = StagerPlan.parse({"name": "logistic", **settings}, where="study")
     stager = plan.build(random_state=3)
     X = stager_frame(table, stager.context_columns)
@@ -137,7 +137,7 @@ def test_everything_at_once_is_judged_on_patients_it_did_not_see(setting):
         small(n=160, rows=1), plan.build(), setting=setting, folds=2
     )
     assert not failures
-    assert len(predictions) == 160
+    assert len(predictions) == 256
     assert predictions.filter(like="p_").notna().all(axis=None)
 
 
