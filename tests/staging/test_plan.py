@@ -89,7 +89,6 @@ def everything():
         "balance": "class_weight",
         "curriculum": "uncertainty",
         "fusion": "late",
-        "vote": {"name": "folds", "params": {"folds": 3}},
         "recalibrate": {"name": "logistic", "params": {"folds": 3}},
     }
 
@@ -137,7 +136,7 @@ def test_everything_at_once_is_judged_on_patients_it_did_not_see(setting):
         small(n=160, rows=1), plan.build(), setting=setting, folds=2
     )
     assert not failures
-    assert len(predictions) == 256
+    assert len(predictions) == 160
     assert predictions.filter(like="p_").notna().all(axis=None)
 
 
@@ -168,7 +167,7 @@ def test_probabilities_that_were_shifted_are_corrected_unless_told_otherwise():
 
 
 def test_steps_stand_in_their_order():
-    plan = StagerPlan.parse({**everything(), "fusion": None, "vote": None}, where="s")
+    plan = StagerPlan.parse({**everything(), "fusion": None}, where="s")
     built = plan.build()
     assert type(built) is RecalibratedStager
     assert type(built.stager) is ChainStager
