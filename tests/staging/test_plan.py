@@ -33,7 +33,11 @@ QUICK = {
 }
 #: section -> name -> parameters that make it quick, or that it needs.
 NEEDS: dict[str, dict[str, dict[str, object]]] = {
-    "select": {"mrmr": {"n_features": 4}, "reliability": {"threshold": 0.1}, "stability": {"pairs": 2}},
+    "select": {
+        "mrmr": {"n_features": 4},
+        "reliability": {"threshold": 0.1},
+        "stability": {"pairs": 2},
+    },
     "reduce": {"pca": {"n_components": 2}, "pls": {"n_components": 2}},
     "fusion": {"middle": {"n_components": 2}},
     "harmonise": {name: {"min_rows": 2} for name in ("combat", "scale")},
