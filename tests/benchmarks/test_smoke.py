@@ -11,6 +11,7 @@ import pytest
 
 SMALL = {
     "audit.py": ["--small", "--workers", "1"],
+    "boosting_cost.py": ["--small", "--runs", "1"],
     "cost.py": ["--small", "--runs", "1"],
     "evaluation_speed.py": ["--small"],
     "export_speed.py": ["--small", "--runs", "1"],
