@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from radiofib._checks import check_known
+from radiofib.parallel import one_thread
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.pairwise import PairwiseColumns, column_ranks
 from radiofib.staging.selector import Choice, Selector, patient_means, stage_codes
@@ -121,7 +121,7 @@ class RelevanceFilter(Selector):
         who = None if self.patient_column is None else context[self.patient_column].to_numpy()
         values, codes = patient_means(frame.to_numpy(), codes, who)
         ranked = self.relevance in ("kruskal", "rank")
-        with threadpool_limits(limits=1):
+        with one_thread():
             used = column_ranks(values) if ranked else values
             value, strength = _relevance(self.relevance, used, codes, stages)
             self.order_, score = least_redundant(
