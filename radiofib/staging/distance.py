@@ -68,8 +68,7 @@ class Plane:
     @classmethod
     def learn(cls, values: FloatArray, share: float, most: int) -> Plane:
         """Learn from rows; as many directions as hold a share of the variance, at most `most`."""
-        median = np.nanmedian(values, axis=0)
-        low, high = np.nanpercentile(values, [25, 75], axis=0)
+        low, median, high = _quartiles(values)
         scale = (high - low) / _IQR
         # A range lost in the rounding of the values is none.
         least = 1e-9 * np.maximum(np.abs(median), np.finfo(np.float64).tiny)
@@ -104,6 +103,24 @@ class Plane:
         q *= values.shape[1] / np.maximum(seen.sum(axis=1), 1)
         found: FloatArray = np.log1p(np.column_stack([(t**2 / self.variances).sum(axis=1), q]))
         return found.round(_DECIMALS)
+
+
+def _quartiles(values: FloatArray) -> FloatArray:
+    """Return the quartiles of each column over its values, shape (3, p); 0 where it has none.
+
+    numpy's own go column by column where anything is missing.
+    """
+    ranked = np.sort(values, axis=0)  # NaN come last
+    counts = (~np.isnan(values)).sum(axis=0)
+    found = np.zeros((3, values.shape[1]))
+    for place, share in enumerate((0.25, 0.5, 0.75)):
+        at = share * np.maximum(counts - 1, 0)
+        below = np.floor(at).astype(np.intp)
+        above = np.minimum(below + 1, np.maximum(counts - 1, 0))
+        columns = np.arange(values.shape[1])
+        low, high = ranked[below, columns], ranked[above, columns]
+        found[place] = np.where(counts > 0, low + (at - below) * (high - low), 0.0)
+    return found
 
 
 def _directions(z: FloatArray, share: float, most: int) -> tuple[FloatArray, FloatArray]:
