@@ -239,7 +239,9 @@ def _chosen(
         others = (origin != name) & (origin != "") if inside else folds != fold
         cut = choose_for(_part(pool, others & ~np.isin(owners, tested[rows])), rule)
         if cut is None:
-            return "the other folds hold one class only"
+            low[rows], high[rows] = -np.inf, np.inf
+            notes[f"{name}: the others are of one side only, no one is decided"] = None
+            continue
         low[rows], high[rows] = cut.low, cut.high
         notes |= dict.fromkeys(n for n in cut.note.split("; ") if n)
     spans = [_span("lower", low), _span("upper", high)]

@@ -22,6 +22,7 @@ from radiofib.table import FeatureTable
 __all__ = [
     "DISTANCE_COLUMNS",
     "DRIFT",
+    "NO_NAME",
     "QUALITY_COLUMNS",
     "UNFAMILIAR",
     "fold_distances",

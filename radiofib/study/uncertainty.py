@@ -13,7 +13,7 @@ from radiofib.evaluation import read_predictions
 from radiofib.evaluation.abstain import ABSTAIN_COLUMNS, AbstainRule, abstain_table
 from radiofib.evaluation.companion import companion_path, training_scores
 from radiofib.evaluation.conformal import COVERAGE_COLUMNS, SET_COLUMNS, prediction_sets
-from radiofib.evaluation.quality import fold_distances, quality_table, stage_score
+from radiofib.evaluation.quality import NO_NAME, fold_distances, quality_table, stage_score
 from radiofib.evaluation.stored_thresholds import learn_thresholds
 from radiofib.provenance import hash_file
 from radiofib.study.channel_sets import channel_sets, within
@@ -137,7 +137,8 @@ def _quality(
     ).merge(lacking, on=keys, how="left")
     parts = []
     for setting, part in cases.groupby("setting", sort=False):
-        known = () if setting == "loso" else tuple(part["scanner"].dropna().astype(str).unique())
+        names = part["scanner"].dropna().astype(str).unique()
+        known = () if setting == "loso" else (*names, NO_NAME)
         # Scores of a cross-validation are those of training patients: nothing to compare with.
         others = scores if setting == "loso" else None
         found = quality_table(part, training_scores=others, known=known)
