@@ -136,7 +136,12 @@ class Companion:
             known = None
             if given is not None:
                 sets = {k: (limit, int(n)) for k, (limit, n) in given["sets"].items()}
-                known = Thresholds(**given | {"levels": tuple(given["levels"]), "sets": sets})
+                cuts = {
+                    target: {place: (low, high) for place, (low, high) in by_place.items()}
+                    for target, by_place in given["cuts"].items()
+                }
+                levels = tuple(given["levels"])
+                known = Thresholds(**given | {"levels": levels, "sets": sets, "cuts": cuts})
             return cls(
                 TrainingDistance.from_state(facts["distance"], arrays),
                 tuple(facts["scanners"]),
