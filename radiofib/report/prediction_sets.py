@@ -30,16 +30,18 @@ from radiofib.report.context import Context
 from radiofib.report.format import count, estimate, pluralise, shorten
 from radiofib.report.shares import Share, ShareRow, Whole, parts_panel, percents, share_panel
 
-__all__ = ["set_blocks"]
+__all__ = ["set_blocks", "set_cautions"]
 
 #: calibration -> what it means for a case, in words
 _WAYS = {
     "other folds": "Known scanners, limit from other patients",
     "same scanner": "Known scanners, limit from other patients of the same scanner",
     "training scanners": "Unseen scanner, limit from the training scanners",
-    "other unseen scanners": "Unseen scanner, limit from other scanners that were left out in turn",
+    "other unseen scanners": "Unseen scanner, limit from other left-out scanners",
     "given": "Limit from predictions that were given",
 }
+#: What "other folds" means where scanners are not told apart.
+_NO_SCANNERS = "Limit from other patients"
 #: The ways that stand for their setting in the figure.
 _PLAIN = {"cv": "other folds", "loso": "training scanners"}
 
@@ -57,21 +59,49 @@ def set_blocks(context: Context) -> list[Block]:
         Heading("Which stages it cannot exclude"),
         Paragraph(_sets_in_words(context, frame, nominal)),
     ]
+    less = max(0.0, 2 * nominal - 1)
     figure = _coverage_figure(context, frame, nominal)
     blocks += [figure] if figure is not None else []
     blocks += [_sizes_figure(context, frame), _coverage_table(context, frame)]
     blocks.append(
         Note(
-            "What is promised: of new patients from the training scanners, the set of "
-            f"{percents(nominal)} holds the true stage, on average over patients. That is no "
-            "promise for each stage or each scanner. It follows from patients whom the models had "
-            "not seen; because the stored stager is trained on all of them, theory alone is sure "
-            f"of {percents(max(0.0, 2 * nominal - 1))} (cross-conformal sets), and about "
-            f"{percents(nominal)} is usual. For a scanner that was not in training nothing is "
-            "promised at all."
+            "What is promised: where the patients that the limit is from and new ones are drawn "
+            f"alike and scored by one model, sets hold the true stage of at least "
+            f"{percents(nominal)} of new patients on average; that is no promise for each stage "
+            "or each scanner. Here the limits are from cross-validation, while the stored stager "
+            f"is trained on everyone: theory then guarantees about {percents(less)} for the "
+            f"models of all folds used together (cross-conformal sets), and {percents(nominal)} "
+            "is nearly what is seen in practice. For a scanner that was not in training nothing "
+            "is promised at all."
         )
     )
     return blocks
+
+
+def set_cautions(context: Context) -> list[str]:
+    """Return what the summary should say of sets that held the true stage too seldom."""
+    frame = main_rows(context, "conformal")
+    if frame is None:
+        return []
+    said = []
+    for setting, way in _PLAIN.items():
+        row = _row_of(frame[frame["setting"] == setting], way)
+        if row is not None and row["verdict"]:
+            where = context.setting_name(setting)
+            said.append(
+                f"Sets of stages that were cut to hold the true stage of "
+                f"{percents(float(row['nominal']))} of patients held it in {interval_of(row)} "
+                f"{'in' if where == 'cross-validation' else 'on'} {where}: the stager is surer of "
+                "itself there than it should be."
+            )
+    return said
+
+
+def _way(context: Context, way: str) -> str:
+    """Return what a calibration means, in words."""
+    if way == "other folds" and not context.several_scanners:
+        return _NO_SCANNERS
+    return _WAYS[way]
 
 
 def _row_of(frame: pd.DataFrame, way: str) -> dict[Any, Any] | None:
@@ -80,9 +110,10 @@ def _row_of(frame: pd.DataFrame, way: str) -> dict[Any, Any] | None:
 
 
 def _sets_in_words(context: Context, frame: pd.DataFrame, nominal: float) -> str:
+    ordered = context.folder.mapping("scheme").get("ordered", True)
     said = [
         "In place of one stage, a patient can be given all stages that the stager cannot exclude"
-        + (", neighbours in the order of stages" if len(context.levels) > 2 else "")
+        + (", neighbours in the order of stages" if ordered and len(context.levels) > 2 else "")
         + " (a prediction set; how far it reaches is learnt from other patients). They were cut so "
         f"that the true stage is among them in {percents(nominal)} of patients."
     ]
@@ -103,9 +134,8 @@ def _sets_in_words(context: Context, frame: pd.DataFrame, nominal: float) -> str
     aware = _row_of(frame, "other unseen scanners")
     if aware is not None:
         said.append(
-            "With limits from scanners that were left out themselves, the true stage of an unseen "
-            f"scanner's patients was among {estimate(float(aware['mean_size']), 1)} stages in "
-            f"{interval_of(aware)}."
+            "With limits from scanners that were themselves left out in turn, it was among them in "
+            f"{interval_of(aware)}, in sets of {estimate(float(aware['mean_size']), 1)} stages."
         )
     return " ".join(said)
 
@@ -157,13 +187,13 @@ def _scanners(frame: pd.DataFrame) -> list[str]:
 
 def _sizes_figure(context: Context, frame: pd.DataFrame) -> Figure:
     bars = []
-    for way, words in _WAYS.items():
+    for way in _WAYS:
         row = _row_of(frame, way)
         if row is not None:
             one, every = float(row["singletons"]), float(row["all_stages"])
             between = 1 - one - every
             parts = (one, every) if len(context.levels) < 3 else (one, between, every)
-            bars.append(Whole(words, parts))
+            bars.append(Whole(_way(context, way), parts))
     names = ["one stage", "both stages"]
     if len(context.levels) > 2:
         names = ["one stage", "some stages", "all stages: nothing said"]
@@ -175,11 +205,15 @@ def _sizes_figure(context: Context, frame: pd.DataFrame) -> Figure:
 
 def _coverage_table(context: Context, frame: pd.DataFrame) -> Table:
     groups = []
-    for way, words in _WAYS.items():
+    for way in _WAYS:
         part = frame[frame["calibration"] == way]
+        if way not in _PLAIN.values():
+            part = part[part["group"] != "stage"]
         rows = [_coverage_row(context, r) for r in part.to_dict(orient="records")]
         if rows:
-            groups.append(Group(words, tuple(rows[: MOST_SCANNERS + len(context.levels) + 1])))
+            groups.append(
+                Group(_way(context, way), tuple(rows[: MOST_SCANNERS + len(context.levels) + 1]))
+            )
     columns = (
         Column("Patients"),
         Column("True stage in the set (95 % CI)", kind="estimate"),

@@ -41,7 +41,7 @@ class ShareRow:
 
 @dataclass(frozen=True)
 class Whole:
-    """A bar of parts that add up to one."""
+    """A bar of parts that add up to one; `label` says of what."""
 
     label: str
     parts: tuple[float, ...]
@@ -60,7 +60,8 @@ def percents(value: float, low: float = math.nan, high: float = math.nan) -> str
     shown = f"{_whole(value)} %"
     if not (math.isfinite(low) and math.isfinite(high)):
         return shown
-    return f"{shown} ({_whole(low)}{DASH}{_whole(high)})"
+    ends = (f"{100 * min(max(v, 0.0), 1.0):.0f}" for v in (low, high))
+    return f"{shown} ({DASH.join(ends)})"
 
 
 def _whole(share: float) -> str:
@@ -165,7 +166,14 @@ def _bar(share: Share, x: Scale, y: float) -> Markup:
     return svg.group(*drawn)
 
 
-def parts_panel(ident: str, bars: Sequence[Whole], names: Sequence[str], *, title: str) -> Markup:
+def parts_panel(
+    ident: str,
+    bars: Sequence[Whole],
+    names: Sequence[str],
+    *,
+    title: str,
+    shades: Sequence[int] = (1, 2, 3),
+) -> Markup:
     """Draw bars of parts, each with its percentage where there is room.
 
     Parameters
@@ -178,6 +186,8 @@ def parts_panel(ident: str, bars: Sequence[Whole], names: Sequence[str], *, titl
         What each part is, at most three.
     title : str
         What is shown.
+    shades : sequence of int
+        Shade of each part: 1 dark, 2 light, 3 grey.
 
     Examples
     --------
@@ -189,7 +199,7 @@ def parts_panel(ident: str, bars: Sequence[Whole], names: Sequence[str], *, titl
     y, drawn, said = 30.0, [], []
     place = left
     for number, name in enumerate(names[:_SHADES]):
-        drawn.append(svg.rect(place, 4, 12, 12, f"part p{number + 1}"))
+        drawn.append(svg.rect(place, 4, 12, 12, f"part p{shades[number]}"))
         drawn.append(svg.label(place + 18, 14.5, name))
         place += 44 + 6.6 * len(name)
     for bar in bars:
@@ -201,9 +211,9 @@ def parts_panel(ident: str, bars: Sequence[Whole], names: Sequence[str], *, titl
         at = left
         for number, part in enumerate(parts):
             width = (right - left) * part / whole
-            drawn.append(svg.rect(at, y, width, 20, f"part p{number + 1}"))
+            drawn.append(svg.rect(at, y, width, 20, f"part p{shades[number]}"))
             if width > 36:
-                inside = f"in{number + 1}"
+                inside = f"in{shades[number]}"
                 middle = at + width / 2
                 drawn.append(
                     svg.label(middle, y + 14.5, percents(part), anchor="middle", kind=inside)

@@ -59,16 +59,16 @@ def undecided_blocks(context: Context) -> list[Block]:
         groups.append(Group(context.target_title(target), tuple(rows)))
     rule = shorten(str(whole["rule"].iloc[0]), 120)
     named = ["ruled out", "grey zone: left open", "ruled in"]
-    drawn = parts_panel(f"{context.prefix}grey", bars, named, title="Grey zone")
+    drawn = parts_panel(f"{context.prefix}grey", bars, named, title="Grey zone", shades=(1, 3, 2))
     return [
         Heading("Whom it would leave undecided"),
         Paragraph(
             "Instead of answering about everybody, the stager can leave patients between two "
-            "cut-offs open: below the lower one the higher stage is ruled out, from the upper one "
-            f"on it is ruled in, and between lies the grey zone. Asked for: {rule}, for patients "
-            "other than those whose predictions the cut-offs were chosen on, and measured on "
-            "others still. A stager is useful this way when the grey zone is small and the wanted "
-            "rates are kept, on unseen scanners too."
+            "cut-offs open: below the lower one the stage asked about (the one named first) is "
+            "ruled out, from the upper one on it is ruled in, and between lies the grey zone. "
+            f"Asked for: {rule}. The cut-offs were chosen on some patients and measured on "
+            "others. A stager is useful this way when the grey zone is small and the wanted rates "
+            f"are kept{', on unseen scanners too' if 'loso' in settings else ''}."
         ),
         Figure("Patients ruled out, left open and ruled in.", (drawn,), wide=True),
         _abstain_table(whole, groups),
@@ -103,9 +103,9 @@ def _abstain_table(whole: pd.DataFrame, groups: Sequence[Group]) -> Table:
         Column("Left open", kind="estimate"),
     )
     notes = [
-        "With 95 % confidence interval. Sensitivity: share of those with the higher stage who are "
-        "not ruled out; specificity: share of the others who are not ruled in. NPV and PPV: share "
-        "of those ruled out, or in, of whom that is right, at this cohort's mix of stages.",
+        "With 95 % confidence interval. Sensitivity: share of those with the stage asked about who "
+        "are not ruled out; specificity: share of the others who are not ruled in. NPV and PPV: "
+        "share of those ruled out, or in, of whom that is right, at this cohort's mix of stages.",
         "Cut-offs are the median over folds; – where nobody could be ruled out or in.",
     ]
     said = whole["note"].str.split("; ").explode()
