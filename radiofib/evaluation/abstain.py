@@ -188,8 +188,8 @@ def _one(
     kept = own.scanners[_concerned(own.unit, target)]
     chosen = _chosen(setting, view, parts, target, rule)
     if isinstance(chosen, str):
-        note = {"group": "all", "subset": "", "method": "none", "note": chosen}
-        return [{**note, "chosen_on": "", "n": kept.size, "n_patients": kept.size}]
+        reason = {"group": "all", "subset": "", "method": "none", "note": chosen}
+        return [{**reason, "chosen_on": "", "n": kept.size, "n_patients": kept.size}]
     low, high, place, notes = chosen
     # Where each case is: -1 out, 0 grey, 1 in; each fold has cut-offs of its own.
     called = np.where(view.score < low, -1.0, np.where(view.score >= high, 1.0, 0.0))

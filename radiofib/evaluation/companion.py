@@ -171,7 +171,7 @@ class Companion:
             :func:`radiofib.evaluation.quality.quality_table` of the rows.
         """
         found = measure_distance(self.distance, table)
-        said = predictions.reset_index(drop=True).assign(**{c: found[c] for c in found})
+        said = pd.concat([predictions.reset_index(drop=True), found], axis=1)
         levels = prediction_levels(predictions)
         known = self.thresholds
         if known is not None and known.levels == levels:
@@ -189,8 +189,10 @@ def _lacks_channel(distance: TrainingDistance, table: FeatureTable) -> NDArray[n
     """Tell which rows have no value of a channel that training cases had."""
     names = [str(n) for n in getattr(distance, "feature_names_in_", table.X.columns)]
     values = table.X[names].to_numpy(dtype=np.float64)
-    lacking = [np.isnan(values[:, c]).all(axis=1) for c in distance.columns_]
-    return np.array(lacking).any(axis=0) if lacking else np.zeros(len(values), dtype=np.bool_)
+    found = np.zeros(len(values), dtype=np.bool_)
+    for columns in distance.columns_:
+        found |= np.isnan(values[:, columns]).all(axis=1)
+    return found
 
 
 def training_scores(predictions: pd.DataFrame, *, ordered: bool) -> FloatArray:

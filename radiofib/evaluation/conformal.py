@@ -131,7 +131,7 @@ def cases_of(frame: pd.DataFrame, levels: Sequence[str], score: str) -> tuple[Ca
     rows = known.reindex(columns=kept).astype(object)
     rows = rows.where(rows.notna(), "")
     place = {level: code for code, level in enumerate(levels)}
-    codes = known["y_true"].map(place).to_numpy(dtype=np.intp)
+    codes = np.asarray(known["y_true"].map(place), dtype=np.intp)
     proba = known[columns].to_numpy(dtype=np.float64)
     by_row = Cases("row", rows, codes, stage_scores(proba, score))
     if rows.empty:

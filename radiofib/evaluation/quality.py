@@ -118,7 +118,7 @@ def fold_distances(
         frame, context = _features(fitted, known)
         fitted.fit(frame, context=context)
         named = part[[*keys, "patient", "scanner"]].reset_index(drop=True)
-        found = named.assign(setting=setting, fold=fold)
+        found = named.assign(setting=str(setting), fold=str(fold))
         parts.append(pd.concat([found, measure_distance(fitted, new)], axis=1))
     head = ["setting", "fold", *keys, "patient", "scanner"]
     if not parts:
@@ -151,7 +151,8 @@ def stage_score(predictions: pd.DataFrame, *, ordered: bool = True) -> FloatArra
 def patient_scores(scores: FloatArray, patients: pd.Series) -> FloatArray:
     """Return the mean score of each patient, without those that have none."""
     mean = pd.Series(scores).groupby(patients.astype(str).to_numpy()).mean()
-    return mean.dropna().to_numpy(dtype=np.float64)
+    found: FloatArray = np.asarray(mean.dropna(), dtype=np.float64)
+    return found
 
 
 def quality_table(
@@ -196,7 +197,7 @@ def quality_table(
     0       a   True         0.0
     1       b  False         1.0  unfamiliar
     """
-    names = cases["scanner"].map(lambda s: NO_NAME if pd.isna(s) or s == "" else str(s))
+    names = cases["scanner"].astype(object).fillna("").astype(str).replace("", NO_NAME)
     rows = []
     parts = list(cases.groupby(names, sort=True))
     for name, part in parts:

@@ -312,11 +312,11 @@ class TrainingDistance(Step):
     def _like(self, pattern: BoolArray) -> tuple[FloatArray, BoolArray]:
         """Return distances over some channels of training rows, and which rows they are of."""
         part = self.reference_[:, pattern]
-        whole = ~np.isnan(part).any(axis=1)
+        whole: BoolArray = np.asarray(~np.isnan(part).any(axis=1))
         enough = smallest_calibration(LIMIT)
         if np.unique(self.reference_patients_[whole]).size >= enough:
             return part[whole].sum(axis=1), whole
-        some = ~np.isnan(part).all(axis=1)
+        some: BoolArray = np.asarray(~np.isnan(part).all(axis=1))
         if not some.any():
             return np.zeros(0), some
         return np.nanmean(part[some], axis=1) * int(pattern.sum()), some

@@ -92,7 +92,8 @@ def stage_scores(proba: ArrayLike, score: str = "greedy") -> FloatArray:
     p = _check_rows(proba)
     if score == "tails":
         total = p.cumsum(axis=1)
-        return np.maximum(total - p, total[:, -1:] - total).clip(0.0, 1.0)
+        outside: FloatArray = np.maximum(total - p, total[:, -1:] - total).clip(0.0, 1.0)
+        return outside
     if score == "sorted":
         order = np.argsort(-p, axis=1, kind="stable")
         sizes = np.take_along_axis(p, order, axis=1)

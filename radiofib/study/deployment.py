@@ -76,8 +76,8 @@ def write_companion(
     except StagerInputError:
         companion_path(model).unlink(missing_ok=True)
         return None
-    names = rows.obs[scanner].dropna().astype(str).unique() if scanner in rows.obs else []
-    known = tuple(sorted(n for n in names if n.strip()))
+    named = rows.obs[scanner].dropna() if scanner in rows.obs else pd.Series(dtype=object)
+    known = tuple(sorted({str(n) for n in named if str(n).strip()}))
     found = np.zeros(0) if scores is None else scores
     return Companion(distance, known, found, thresholds).write(model)
 
