@@ -93,6 +93,33 @@ TABLES: dict[str, TableLayout] = {
         what="thresholds",
         optional=("method", "note"),
     ),
+    "conformal": TableLayout(
+        "evaluation/conformal.csv",
+        ("model", "setting", "unit", "calibration", "group", "subset", "coverage"),
+        (
+            *("nominal", "coverage", *_ENDS, "mean_size", "singletons", "all_stages"),
+            *("n", "n_patients", "n_calibration", "fallback"),
+        ),
+        what="coverage of prediction sets",
+        optional=("verdict", "note"),
+    ),
+    "abstain": TableLayout(
+        "evaluation/abstain.csv",
+        (*_CURVE, "rule", "group", "subset", "metric", "estimate"),
+        ("low", "high", "estimate", *_ENDS, "n", "n_patients"),
+        what="cut-offs with a grey zone",
+        optional=("note",),
+    ),
+    "quality": TableLayout(
+        "evaluation/quality.csv",
+        ("model", "setting", "scanner", "unfamiliar"),
+        (
+            *("unfamiliar", *_ENDS, "p_excess", "missing", "score", "score_training"),
+            *("drift", "drift_p", "n", "n_patients"),
+        ),
+        what="quality control by scanner",
+        optional=("verdict", "channel", "note"),
+    ),
     "comparisons": TableLayout(
         "evaluation/comparisons.csv",
         ("model_a", "model_b", "setting", "unit", "target", "difference"),

@@ -18,6 +18,7 @@ __all__ = [
     "ExplainConfig",
     "SlidesConfig",
     "StudyConfig",
+    "UncertaintyConfig",
     "find_study",
 ]
 
@@ -66,6 +67,28 @@ class ExplainConfig(StrictModel):
     correlation: float = Field(default=0.7, gt=0, lt=1)
     top: int = Field(default=8, ge=0)
     grid: int = Field(default=20, ge=2)
+
+
+class UncertaintyConfig(StrictModel):
+    """What the stager says of its own certainty.
+
+    Parameters
+    ----------
+    alpha : float
+        Share of patients whose prediction set may miss the true stage.
+    score : {"greedy", "tails"}
+        How sets grow: :data:`radiofib.stats.conformal.SCORES`.
+    rule_out, rule_in : float
+        What ruling out and ruling in have to reach; what lies between is left open.
+    rule_by : {"rates", "values"}
+        Whether these are sensitivity and specificity, or NPV and PPV.
+    """
+
+    alpha: float = Field(default=0.1, gt=0, lt=1)
+    score: Literal["greedy", "tails"] = "greedy"
+    rule_out: float = Field(default=0.9, gt=0, lt=1)
+    rule_in: float = Field(default=0.9, gt=0, lt=1)
+    rule_by: Literal["rates", "values"] = "rates"
 
 
 class SlidesConfig(StrictModel):
@@ -118,6 +141,9 @@ class StudyConfig(StrictModel):
         An interpretable model with tables of coefficients, tests and points.
     explain : ExplainConfig, optional
         Also compute importance and partial dependence of the features; not when left out.
+    uncertainty : UncertaintyConfig, optional
+        Prediction sets, cut-offs with a grey zone, and a warning of cases unlike those of
+        training; ``null`` for none.
     readers : str, optional
         Readers' scores of the cases, relative to the root folder, to compare with the models.
     main : str, optional
@@ -153,6 +179,7 @@ class StudyConfig(StrictModel):
     submission: Literal["care-liver"] | None = None
     interpret: InterpretConfig | None = None
     explain: ExplainConfig | None = None
+    uncertainty: UncertaintyConfig | None = UncertaintyConfig()
     readers: str | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (

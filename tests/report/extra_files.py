@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofib.evaluation.abstain import abstain_table
+from radiofib.evaluation.conformal import prediction_sets
+from radiofib.evaluation.quality import quality_table, stage_score
 from radiofib.stats import delong_paired
 from tests.report.run_folder import LEVELS, TARGETS, auc_of, write_picture
 
@@ -237,6 +240,35 @@ def interpretation() -> dict[str, pd.DataFrame]:
     }
 
 
+def certainty(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Prediction sets and cut-offs of the main model; distances that grow on unseen scanners."""
+    own = predictions[predictions["model"] == MAIN].reset_index(drop=True)
+    own.attrs["radiofib: repeats were warned about"] = True
+    sets = prediction_sets(own, levels=LEVELS)
+    abstain = abstain_table(own, levels=LEVELS)
+    rng = np.random.default_rng(6)
+    far = np.where(own["setting"] == "loso", rng.random(len(own)) < 0.4, False)
+    p = np.where(far, 0.01, np.maximum(rng.random(len(own)), 0.03))
+    cases = own[["setting", "patient", "scanner"]].assign(
+        distance_p=p,
+        unfamiliar=p <= 0.05,
+        unfamiliar_channel=np.where(p <= 0.05, "ged4", ""),
+        score=stage_score(own),
+        missing=rng.random(len(own)) < 0.1,
+    )
+    known = cases.loc[cases["setting"] == "cv", "score"].to_numpy()
+    parts = []
+    for setting, part in cases.groupby("setting"):
+        unseen = setting == "loso"
+        found = quality_table(
+            part,
+            training_scores=known if unseen else None,
+            known=() if unseen else tuple(part["scanner"].unique()),
+        )
+        parts.append(found.assign(model=MAIN, setting=setting))
+    return {"conformal": sets.coverage, "abstain": abstain, "quality": pd.concat(parts)}
+
+
 def importance(columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Importance by feature, by group of correlated features and by channel; dependence."""
     rng = np.random.default_rng(3)
@@ -316,6 +348,7 @@ def add_everything(root: Path) -> Path:
         "evaluation/importance.csv": important,
         "evaluation/partial_dependence.csv": dependence,
         "audit/verdicts.csv": audit(),
+        **{f"evaluation/{k}.csv": v for k, v in certainty(predictions).items()},
         **{f"interpret/{k}.csv": v for k, v in interpretation().items()},
     }
     maps = [
