@@ -38,6 +38,30 @@ OTHER = AuditPlants(
     id_step=7,
     split_patients=2,
 )
+#: A variant drawn up by another hand, before the audit was run on it: other seeds, the matrix
+#: falls with the stage, a channel that three scanners lack but only one by stage.
+VARIANT = AuditPlants(
+    scanner_mix={
+        "P": (30.0, 20.0, 10.0, 5.0),
+        "Q": (5.0, 10.0, 20.0, 30.0),
+        "R": (16.0, 16.0, 16.0, 16.0),
+    },
+    scanner_shift=0.25,
+    geometry=-0.4,
+    copies=(
+        PlantedCopies(pairs=2, splits="different", stages="different"),
+        PlantedCopies(pairs=3),
+        PlantedCopies(pairs=5, noise=0.03),
+    ),
+    missing={
+        "P": (0.3, 0.3, 0.3, 0.3),
+        "Q": (0.3, 0.3, 0.3, 0.3),
+        "R": (0.05, 0.05, 0.1, 0.7),
+    },
+    id_column=True,
+    id_step=3,
+    split_patients=4,
+)
 ALONE = {
     "scanner mix": AuditPlants(scanner_mix=PLANTED.scanner_mix),
     "scanner shift": AuditPlants(scanner_shift=0.5),
@@ -67,9 +91,37 @@ COHORTS: dict[str, dict[str, Any]] = {
     },
     "null": {"stage_step": 0.0},
     "null planted": {"plants": PLANTED, "stage_step": 0.0},
+    "variant": {
+        "plants": VARIANT,
+        "n_patients": 240,
+        "rows_per_patient": 3,
+        "features_per_channel": 20,
+        "stage_step": 0.4,
+    },
+    "variant clean": {
+        "n_patients": 150,
+        "rows_per_patient": 2,
+        "features_per_channel": 10,
+        "stage_step": 0.3,
+        "missing_everywhere": 0.35,
+    },
+    "variant null": {
+        "n_patients": 200,
+        "features_per_channel": 40,
+        "stage_step": 0.0,
+        "missing_everywhere": 0.1,
+    },
+    "variant null planted": {
+        "plants": VARIANT,
+        "n_patients": 240,
+        "rows_per_patient": 3,
+        "features_per_channel": 20,
+        "stage_step": 0.0,
+    },
 }
 #: Seeds of cohorts made with other effects are others, too.
 FIRST_SEED = {"clean": 1000, "planted": 1000}
+FIRST_SEED |= {name: 90_000 for name in COHORTS if name.startswith("variant")}
 
 
 def one(piece: tuple[str, int]) -> dict[str, Any]:
