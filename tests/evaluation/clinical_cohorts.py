@@ -13,7 +13,7 @@ COHORTS = {
     # Features see a part of the disease that age and serum do not.
     "added": {"disease": (1.2, 1.5), "features": (1.0, 0.5)},
     # Features tell the stage, but only what age and serum tell better.
-    "nothing beyond": {"disease": (1.8, 0.0), "features": (1.0, 0.7)},
+    "nothing beyond": {"disease": (1.8, 0.0), "features": (0.0, 0.7)},
     # Features know nothing at all.
     "noise": {"disease": (1.8, 0.0), "features": (0.0, 0.0)},
 }
@@ -31,13 +31,15 @@ def clinical_cohort(cohort: str, seed: int, n: int = N_PATIENTS) -> FeatureTable
     ast = np.exp(3.7 + 0.35 * (0.8 * clinic + 0.6 * ill) + 0.15 * rng.normal(size=n)).round()
     alt = np.exp(np.log(ast) + 0.25 * rng.normal(size=n)).round()
     platelets = np.clip(210 - 45 * (0.8 * clinic + 0.6 * rng.normal(size=n)), 25, 480).round()
+    # What covariates tell is a sum of what is on file, so that they can say all of it.
+    known = 0.5 * (age - 52) / 12 + 0.4 * (ast - 42) / 16 - 0.5 * (platelets - 210) / 46
     weights = made["disease"]
-    latent = weights[0] * clinic + weights[1] * imaging + rng.logistic(size=n)
+    latent = weights[0] * known + weights[1] * imaging + rng.logistic(size=n)
     cuts = np.quantile(latent, [0.3, 0.5, 0.7])
     stage = np.array(STAGES)[np.searchsorted(cuts, latent)]
     seen = made["features"]
     X = rng.normal(size=(n, N_FEATURES))
-    X[:, :N_INFORMATIVE] += (seen[0] * imaging + seen[1] * clinic)[:, None]
+    X[:, :N_INFORMATIVE] += (seen[0] * imaging + seen[1] * known)[:, None]
     obs = pd.DataFrame({"case": [f"c{k:03d}" for k in range(n)]})
     obs["patient"] = obs["case"]
     obs["stage"] = pd.Categorical(stage, STAGES, ordered=True)
