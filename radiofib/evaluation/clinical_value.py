@@ -148,11 +148,13 @@ def _likelihood_row(features: pd.DataFrame, model: ClinicalModel, levels: tuple[
     highest = np.zeros(size.size, dtype=np.intp)
     np.maximum.at(highest, owner, codes)
     first = np.unique(owner, return_index=True)[1]
+    # Stages of the scheme that no patient has are no levels of the model.
+    present, highest = np.unique(highest, return_inverse=True)
     found = added_likelihood_ratio(
         np.column_stack([mean(c) for c in filled.T]),
         stage_score(np.column_stack([mean(p) for p in proba.T])),
         highest,
-        len(levels),
+        present.size,
         folds=features["fold"].to_numpy(dtype=str)[first],
     )
     said = f"log odds by a standard deviation of the score {found.slope:+.2f}"

@@ -212,11 +212,11 @@ def brier_difference(
     n = check_same_length(y=positive, first=one, second=two)
     gain = (one - positive) ** 2 - (two - positive) ** 2
     value = float(gain.mean())
-    sums = gain - value
+    sums: FloatArray = gain - value
     name = "normal, mean over cases"
     if clusters is not None:
-        sums = np.bincount(check_clusters(clusters, n), weights=sums)
-        name = "normal, mean over patients"
+        by_patient = np.bincount(check_clusters(clusters, n), weights=sums)
+        sums, name = by_patient.astype(np.float64), "normal, mean over patients"
     if sums.size < 2:
         return Estimate(value, math.nan, math.nan, "none", "one patient: no interval")
     error = math.sqrt(float(sums @ sums) * sums.size / (sums.size - 1)) / n

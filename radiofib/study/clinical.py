@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from radiofib.datacard import StageScheme
@@ -108,7 +106,8 @@ def clinical_step(
         folder.discard(*CLINICAL_FILES)
         return [Failure.from_error(error, case="", step="clinical")]
     listed = pd.read_csv(folder.root / CLINICAL_FILES[-1], keep_default_na=False, dtype=str)
-    return [Failure(**json.loads(row)) for row in map(json.dumps, listed.to_dict("records"))]
+    rows_listed = listed.to_dict("records")
+    return [Failure(**{str(k): str(v) for k, v in row.items()}) for row in rows_listed]
 
 
 def _compare(
@@ -168,12 +167,12 @@ def _one_setting(
     scheme: StageScheme,
 ) -> ClinicalRun:
     table, models = data
-    how = {"folds": study.evaluation.folds, "random_state": study.seed}
+    splits = setting_splits(table, setting, folds=study.evaluation.folds, random_state=study.seed)
     return clinical_predictions(
         table,
         build_stager(study, scanner_column(study, table)),
         models,
-        setting_splits(table, setting, **how),
+        splits,
         levels=scheme.levels,
         setting=setting,
         folds=settings.folds,

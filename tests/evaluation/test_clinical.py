@@ -308,7 +308,15 @@ def _seeds(cohort: str, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(verdicts), pd.DataFrame(areas)
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(("cohort", "adds"), [("added", True), ("nothing beyond", False)])
+def test_one_cohort_of_either_kind(cohort, adds):
+    _, found = compared(clinical_cohort(cohort, 77))
+    tests = found[found["measure"] == "likelihood_ratio"].set_index("base")["verdict"]
+    assert tests[CLINICAL] == ("added" if adds else "not shown")
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("cohort", COHORTS)
 def test_planted_added_value_is_found_and_none_is_made_up(cohort):
     verdicts, areas = _seeds(cohort, 20)
