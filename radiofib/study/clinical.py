@@ -16,7 +16,7 @@ from radiofib.study.channel_sets import channel_sets, within
 from radiofib.study.clinical_config import ClinicalConfig
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder, write_failures
-from radiofib.study.model import SCANNER, build_stager, labelled, scanner_column
+from radiofib.study.model import SCANNER, build_stager, check_scanner, labelled
 from radiofib.study.progress import Progress
 from radiofib.table import FeatureTable
 
@@ -88,7 +88,7 @@ def clinical_step(
     key = {
         "features": features_hash,
         "clinical": settings.model_dump(mode="json"),
-        "stager": study.stager.model_dump(),
+        "stager": study.stager.model_dump(mode="json"),
         "evaluation": study.evaluation.model_dump(mode="json"),
         "channels": list(main.channels) if main.name else [],
         "levels": list(scheme.levels),
@@ -97,6 +97,7 @@ def clinical_step(
 
     def work() -> None:
         check_order("proportional_odds", scheme.levels, ordered=scheme.ordered)
+        check_scanner(study, rows)
         with one_thread():
             _compare(study, settings, rows, within(rows, main.channels), scheme, folder, tell)
 
@@ -170,7 +171,7 @@ def _one_setting(
     splits = setting_splits(table, setting, folds=study.evaluation.folds, random_state=study.seed)
     return clinical_predictions(
         table,
-        build_stager(study, scanner_column(study, table)),
+        build_stager(study),
         models,
         splits,
         levels=scheme.levels,
