@@ -18,7 +18,7 @@ from tests.evaluation.clinical_cohorts import STAGES, clinical_cohort
 from tests.study.builders import STUDY, write_pictures, write_study
 
 SCHEME = make_scheme("lifs", STAGES, None, True)
-SAID = {"covariates": ["age", "sex"], "scores": ["fib4", "apri"], "folds": 3}
+SAID = {"covariates": ["age", "sex"], "scores": ["fib4", "apri"], "folds": 2}
 
 
 def silent(step: str, done: int, total: int) -> None:
