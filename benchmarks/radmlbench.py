@@ -154,6 +154,7 @@ def main() -> None:
     for name, version in environment(("numpy", "scipy", "pandas", "scikit-learn")).items():
         frame[name] = version
     given.out.mkdir(parents=True, exist_ok=True)
+    frame = frame.astype({"n": "Int64", "n_pos": "Int64"})
     frame.round(4).to_csv(given.out / "radmlbench.csv", index=False, lineterminator="\n")
     shown = ["table", "model", "auc", "ci_low", "ci_high", "published"]
     print(frame[shown].round(3).to_string(index=False))
