@@ -134,6 +134,26 @@ TABLES: dict[str, TableLayout] = {
         what="readers",
         optional=("adjustment", "arrow", "note"),
     ),
+    "added": TableLayout(
+        "evaluation/added_value.csv",
+        ("setting", "base", "model", "target", "measure", "estimate"),
+        ("threshold", "estimate", *_ENDS, "p", "p_adjusted", "n", "n_pos"),
+        what="added value over clinical models",
+        optional=("adjustment", "verdict", "method", "note"),
+    ),
+    "clinical_metrics": TableLayout(
+        "evaluation/clinical_metrics.csv",
+        ("model", "setting", "unit", "target", "metric", "estimate"),
+        ("estimate", *_ENDS, "n", "n_pos", "n_patients"),
+        what="measures of clinical models",
+    ),
+    "cutoffs": TableLayout(
+        "evaluation/serum_cutoffs.csv",
+        ("score", "cutoff", "rule", "target", "measure", "estimate"),
+        ("cutoff", "estimate", *_ENDS, "hits", "n"),
+        what="published cut-offs of serum scores",
+        optional=("published_for", "citation", "method"),
+    ),
     "importance": TableLayout(
         "evaluation/importance.csv",
         ("model", "target", "kind", "group_by", "group", "importance"),

@@ -11,6 +11,7 @@ from radiofib.config import StrictModel
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.staging import StagerPlan
+from radiofib.study.clinical_config import ClinicalConfig
 from radiofib.study.interpret_config import InterpretConfig
 
 __all__ = [
@@ -139,6 +140,8 @@ class StudyConfig(StrictModel):
         The learner, and what is done before and around it.
     interpret : InterpretConfig, optional
         An interpretable model with tables of coefficients, tests and points.
+    clinical : ClinicalConfig, optional
+        Covariates and serum scores as models of their own, and what the features add to them.
     explain : ExplainConfig, optional
         Also compute importance and partial dependence of the features; not when left out.
     uncertainty : UncertaintyConfig, optional
@@ -178,6 +181,7 @@ class StudyConfig(StrictModel):
     channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
     submission: Literal["care-liver"] | None = None
     interpret: InterpretConfig | None = None
+    clinical: ClinicalConfig | None = None
     explain: ExplainConfig | None = None
     uncertainty: UncertaintyConfig | None = UncertaintyConfig()
     readers: str | None = None

@@ -20,6 +20,7 @@ from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.audit import audit_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
+from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
 from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for, write_doubts
@@ -146,6 +147,7 @@ def run_study(
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += uncertainty_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += clinical_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
     failures += explain_step(study, table, cohort.scheme, folder, features_hash, workers, tell)
     failures += submission_step(study, table, cohort, folder, features_hash, tell)

@@ -39,7 +39,7 @@ MINUTES = ("mri_case.py", "mri_intensities.py")
 def test_every_benchmark_is_run_here(repository: Path) -> None:
     scripts = {p.name for p in (repository / "benchmarks").glob("*.py")}
     scripts -= {p.name for p in (repository / "benchmarks").glob("_*.py")}
-    assert scripts == set(SMALL) | {"ibsi_conformance.py", "r_agreement.py"}
+    assert scripts == set(SMALL) | {"ibsi_conformance.py", "r_agreement.py", "radmlbench.py"}
 
 
 @pytest.mark.external

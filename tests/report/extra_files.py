@@ -332,6 +332,60 @@ def audit() -> pd.DataFrame:
     )
 
 
+def clinical() -> dict[str, pd.DataFrame]:
+    """Clinical models: added value, measures and published cut-offs."""
+    added: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
+    for setting in ("cv", "loso"):
+        for base, adds in (("clinical", True), ("fib4", False)):
+            head = {"setting": setting, "base": base, "model": f"{base} + features"}
+            test = {"target": "stages", "measure": "likelihood_ratio", "threshold": np.nan}
+            added.append(
+                {
+                    **head,
+                    **test,
+                    **{"estimate": 12.3 if adds else 0.4, "p": 0.0005 if adds else 0.5},
+                    **{"p_adjusted": 0.001 if adds else 0.5, "adjustment": "Holm over 2"},
+                    **{"verdict": "added" if adds else "not shown", "n": 200},
+                    **{"method": "half the likelihood ratio, score from folds"},
+                    "note": f"{base} missing in 3 of 200 rows: median of the training rows",
+                }
+            )
+            for target in TARGETS:
+                for measure, value in (("auc_difference", 0.061), ("brier_difference", -0.012)):
+                    added.append(
+                        {
+                            **{**head, "target": target, "measure": measure, "estimate": value},
+                            **{"ci_low": value - 0.02, "ci_high": value + 0.02, "n": 200},
+                            **{"p": 0.02, "p_adjusted": 0.04, "n_pos": 60, "method": "DeLong"},
+                        }
+                    )
+                measured += [
+                    {
+                        **{"model": model, "setting": setting, "unit": "patient"},
+                        **{"target": target, "metric": "auc", "estimate": 0.7134},
+                        **{"ci_low": 0.65, "ci_high": 0.78, "n": 200, "n_pos": 60},
+                        **{"n_patients": 200, "method": "DeLong", "note": ""},
+                    }
+                    for model in (base, f"{base} + features")
+                ]
+    cutoffs = [
+        {
+            **{"score": "fib4", "cutoff": 1.45, "rule": "out", "published_for": "Ishak 4-6"},
+            **{"citation": "Sterling RK et al. Hepatology 2006", "target": target},
+            **{"measure": measure, "estimate": 0.8321, "ci_low": 0.7, "ci_high": 0.9},
+            **{"hits": 50, "n": 60, "method": "Wilson"},
+        }
+        for target in TARGETS
+        for measure in ("sensitivity", "specificity", "share")
+    ]
+    return {
+        "added_value": pd.DataFrame(added),
+        "clinical_metrics": pd.DataFrame(measured),
+        "serum_cutoffs": pd.DataFrame(cutoffs),
+    }
+
+
 def add_everything(root: Path) -> Path:
     """Add the files of every optional step to a run folder and return it."""
     predictions = pd.read_csv(root / "predictions.csv")
@@ -349,6 +403,7 @@ def add_everything(root: Path) -> Path:
         "evaluation/partial_dependence.csv": dependence,
         "audit/verdicts.csv": audit(),
         **{f"evaluation/{k}.csv": v for k, v in certainty(predictions).items()},
+        **{f"evaluation/{k}.csv": v for k, v in clinical().items()},
         **{f"interpret/{k}.csv": v for k, v in interpretation().items()},
     }
     maps = [
