@@ -31,21 +31,32 @@ def train(
     out: Annotated[Path, typer.Option(help="Model to write (.skops).")],
     label: Annotated[str, typer.Option(help="Column with the stage.")] = "stage",
     scanner: Annotated[str | None, typer.Option(help="Column with the scanner, as flags.")] = None,
-    stager: Annotated[str, typer.Option(help=_STAGERS)] = ("random_forest"),
+    stager: Annotated[str | None, typer.Option(help=_STAGERS)] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="YAML as under 'stager:' of a study, instead of --stager.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
     """Train a stager on a feature table.
 
     Example: radiofib train features.parquet --label stage --scanner scanner --out model.skops
     """
+    from radiofib.errors import UsageError
+    from radiofib.staging import StagerPlan
     from radiofib.study import scanner_notes, train_table
     from radiofib.table import FeatureTable
 
+    if stager is not None and settings is not None:
+        raise UsageError("give either --stager or --settings, not both")
+    plan: str | StagerPlan = stager or "random_forest"
+    if settings is not None:
+        plan = StagerPlan.from_yaml(settings)
+    name = plan if isinstance(plan, str) else plan.name
     table = FeatureTable.read(features, label=label)
-    scheme = train_table(table, out, label=label, scanner=scanner, stager=stager, seed=seed)
+    scheme = train_table(table, out, label=label, scanner=scanner, stager=plan, seed=seed)
     for note in scanner_notes(table, scanner) if scanner else []:
         typer.secho(f"note: {note}", err=True, fg=typer.colors.YELLOW)
-    typer.echo(f"{stager} for {', '.join(scheme.labels.values())}: {out}")
+    typer.echo(f"{name} for {', '.join(scheme.labels.values())}: {out}")
 
 
 def predict(

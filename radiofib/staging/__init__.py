@@ -11,6 +11,7 @@ from radiofib.staging.linear import FallbackWarning
 from radiofib.staging.meta import MetaStager
 from radiofib.staging.names import STAGERS, check_order, make_stager
 from radiofib.staging.persistence import TRUSTED_TYPES, load_stager, save_stager
+from radiofib.staging.plan import PartConfig, StagerPlan
 from radiofib.staging.proportional_odds import ProportionalOddsStager
 from radiofib.staging.rows import Rows
 from radiofib.staging.stagers import LogisticStager, RandomForestStager, XGBoostStager
@@ -28,12 +29,14 @@ __all__ = [
     "FirthStager",
     "LogisticStager",
     "MetaStager",
+    "PartConfig",
     "ProportionalOddsStager",
     "RandomForestStager",
     "RowStep",
     "Rows",
     "ScannerFlags",
     "StagerInputError",
+    "StagerPlan",
     "Step",
     "Target",
     "XGBoostStager",

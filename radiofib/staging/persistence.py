@@ -16,23 +16,27 @@ from radiofib._checks import list_some
 from radiofib.errors import ModelError
 from radiofib.provenance import canonical_json, environment
 from radiofib.staging.base import BaseStager
+from radiofib.staging.chain import ChainStager
+from radiofib.staging.names import STAGERS
+from radiofib.staging.parts import PARTS
 
 __all__ = ["TRUSTED_TYPES", "load_stager", "save_stager"]
 
-#: Every type that a model file may hold beyond those skops itself trusts (scikit-learn's
-#: estimators, numpy arrays, plain containers). Anything else is refused.
-TRUSTED_TYPES = (
-    "numpy.dtype",
-    "sklearn.tree._tree.Tree",
-    "radiofib.staging.continuation_ratio.ContinuationRatioStager",
-    "radiofib.staging.elastic_net.ElasticNetStager",
-    "radiofib.staging.firth.FirthStager",
-    "radiofib.staging.flags.ScannerFlags",
-    "radiofib.staging.proportional_odds.ProportionalOddsStager",
-    "radiofib.staging.stagers.LogisticStager",
-    "radiofib.staging.stagers.RandomForestStager",
-    "radiofib.staging.stagers.XGBoostStager",
-)
+#: What the fitted stagers hold besides what skops itself trusts (scikit-learn's estimators,
+#: numpy arrays, plain containers).
+_INSIDE = ("numpy.dtype", "sklearn.tree._tree.Tree", "radiofib.staging.flags.ScannerFlags")
+
+
+def _own_types() -> tuple[str, ...]:
+    """Return every stager and part of one, by the registries that study files are read with."""
+    kinds: list[type] = [*STAGERS.values(), ChainStager]
+    kinds += [part.kind for section in PARTS.values() for part in section.values()]
+    return tuple(sorted({f"{kind.__module__}.{kind.__qualname__}" for kind in kinds}))
+
+
+#: Every type that a model file may hold beyond those skops itself trusts. Anything else is
+#: refused.
+TRUSTED_TYPES = (*_INSIDE, *_own_types())
 
 _FORMAT = 1
 _METADATA = "radiofib.json"
@@ -57,8 +61,8 @@ def save_stager(
         Where to; written under a temporary name and renamed.
     metadata : mapping
         Plain values (text, numbers, lists, mappings): levels, scheme, configuration hash ...
-        The keys ``format, estimator, feature_columns, scanner_column, classes, versions`` are
-        filled in from the model and cannot be given.
+        The keys ``format, estimator, feature_columns, scanner_column, context_columns, classes,
+        versions`` are filled in from the model and cannot be given.
 
     Returns
     -------
@@ -122,6 +126,7 @@ def _describe(model: BaseStager) -> dict[str, Any]:
         "estimator": type(model).__name__,
         "feature_columns": None if names is None else [str(n) for n in names],
         "scanner_column": model.scanner_column,
+        "context_columns": list(model.context_columns),
         "classes": model.classes_.tolist(),
         "versions": environment(_VERSIONS),
     }

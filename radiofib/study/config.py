@@ -10,13 +10,13 @@ from pydantic import Field, model_validator
 from radiofib.config import StrictModel
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
+from radiofib.staging import StagerPlan
 from radiofib.study.interpret_config import InterpretConfig
 
 __all__ = [
     "EvaluationConfig",
     "ExplainConfig",
     "SlidesConfig",
-    "StagerConfig",
     "StudyConfig",
     "find_study",
 ]
@@ -24,24 +24,6 @@ __all__ = [
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 
 _RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-
-
-class StagerConfig(StrictModel):
-    """Which stager, and whether it is told the scanner.
-
-    Parameters
-    ----------
-    name : str
-        A name that :func:`radiofib.staging.make_stager` knows.
-    scanner_flag : bool
-        Give the stager the scanner as one-hot flags; an unseen scanner is none of the known.
-    params : dict
-        Parameters of the stager; unknown ones are refused by the stager itself.
-    """
-
-    name: str = "random_forest"
-    scanner_flag: bool = False
-    params: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
 
 
 class EvaluationConfig(StrictModel):
@@ -130,6 +112,8 @@ class StudyConfig(StrictModel):
     submission : {"care-liver"}, optional
         Also predict the cases without a stage and write the challenge's file; needs the channel
         sets ``Contrast`` and ``NonContrast``.
+    stager : StagerPlan
+        The learner, and what is done before and around it.
     interpret : InterpretConfig, optional
         An interpretable model with tables of coefficients, tests and points.
     explain : ExplainConfig, optional
@@ -163,7 +147,7 @@ class StudyConfig(StrictModel):
     registration: RegistrationPlan | None = None
     landmark_split: str | None = None
     slides: SlidesConfig = SlidesConfig()
-    stager: StagerConfig = StagerConfig()
+    stager: StagerPlan = StagerPlan()
     evaluation: EvaluationConfig = EvaluationConfig()
     channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
     submission: Literal["care-liver"] | None = None

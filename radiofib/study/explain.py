@@ -10,7 +10,7 @@ from radiofib.evaluation.explain import explain_stager
 from radiofib.study.channel_sets import channel_sets, within
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
-from radiofib.study.model import build_stager, labelled, scanner_column
+from radiofib.study.model import build_stager, labelled
 from radiofib.study.progress import Progress
 from radiofib.table import FeatureTable
 
@@ -55,7 +55,7 @@ def explain_step(
             found.append(
                 explain_stager(
                     seen,
-                    build_stager(study, scanner_column(study, seen)),
+                    build_stager(study),
                     levels=scheme.levels,
                     ordered=scheme.ordered,
                     model_name=channels.label(study.stager.name),

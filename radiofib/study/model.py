@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from radiofib.datacard import StageScheme
 from radiofib.errors import Failure, RadiofibError, SplitError, TableError
 from radiofib.evaluation import control_tables, cross_validate, evaluate, prediction_levels
-from radiofib.staging import BaseStager, make_stager, save_stager, stager_frame
+from radiofib.staging import BaseStager, save_stager, stager_frame
 from radiofib.study.channel_sets import ChannelSet, channel_sets, fill_with_prior, within
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
@@ -19,17 +18,15 @@ from radiofib.study.progress import Progress
 from radiofib.study.tables import write_evaluation
 from radiofib.table import FeatureTable
 
-__all__ = ["build_stager", "evaluate_step", "labelled", "scanner_column", "train_step"]
+__all__ = ["build_stager", "check_scanner", "evaluate_step", "labelled", "train_step"]
 
 SCANNER = "scanner"
 
 
-def build_stager(study: StudyConfig, scanner_column: str | None = None) -> BaseStager:
-    """Return the study's stager, untrained."""
-    params: dict[str, Any] = dict(study.stager.params)
-    return make_stager(
-        study.stager.name, scanner_column=scanner_column, random_state=study.seed, **params
-    )
+def build_stager(study: StudyConfig, *, control: bool = False) -> BaseStager:
+    """Return the study's stager, untrained; for a control its bare learner."""
+    plan = study.stager.control if control else study.stager
+    return plan.build(scanner_column=SCANNER, random_state=study.seed)
 
 
 def labelled(table: FeatureTable) -> FeatureTable:
@@ -77,9 +74,10 @@ def _train(
         key |= {"channels": {channels.name: list(channels.channels)}}
 
     def work() -> None:
-        scanner = scanner_column(study, rows)
-        stager = build_stager(study, scanner)
-        stager.fit(stager_frame(rows, scanner), rows.obs["stage"].astype(str).to_numpy())
+        check_scanner(study, rows)
+        stager = build_stager(study)
+        X = stager_frame(rows, stager.context_columns)
+        stager.fit(X, rows.obs["stage"].astype(str).to_numpy())
         metadata = {
             "levels": list(scheme.levels),
             "labels": dict(scheme.labels),
@@ -161,7 +159,7 @@ def _predict_unseen(
     jobs = [(setting, model) for setting in settings for model in models]
     for number, (setting, model) in enumerate(jobs):
         tell("evaluate", number, len(jobs))
-        stager = build_stager(study, model.flag)
+        stager = build_stager(study, control=model.control)
         try:
             predictions, failed = cross_validate(
                 model.rows,
@@ -190,7 +188,7 @@ class _Model:
 
     name: str
     rows: FeatureTable
-    flag: str | None
+    control: bool
     channels: ChannelSet
 
 
@@ -198,7 +196,8 @@ def _models(study: StudyConfig, rows: FeatureTable, channels: ChannelSet) -> lis
     """Return stager and controls of a channel set; the scanner is the same in all of them."""
     seen = within(rows, channels.channels)
     name = channels.label(study.stager.name)
-    models = [_Model(name, seen, scanner_column(study, seen), channels)]
+    check_scanner(study, seen)
+    models = [_Model(name, seen, False, channels)]
     if not study.evaluation.controls:
         return models
     first = channels == channel_sets(study)[0]
@@ -206,7 +205,7 @@ def _models(study: StudyConfig, rows: FeatureTable, channels: ChannelSet) -> lis
         # The controls of the first set keep their plain names, by which the report knows them.
         plain = f"control_{control}"
         if first or control != "scanner":
-            models.append(_Model(plain if first else channels.label(plain), data, None, channels))
+            models.append(_Model(plain if first else channels.label(plain), data, True, channels))
     return models
 
 
@@ -221,16 +220,14 @@ def _of_set(predictions: pd.DataFrame, model: _Model) -> pd.DataFrame:
     return fill_with_prior(predictions, empty, levels).assign(channels=model.channels.name)
 
 
-def scanner_column(study: StudyConfig, rows: FeatureTable) -> str | None:
-    """Return the column that tells the stager the scanner; None for a scanner-blind study."""
-    if not study.stager.scanner_flag:
-        return None
-    if SCANNER not in rows.obs or rows.obs[SCANNER].isna().all():
+def check_scanner(study: StudyConfig, rows: FeatureTable) -> None:
+    """Refuse rows without any scanner for a stager that must know it."""
+    unknown = SCANNER not in rows.obs or rows.obs[SCANNER].isna().all()
+    if study.stager.uses_scanner and unknown:
         raise TableError(
             "the stager is to know the scanner, but no row names one",
             hint="add a column 'scanner' to the cohort or set scanner_flag: false",
         )
-    return SCANNER
 
 
 def _several_scanners(rows: FeatureTable) -> bool:

@@ -14,7 +14,7 @@ from radiofib._checks import alike_names, check_known, list_some
 from radiofib.datacard import StageScheme, derive_scheme, make_scheme
 from radiofib.errors import TableError
 from radiofib.evaluation import Evaluation, predict_table
-from radiofib.staging import load_stager, make_stager, save_stager, stager_frame
+from radiofib.staging import StagerPlan, check_order, load_stager, save_stager, stager_frame
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
 
@@ -32,10 +32,13 @@ def train_table(
     *,
     label: str = "stage",
     scanner: str | None = None,
-    stager: str = "random_forest",
+    stager: str | StagerPlan = "random_forest",
     seed: int = 0,
 ) -> StageScheme:
     """Train a stager on the labelled rows of a table and store it.
+
+    `stager` is a name, which sees the scanner where a `scanner` column is given, or a plan, of
+    which `scanner` is the column that its parts read (``scanner`` when left out).
 
     Labels that are not categories of a known scheme become levels as
     :func:`radiofib.datacard.derive_scheme` makes them; the model file keeps both, and how many
@@ -52,6 +55,11 @@ def train_table(
         When the label or scanner column is absent, no row is labelled, or no feature has a
         value in the labelled rows.
     """
+    plan = stager
+    if isinstance(plan, str):
+        plan = StagerPlan(name=plan, scanner_flag=scanner is not None)
+    elif plan.uses_scanner and scanner is None:
+        scanner = "scanner"
     for column in filter(None, (label, scanner)):
         check_known(column, map(str, table.obs.columns), what="column", error=TableError)
     rows = table.subset(table.obs[label].notna().to_numpy())
@@ -68,15 +76,17 @@ def train_table(
     ordered = isinstance(y.dtype, pd.CategoricalDtype) and y.dtype.ordered
     order = list(y.cat.categories) if ordered else None
     scheme = derive_scheme(y, name=label, order=order)
-    model = make_stager(stager, scanner_column=scanner, random_state=seed)
-    model.fit(stager_frame(rows, scanner), np.array([scheme.parse(v) for v in y]))
+    check_order(plan.name, scheme.levels, ordered=scheme.ordered)
+    model = plan.build(scanner_column=scanner or "scanner", random_state=seed)
+    X = stager_frame(rows, model.context_columns)
+    model.fit(X, np.array([scheme.parse(v) for v in y]))
     metadata = {
         "levels": list(scheme.levels),
         "labels": dict(scheme.labels),
         "ordered": scheme.ordered,
         "columns": columns,
         "label": label,
-        "stager": stager,
+        "stager": plan.model_dump(mode="json", exclude_defaults=True) | {"name": plan.name},
         "seed": seed,
     }
     save_stager(model, out, metadata=metadata)
