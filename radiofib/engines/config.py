@@ -22,6 +22,8 @@ from radiofib.registry import FEATURES, FeatureSpec
 
 __all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig", "default_config"]
 
+Statistic = Literal["mean", "sd", "q10", "q25", "q50", "q75", "q90", "count"]
+
 #: Image types in the order of table columns.
 IMAGE_TYPES = (
     "Original",
@@ -93,6 +95,9 @@ class ExtractionConfig(StrictModel):
     instances : WholeRegion, Slices, MiddleSlices, Windows or Patches
         What a row of the table is: the whole region of a case (default), or each slice, window or
         patch of it; see :mod:`radiofib.preprocess.instance_settings`.
+    aggregate : list of {"mean", "sd", "q10", "q25", "q50", "q75", "q90", "count"}
+        Statistics that make one row for each case of its instances, see
+        :func:`radiofib.table.aggregate_instances`; without any, rows are instances.
     texture : bool
         Whether the engine measures anything; false leaves the features of section ``liver`` alone.
 
@@ -121,6 +126,7 @@ class ExtractionConfig(StrictModel):
     ibsi: IbsiSettings | None = None
     liver: LiverSettings | None = None
     instances: InstanceSettings = WholeRegion()
+    aggregate: tuple[Statistic, ...] = ()
     texture: bool = True
 
     @field_validator("image_types", mode="before")
@@ -180,6 +186,10 @@ class ExtractionConfig(StrictModel):
         organ = self.liver is not None and bool(self.liver.features)
         if not self.texture and not organ:
             raise ValueError("'texture: false' leaves nothing: name families in 'liver: features'")
+        if self.aggregate and self.instances.kind == "whole":
+            raise ValueError("'aggregate' sums up instances: name what they are in 'instances'")
+        if len(set(self.aggregate)) < len(self.aggregate):
+            raise ValueError("'aggregate' names a statistic twice")
         if self.instances.kind == "whole" or self.liver is None:
             return self
         if organ or self.liver.functional is not None:
@@ -199,7 +209,7 @@ class ExtractionConfig(StrictModel):
     def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what says nothing, so that hashes of configurations without it stay."""
         content: dict[str, Any] = dump(self)
-        for name in ("instances", "texture"):
+        for name in ("instances", "aggregate", "texture"):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
@@ -356,6 +366,8 @@ class ExtractionConfig(StrictModel):
             found["liver"] = self.liver.model_dump(mode="json", exclude={"landmarks"})
         if self.instances.kind != "whole":
             found["instances"] = self.instances.model_dump(mode="json")
+        if self.aggregate:
+            found["aggregate"] = list(self.aggregate)
         if not self.texture:
             found["texture"] = False
         return found
@@ -364,6 +376,11 @@ class ExtractionConfig(StrictModel):
     def digest(self) -> str:
         """SHA-256 of :meth:`canonical`."""
         return hash_object(self.canonical())
+
+    @property
+    def measured(self) -> ExtractionConfig:
+        """What is measured of an image: without what is made of the values afterwards."""
+        return self.model_copy(update={"aggregate": ()}) if self.aggregate else self
 
 
 def _canonical_settings(settings: Settings) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from radiofib.provenance import radiofib_version
 from radiofib.registry import codebook_rows
 from radiofib.roi import Roi
 from radiofib.store import tidy
-from radiofib.table import FeatureTable, join_tables
+from radiofib.table import FeatureTable, aggregate_instances, join_tables
 
 __all__ = ["extract_features"]
 
@@ -92,7 +92,7 @@ def extract_features(
         One row per case and instance with at least one finished channel; section ``instances`` of
         the configuration says whether an instance is the whole region, or a slice, window or patch
         of it (see :mod:`radiofib.extract.matching` for how those of several channels come into one
-        row). `obs` also holds
+        row), and section ``aggregate`` makes one row for each case of them. `obs` also holds
         ``geom_<channel>_<fact>`` columns with header facts (matrix size, spacing in mm, file
         bytes) for negative controls. `missing` names columns or patterns (``dwi_*``).
     list of Failure
@@ -126,7 +126,7 @@ def extract_features(
     absent = {a.key for a in acquisitions if not _is_there(a)}
     there = [a for a in acquisitions if a.key not in absent]
     threads = max(1, effective_workers(workers) // max(1, len(there)))
-    work = _Work(config, config.digest, versions, folder, threads)
+    work = _Work(config, config.measured.digest, versions, folder, threads)
     do = partial(do_piece, work=work, step="extract", read=_read, make=_extract)
     # To hand a worker a file that is not there costs a hundred times more than to say so here.
     refused = ((a, do(a)) for a in acquisitions if a.key in absent)
@@ -139,6 +139,9 @@ def extract_features(
         if progress is not None:
             progress(len(done), len(acquisitions), describe(acquisition, result))
     table, failures = _gather(cohort, done, work)
+    if config.aggregate and table.n_rows:
+        labels = config.image_labels
+        table = aggregate_instances(table, config.aggregate, images=labels)
     if config.liver is None or config.liver.functional is None:
         return table, failures
     functional, failed = functional_features(

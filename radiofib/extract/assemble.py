@@ -13,7 +13,6 @@ import pandas as pd
 from radiofib.cohort import Cohort
 from radiofib.cohort.geometry import odd_phases
 from radiofib.engines import Engine, ExtractionConfig
-from radiofib.engines.reasons import fold_reasons
 from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
@@ -21,6 +20,7 @@ from radiofib.images.region import CHECK
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import codebook_rows
 from radiofib.table import MISSING_COLUMNS, FeatureTable
+from radiofib.table.reasons import fold_reasons
 
 __all__ = ["GEOMETRY", "TableBuilder"]
 
