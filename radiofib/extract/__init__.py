@@ -261,7 +261,9 @@ def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) 
         write_cuts(work.folder, key, record)
         return _finished(key, record)
     features = engine.extract(roi, work.config) if work.config.texture else RoiFeatures({})
-    features = with_liver_features(features, regions.drawn, work.config)
+    liver = work.config.liver
+    where = roi if liver is not None and liver.features_on == "measured" else regions.drawn
+    features = with_liver_features(features, where, work.config)
     _refuse_empty(features, roi)
     write_piece(work.folder, key, Piece.of(acquisition, roi, features))
     return _Finished(key, roi.ndim)

@@ -317,3 +317,20 @@ def test_pyradiomics_measures_instances_too(tmp_path: Path) -> None:
     assert get_engine("pyradiomics").name == "pyradiomics"
     assert tables[0].n_rows == tables[1].n_rows > 1
     np.testing.assert_allclose(tables[0].X, tables[1].X, rtol=1e-9)
+
+
+def test_organ_features_on_the_prepared_image(tmp_path: Path) -> None:
+    data = cohort(two_sequences(tmp_path).iloc[:1], tmp_path)
+    prepared = {"normalise": {"method": "zscore", "inside": "region", "scale": 100}}
+    tables = {}
+    for on in ("drawn", "measured"):
+        section = {"preprocessing": prepared, "features": ["ucl"], "features_on": on}
+        settings = ExtractionConfig.parse({"texture": False, "liver": section}, where="test")
+        tables[on], _ = extract_features(data, settings, pieces_dir=tmp_path / on, workers=1)
+    mean = "t1_original_ucl_intensity_mean"
+    assert tables["measured"].X[mean][0] == pytest.approx(0, abs=1e-3)
+    assert tables["drawn"].X[mean][0] > 100
+    volume = "t1_original_ucl_volume"
+    assert tables["measured"].X[volume][0] == tables["drawn"].X[volume][0]
+    plain = ExtractionConfig.parse({"liver": {"features": ["ucl"]}}, where="test")
+    assert "features_on" not in plain.canonical()["liver"]
