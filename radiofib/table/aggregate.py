@@ -221,7 +221,7 @@ def _missing(
         case = str(obs["case"].iloc[number])
         reasons = _reasons(said[case], source) if case in said else {}
         found = {}
-        for k in np.flatnonzero(gaps[number]):
+        for k in map(int, np.flatnonzero(gaps[number])):
             place = made[k].sources[0]
             why = _ONE if counts[number, place] else reasons.get(source[place])
             if why is not None:
