@@ -49,7 +49,7 @@ SEED = 20260525
 def write_folder(folder: Path, *, cases: int = 30, size: float = 0.3, masks: str = "ged4") -> Path:
     """Write a folder laid out as LiFS is: three scanners, every stage equally often at each.
 
-    With 30 cases each stage has at least six, so that five folds can be dealt.
+    With 24 or 30 cases each stage has six and more, so that five folds can be dealt.
     """
     from radiofib.simulate.mri import MriSettings
     from radiofib.simulate.mri_lifs import write_lifs_folder
@@ -171,14 +171,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--work", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--small", action="store_true", help="20 cases, voxels of a centimetre")
+    parser.add_argument("--small", action="store_true", help="24 cases, voxels of a centimetre")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary)
         names = ["lifs_ucl", "lifs_hqu"] if arguments.small else arguments.only
         root = work / "lifs"
         if not (root / "truth.json").is_file():
-            small = {"cases": 20, "size": 0.15, "masks": "all"} if arguments.small else {}
+            small = {"cases": 24, "size": 0.15, "masks": "all"} if arguments.small else {}
             write_folder(root, **small)
         for name in names:
             row = run_recipe(name, root, work)

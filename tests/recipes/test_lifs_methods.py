@@ -145,8 +145,8 @@ def _complete(out: Path, name: str, cases: int) -> pd.DataFrame:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ucl_from_images_to_the_table_on_masks_of_every_channel(tmp_path: Path) -> None:
-    """20 + 4 cases on voxels of a centimetre; alignment is left to the runs on demand."""
-    root = write_folder(tmp_path / "lifs", cases=20, size=0.12, masks="all")
+    """24 + 4 cases on voxels of a centimetre; alignment is left to the runs on demand."""
+    root = write_folder(tmp_path / "lifs", cases=24, size=0.12, masks="all")
     text = find_study("lifs_ucl").read_text(encoding="utf-8")
     recipe = tmp_path / "lifs_ucl.yaml"
     alone = re.sub(r"^registration: .*\n", "", text, flags=re.MULTILINE)
@@ -154,7 +154,7 @@ def test_ucl_from_images_to_the_table_on_masks_of_every_channel(tmp_path: Path) 
     recipe.write_text(alone, encoding="utf-8")
     out = tmp_path / "lifs_ucl"
     assert status("run", recipe, "--root", root, "--out", out, "--workers", 1) in (0, 3)
-    _complete(out, "lifs_ucl", 20)
+    _complete(out, "lifs_ucl", 24)
     table = FeatureTable.from_parquet(out / "features/features.parquet")
     assert table.n_features == 7 * 31
     assert status("verify", out) == 0
