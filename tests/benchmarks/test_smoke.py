@@ -17,6 +17,7 @@ SMALL = {
     "export_speed.py": ["--small", "--runs", "1"],
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
+    "lifs_recipes.py": ["--small"],
     "liver_localiser.py": ["--small"],
     "memory.py": ["--small"],
     "mri_case.py": ["--small"],
@@ -33,7 +34,7 @@ SMALL = {
 
 
 #: These take minutes even so: on demand.
-MINUTES = ("mri_case.py", "mri_intensities.py")
+MINUTES = ("lifs_recipes.py", "mri_case.py", "mri_intensities.py")
 
 
 def test_every_benchmark_is_run_here(repository: Path) -> None:
