@@ -24,6 +24,7 @@ SMALL = {
     "pyradiomics_equality.py": ["--small"],
     "registration.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],
+    "selection_speed.py": ["--small"],
     "shape_and_filters.py": ["--small", "--repeats", "1"],
     "statistics_cost.py": ["--small"],
     "texture_matrices.py": ["--small", "--rounds", "1"],
