@@ -27,6 +27,7 @@ SMALL = {
     "registration.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],
     "scanner_steps.py": ["--small"],
+    "selection_speed.py": ["--small"],
     "shape_and_filters.py": ["--small", "--repeats", "1"],
     "statistics_cost.py": ["--small"],
     "texture_matrices.py": ["--small", "--rounds", "1"],
