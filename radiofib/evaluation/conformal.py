@@ -32,6 +32,7 @@ __all__ = [
     "Cases",
     "PredictionSets",
     "cases_of",
+    "commonest",
     "prediction_sets",
 ]
 
@@ -147,9 +148,25 @@ def cases_of(frame: pd.DataFrame, levels: Sequence[str], score: str) -> tuple[Ca
     patients["case"] = np.where(alone, patients["case"], "")
     patients["instance"] = np.where(alone, patients["instance"], "")
     patients["y_true"] = np.array(levels, dtype=object)[highest]
-    patients["scanner"] = rows["scanner"].groupby(owner).agg(lambda s: s.mode().iloc[0]).to_numpy()
+    patients["scanner"] = commonest(rows["scanner"].to_numpy(dtype=str), owner)
     by_patient = Cases("patient", patients, highest, stage_scores(mean, score))
     return by_row, by_patient
+
+
+def commonest(names: NDArray[np.str_], owner: NDArray[np.intp]) -> NDArray[np.str_]:
+    """Return the commonest name of each owner 0 to m - 1, of equals the first in order.
+
+    Examples
+    --------
+    >>> commonest(np.array(["b", "a", "c", "c"]), np.array([0, 0, 1, 1])).tolist()
+    ['a', 'c']
+    """
+    known, codes = np.unique(names, return_inverse=True)
+    pairs, counts = np.unique(owner.astype(np.int64) * known.size + codes, return_counts=True)
+    order = np.lexsort((pairs, -counts, pairs // known.size))
+    _, first = np.unique((pairs // known.size)[order], return_index=True)
+    found: NDArray[np.str_] = known[(pairs % known.size)[order][first]]
+    return found
 
 
 def prediction_sets(
