@@ -11,6 +11,7 @@ from radiofib.config import StrictModel
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.staging import StagerPlan
+from radiofib.study.ablate_config import AblationConfig
 from radiofib.study.interpret_config import InterpretConfig
 
 __all__ = [
@@ -118,6 +119,8 @@ class StudyConfig(StrictModel):
         An interpretable model with tables of coefficients, tests and points.
     explain : ExplainConfig, optional
         Also compute importance and partial dependence of the features; not when left out.
+    ablate : AblationConfig, optional
+        Design choices that ``radiofib ablate`` compares; ``radiofib run`` leaves them alone.
     readers : str, optional
         Readers' scores of the cases, relative to the root folder, to compare with the models.
     main : str, optional
@@ -153,6 +156,7 @@ class StudyConfig(StrictModel):
     submission: Literal["care-liver"] | None = None
     interpret: InterpretConfig | None = None
     explain: ExplainConfig | None = None
+    ablate: AblationConfig | None = None
     readers: str | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (
@@ -178,6 +182,8 @@ class StudyConfig(StrictModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
+        if self.card is None and self.cohort is None and self.ablate and self.ablate.features:
+            return self  # an ablation of a feature table needs no images
         if (self.card is None) == (self.cohort is None):
             raise ValueError("name the data: give either 'card' or 'cohort'")
         if self.card is not None and self.scheme is not None:
