@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,9 @@ RULES = {
 }
 
 
+_ONE_SIDED = "the training rows of a fold hold one class only"
+
+
 @dataclass(frozen=True, eq=False)
 class _Cuts:
     """Cut-offs of each row: below `low` negative, from `high` positive, between undecided."""
@@ -46,23 +50,24 @@ def threshold_rows(
     target: Target,
     *,
     level: float = 0.95,
-    training: Unit | None = None,
+    training: Unit | Mapping[str, Unit] | None = None,
     asked: bool = False,
     prevalence: float | None = None,
 ) -> list[Row]:
     """Return what cut-offs achieve, for each rule of choosing them.
 
     Rules are those of :func:`radiofib.stats.choose_cutoffs` at 0.9. Cut-offs are chosen on
-    training predictions when they are given; else, when there are folds, for each fold on the
-    predictions of the other folds; else on the rows themselves, and the note says that this is
-    optimistic. ``threshold`` is the cut-off, the median over folds when each has its own.
+    training predictions when they are given, for each fold on its own when there is one set for
+    each; else, when there are folds, for each fold on the predictions of the other folds; else
+    on the rows themselves, and the note says that this is optimistic. ``threshold`` is the
+    cut-off, the median over folds when each has its own.
 
     Parameters
     ----------
     unit : Unit
     target : Target
     level : float
-    training : Unit, optional
+    training : Unit, or mapping of fold to Unit, optional
         Training predictions of the same model.
     asked : bool
         Whether training predictions were given, for this model or another.
@@ -77,7 +82,11 @@ def threshold_rows(
     view = unit.binary(target)
     if view.score is None or not view.both:
         return []
-    trained = None if training is None else training.binary(target)
+    trained: BinaryView | dict[str, BinaryView] | None = None
+    if isinstance(training, Mapping):
+        trained = {fold: part.binary(target) for fold, part in training.items()}
+    elif training is not None:
+        trained = training.binary(target)
     rows: list[Row] = []
     for rule, words in RULES.items():
         cuts = _choose(view, rule, trained, asked=asked)
@@ -89,34 +98,58 @@ def threshold_rows(
     return rows
 
 
-def _choose(view: BinaryView, rule: str, trained: BinaryView | None, *, asked: bool) -> _Cuts | str:
+def _choose(
+    view: BinaryView,
+    rule: str,
+    trained: BinaryView | Mapping[str, BinaryView] | None,
+    *,
+    asked: bool,
+) -> _Cuts | str:
     """Return the cut-offs of each row, or why there are none."""
     assert view.score is not None
     size = view.positive.size
+    if isinstance(trained, Mapping):
+        return _choose_by_fold(view, rule, trained)
     if asked:
         if trained is None or trained.score is None or not trained.both:
             return "no training predictions of both sides from this model"
         cut = stats.choose_cutoffs(trained.positive, trained.score, rule)
         note = f"chosen on {trained.positive.size} training rows"
         return _Cuts(np.full(size, cut.low), np.full(size, cut.high), _joined(note, cut.note))
-    folds = np.unique(view.unit.folds)
-    if folds.size < 2:
+    if np.unique(view.unit.folds).size < 2:
         cut = stats.choose_cutoffs(view.positive, view.score, rule)
         note = "chosen on these very rows: optimistic"
         return _Cuts(np.full(size, cut.low), np.full(size, cut.high), _joined(note, cut.note))
+    return _choose_by_fold(view, rule, None)
+
+
+def _choose_by_fold(
+    view: BinaryView, rule: str, trained: Mapping[str, BinaryView] | None
+) -> _Cuts | str:
+    """Choose for each fold on the training rows it has, else on the rows of the other folds."""
+    assert view.score is not None
+    size, folds = view.positive.size, np.unique(view.unit.folds)
     low, high = np.empty(size), np.empty(size)
     lows, highs, notes = [], [], []
     for fold in folds:
         inside = view.unit.folds == fold
-        others = view.positive[~inside]
-        if others.all() or not others.any():
-            return "the other folds hold one class only"
-        cut = stats.choose_cutoffs(others, view.score[~inside], rule)
+        if trained is None:
+            positive, score = view.positive[~inside], view.score[~inside]
+        else:
+            part = trained.get(view.unit.fold_names[fold])
+            if part is None or part.score is None:
+                return f"no training predictions for fold {view.unit.fold_names[fold]}"
+            positive, score = part.positive, part.score
+        if positive.all() or not positive.any():
+            return "the other folds hold one class only" if trained is None else _ONE_SIDED
+        cut = stats.choose_cutoffs(positive, score, rule)
         low[inside], high[inside] = cut.low, cut.high
         lows.append(cut.low)
         highs.append(cut.high)
         notes.append(cut.note)
-    said = [f"chosen for each of {folds.size} folds on the others", *dict.fromkeys(notes)]
+    where = "the others" if trained is None else "training rows, predicted from inner folds"
+    each = f"each of {folds.size} folds" if folds.size > 1 else "the fold"
+    said = [f"chosen for {each} on {where}", *dict.fromkeys(notes)]
     spans = {"cut-offs": lows} if lows == highs else {"lower": lows, "upper": highs}
     said += [f"{name} {min(v):.4g} to {max(v):.4g}" for name, v in spans.items()]
     return _Cuts(low, high, "; ".join(s for s in said if s))

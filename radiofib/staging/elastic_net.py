@@ -92,7 +92,13 @@ class ElasticNetStager(LinearStager):
             )
             self.penalty_ = self.share * largest
             self.thresholds_, self.coef_, _ = elastic_net(
-                centred, codes, levels, self.penalty_, l1_ratio=self.l1_ratio, weights=weights
+                centred,
+                codes,
+                levels,
+                self.penalty_,
+                l1_ratio=self.l1_ratio,
+                weights=weights,
+                exact=True,
             )
 
     def _terms_proba(self, columns: FloatArray) -> FloatArray:

@@ -8,7 +8,9 @@ from typing import Any
 
 from radiofib._checks import check_known, list_some
 from radiofib.errors import ConfigError
+from radiofib.staging.additive import ExplainableBoostingStager
 from radiofib.staging.base import BaseStager
+from radiofib.staging.boosting import FocalXGBoostStager, OrdinalXGBoostStager
 from radiofib.staging.continuation_ratio import ContinuationRatioStager
 from radiofib.staging.elastic_net import ElasticNetStager
 from radiofib.staging.firth import FirthStager
@@ -21,20 +23,27 @@ __all__ = ["ORDINAL", "STAGERS", "check_order", "make_stager"]
 STAGERS: dict[str, type[BaseStager]] = {
     "random_forest": RandomForestStager,
     "xgboost": XGBoostStager,
+    "xgboost_ordinal": OrdinalXGBoostStager,
+    "xgboost_focal": FocalXGBoostStager,
     "logistic": LogisticStager,
     "proportional_odds": ProportionalOddsStager,
     "continuation_ratio": ContinuationRatioStager,
     "elastic_net": ElasticNetStager,
     "firth": FirthStager,
+    "explainable_boosting": ExplainableBoostingStager,
 }
 
 
 #: Stagers that take the sorted classes for the order of the stages.
-ORDINAL = ("proportional_odds", "continuation_ratio", "elastic_net")
+ORDINAL = ("proportional_odds", "continuation_ratio", "elastic_net", "xgboost_ordinal")
 
 
-def check_order(name: str, levels: Sequence[str], *, ordered: bool) -> None:
+def check_order(
+    name: str, levels: Sequence[str], *, ordered: bool, said: str | None = None
+) -> None:
     """Refuse an ordinal stager for stages that have no order, or another than their names.
+
+    `said` is what the message calls it; ``stager '<name>'`` when left out.
 
     Raises
     ------
@@ -53,7 +62,7 @@ def check_order(name: str, levels: Sequence[str], *, ordered: bool) -> None:
         return
     if not ordered or list(levels) != sorted(levels):
         raise ConfigError(
-            f"stager {name!r} needs stages whose names sort in their order",
+            f"{said or f'stager {name!r}'} needs stages whose names sort in their order",
             found=list_some(levels) if ordered else f"{list_some(levels)} without an order",
             hint="name them so (s1, s2 ...), or use 'logistic'",
         )
@@ -87,8 +96,8 @@ def make_stager(
     >>> make_stager("randomforest")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: unknown stager 'randomforest' (expected random_forest, xgboost,
-    logistic, proportional_odds, continuation_ratio, elastic_net, firth). Next: did you mean
-    'random_forest'?.
+    xgboost_ordinal, xgboost_focal, logistic, proportional_odds, continuation_ratio, elastic_net,
+    firth, explainable_boosting). Next: did you mean 'random_forest'?.
     """
     check_known(name, STAGERS, what="stager", error=ConfigError)
     kind = STAGERS[name]

@@ -8,6 +8,17 @@ from typing import Any
 
 from radiofib._checks import check_known
 from radiofib.errors import ConfigError
+from radiofib.staging.block_regression import BlockRegression
+from radiofib.staging.blocks import STRATEGIES, BlockDropout, BlockFill
+from radiofib.staging.context import ContextFlags, ScannerInteraction
+from radiofib.staging.cumulative import CumulativeStager
+from radiofib.staging.curriculum import UncertaintyWeights
+from radiofib.staging.extreme import ExtremeStager
+from radiofib.staging.fusion import ChannelEmbedding, LateFusionStager
+from radiofib.staging.harmonise import ComBatHarmoniser, ScannerScaler
+from radiofib.staging.imbalance import BagStager, ClassWeights, SmoteRows
+from radiofib.staging.recalibrate import METHODS, RecalibratedStager
+from radiofib.staging.stacking import StackingStager, VotingStager
 
 __all__ = ["PARTS", "Part", "make_part"]
 
@@ -30,21 +41,30 @@ class Part:
 
 #: section of a stager's settings -> name -> part
 PARTS: dict[str, dict[str, Part]] = {
-    "harmonise": {},
-    "missing": {},
+    "harmonise": {"combat": Part(ComBatHarmoniser), "scale": Part(ScannerScaler)},
+    "missing": {
+        **{name: Part(BlockFill, {"strategy": name}) for name in STRATEGIES},
+        "regress": Part(BlockRegression),
+        "dropout": Part(BlockDropout),
+    },
     "select": {},
     "reduce": {},
-    "context": {},
-    "fusion": {},
-    "ordinal": {},
-    "balance": {},
-    "curriculum": {},
-    "recalibrate": {},
-    "vote": {},
+    "context": {"flags": Part(ContextFlags), "interaction": Part(ScannerInteraction)},
+    "fusion": {"middle": Part(ChannelEmbedding), "late": Part(LateFusionStager)},
+    "ordinal": {"cumulative": Part(CumulativeStager), "extreme": Part(ExtremeStager)},
+    "balance": {
+        "class_weight": Part(ClassWeights),
+        "smote": Part(SmoteRows),
+        "bags": Part(BagStager),
+    },
+    "curriculum": {"uncertainty": Part(UncertaintyWeights)},
+    "recalibrate": {name: Part(RecalibratedStager, {"method": name}) for name in METHODS},
+    "vote": {"folds": Part(VotingStager)},
+    "stack": {"logistic": Part(StackingStager)},
 }
 
 #: Parameters that the plan fills in from the study, not the study file.
-_FROM_STUDY = ("scanner_column", "patient_column", "random_state")
+_FROM_STUDY = ("scanner_column", "patient_column", "random_state", "stager", "stagers")
 
 
 def make_part(section: str, name: str, params: dict[str, Any], **given: Any) -> Any:
@@ -57,8 +77,8 @@ def make_part(section: str, name: str, params: dict[str, Any], **given: Any) -> 
     params : dict
         Parameters from a study file; unknown ones are refused, naming the nearest.
     **given
-        ``stager`` to wrap, and what follows from the study (``scanner_column, patient_column,
-        random_state``); passed where the part has a parameter of that name.
+        ``stager`` or ``stagers`` to wrap, and what follows from the study (``scanner_column,
+        patient_column, random_state``); passed where the part has a parameter of that name.
 
     Raises
     ------
@@ -77,7 +97,7 @@ def make_part(section: str, name: str, params: dict[str, Any], **given: Any) -> 
     check_known(name, PARTS[section], what=f"part of {section!r}", error=ConfigError)
     part = PARTS[section][name]
     accepted = list(inspect.signature(part.kind).parameters)
-    own = [p for p in accepted if p not in part.fixed and p not in (*_FROM_STUDY, "stager")]
+    own = [p for p in accepted if p not in part.fixed and p not in _FROM_STUDY]
     for key in params:
         check_known(key, own, what=f"parameter of {section} {name!r}", error=ConfigError)
     filled = {key: value for key, value in given.items() if key in accepted}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -9,8 +10,8 @@ from pydantic import Field, model_validator
 from radiofib.config import StrictModel
 from radiofib.staging.base import BaseStager
 from radiofib.staging.chain import ChainStager
-from radiofib.staging.names import make_stager
-from radiofib.staging.parts import make_part
+from radiofib.staging.names import ORDINAL, check_order, make_stager
+from radiofib.staging.parts import PARTS, make_part
 from radiofib.staging.steps import RowStep, Step
 
 __all__ = ["PartConfig", "StagerPlan"]
@@ -40,9 +41,9 @@ class StagerPlan(StrictModel):
     """Which stager, what it is told of the scanner, and what is done before and around it.
 
     Everything here is learnt on the training rows of a fold alone. The order is: `harmonise`,
-    `missing`, `select`, `reduce`, `flags` and `interaction`, `balance`, `curriculum`, then the
-    learner (`ordinal` around it); `fusion: late` does this for every channel on its own;
-    `vote`, then `recalibrate` stand around the whole.
+    `missing`, `select`, `reduce`, `interaction` and `flags`, `balance`, `curriculum`, then the
+    learner (`ordinal` around it, `stack` beside it); `fusion: late` does this for every channel
+    on its own; `vote`, then `recalibrate` stand around the whole.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ class StagerPlan(StrictModel):
         ``early`` (the default: one table), ``middle`` or ``late``.
     ordinal : part, optional
         Around the learner: cumulative targets, or extreme stages with cut-offs.
+    stack : list of parts
+        Further learners; a small logistic regression is learnt on what all of them say.
     balance : part, optional
         Against unequal stages: weights, bags or synthetic rows. Nothing by default.
     curriculum : part, optional
@@ -101,6 +104,7 @@ class StagerPlan(StrictModel):
     reduce: PartConfig | None = None
     fusion: PartConfig | None = None
     ordinal: PartConfig | None = None
+    stack: tuple[PartConfig, ...] = ()
     balance: PartConfig | None = None
     curriculum: PartConfig | None = None
     recalibrate: PartConfig | None = None
@@ -117,7 +121,7 @@ class StagerPlan(StrictModel):
             field = cls.model_fields.get(key)
             if field is None or "PartConfig" not in str(field.annotation):
                 continue
-            if key in ("missing", "select"):
+            if key in ("missing", "select", "stack"):
                 several = [] if value is None else value
                 several = several if isinstance(several, list | tuple) else [several]
                 found[key] = [_named(one) for one in several]
@@ -140,6 +144,19 @@ class StagerPlan(StrictModel):
     def uses_scanner(self) -> bool:
         """Whether any part of it must know the scanner."""
         return self.scanner_flag or self.interaction or self.harmonise is not None
+
+    def check_order(self, levels: Sequence[str], *, ordered: bool) -> None:
+        """Refuse stages without an order where any part of the plan reads one.
+
+        Raises
+        ------
+        ConfigError
+            Naming the part.
+        """
+        for one in (self.name, *(member.name for member in self.stack)):
+            check_order(one, levels, ordered=ordered)
+        if self.ordinal is not None:
+            check_order(ORDINAL[0], levels, ordered=ordered, said=f"ordinal: {self.ordinal.name}")
 
     def steps(
         self, *, scanner_column: str = "scanner", random_state: int = 0
@@ -175,12 +192,22 @@ class StagerPlan(StrictModel):
 
     def learner(self, *, scanner_column: str = "scanner", random_state: int = 0) -> BaseStager:
         """Return the untrained learner at the end of the steps."""
-        column = scanner_column if self.scanner_flag else None
-        learner: BaseStager = make_stager(
-            self.name, scanner_column=column, random_state=random_state, **self.params
-        )
         own: dict[str, Any] = {"scanner_column": scanner_column, "random_state": random_state}
-        return self._around("ordinal", self.ordinal, learner, **own)
+        column = scanner_column if self.scanner_flag else None
+        learners = [
+            self._around(
+                "ordinal",
+                self.ordinal,
+                make_stager(
+                    one.name, scanner_column=column, random_state=random_state, **one.params
+                ),
+                **own,
+            )
+            for one in (PartConfig(name=self.name, params=self.params), *self.stack)
+        ]
+        if not self.stack:
+            return learners[0]
+        return self._around("stack", PartConfig(name="logistic"), learners, **own)
 
     def build(self, *, scanner_column: str = "scanner", random_state: int = 0) -> BaseStager:
         """Return the untrained stager: the bare learner when nothing else is asked for.
@@ -224,8 +251,6 @@ class StagerPlan(StrictModel):
 
     @staticmethod
     def _wraps(section: str, part: PartConfig) -> bool:
-        from radiofib.staging.parts import PARTS
-
         known = PARTS[section].get(part.name)
         return known is not None and issubclass(known.kind, BaseStager)
 
@@ -233,18 +258,20 @@ class StagerPlan(StrictModel):
         self,
         section: str,
         part: PartConfig | None,
-        stager: BaseStager,
+        inside: Any,
         *,
         scanner_column: str,
         random_state: int,
     ) -> BaseStager:
+        """Return a stager around one stager or several; the one as it is without a part."""
         if part is None:
-            return stager
+            alone: BaseStager = inside
+            return alone
         wrapped: BaseStager = make_part(
             section,
             part.name,
             part.params,
-            stager=stager,
+            **{"stagers" if isinstance(inside, list) else "stager": inside},
             scanner_column=scanner_column if self.uses_scanner else None,
             patient_column="patient",
             random_state=random_state,

@@ -6,6 +6,7 @@ models in parallel from outside.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
+from radiofib.staging._boosted import as_booster, as_bytes, tree_settings
 from radiofib.staging.base import BaseStager
+from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.linear import case_weights, code_weights, median_imputer
 
 __all__ = ["LogisticStager", "RandomForestStager", "XGBoostStager"]
@@ -136,6 +138,8 @@ class XGBoostStager(BaseStager):
     max_bin : int
         Cut points tried for a feature. 64 is fine enough for some hundred rows, and three
         times as fast as XGBoost's own default of 256.
+    monotone : mapping of column to +1 or -1, optional
+        Features that may only rise (+1) or fall (-1) with stage. For two stages only.
     class_weight : None, "balanced" or dict
     scanner_column : str, optional
         Text column of X that names the scanner, turned into flags.
@@ -171,6 +175,7 @@ class XGBoostStager(BaseStager):
         colsample_bytree: float = 0.5,
         reg_lambda: float = 1.0,
         max_bin: int = 64,
+        monotone: Mapping[str, int] | None = None,
         class_weight: Any = None,
         scanner_column: str | None = None,
         random_state: Any = 0,
@@ -183,6 +188,7 @@ class XGBoostStager(BaseStager):
         self.colsample_bytree = colsample_bytree
         self.reg_lambda = reg_lambda
         self.max_bin = max_bin
+        self.monotone = monotone
         self.class_weight = class_weight
         self.scanner_column = scanner_column
         self.random_state = random_state
@@ -194,22 +200,17 @@ class XGBoostStager(BaseStager):
         codes: NDArray[np.intp],
         weights: FloatArray | None,
     ) -> None:
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
         several = self.classes_.size > 2
-        settings = {
-            "objective": "multi:softprob" if several else "binary:logistic",
-            "tree_method": "hist",
-            "nthread": 1,
-            "verbosity": 0,
-            "seed": int(seed),
-            "eta": self.learning_rate,
-            "max_depth": self.max_depth,
-            "min_child_weight": self.min_child_weight,
-            "subsample": self.subsample,
-            "colsample_bytree": self.colsample_bytree,
-            "lambda": self.reg_lambda,
-            "max_bin": self.max_bin,
-        }
+        if several and self.monotone:
+            raise StagerInputError(
+                "monotone constraints have no single meaning for more than two stages: a feature "
+                "that rises with stage makes a middle stage first likelier, then less likely",
+                found=f"{self.classes_.size} stages",
+                hint="use OrdinalXGBoostStager (xgboost_ordinal), where each question 'beyond this "
+                "stage' can rise with the feature",
+            )
+        settings = tree_settings(self, flags.shape[1])
+        settings["objective"] = "multi:softprob" if several else "binary:logistic"
         if several:
             settings["num_class"] = int(self.classes_.size)
         plain = self.class_weight is None and weights is None
@@ -232,15 +233,14 @@ class XGBoostStager(BaseStager):
         # The booster is stored in XGBoost's own portable format, not as a Python object.
         state = dict(super().__getstate__())
         if "booster_" in state:
-            state["booster_"] = bytes(state["booster_"].save_raw("ubj"))
+            state["booster_"] = as_bytes(state["booster_"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        # Files written before there were monotone constraints hold none.
+        state = {"monotone": None, **state}
         if isinstance(state.get("booster_"), bytes):
-            booster = xgboost.Booster({"nthread": 1})
-            booster.load_model(bytearray(state["booster_"]))
-            state["booster_"] = booster
+            state["booster_"] = as_booster(state["booster_"])
         super().__setstate__(state)
 
 

@@ -7,6 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiofib._checks import check_same_length, list_some
 from radiofib.errors import UsageError
+from radiofib.stats.batch_effects import (
+    MAX_ITERATIONS,
+    estimate_batch_effects,
+    remove_batch_effects,
+)
 
 __all__ = ["combat"]
 
@@ -20,7 +25,7 @@ def combat(
     *,
     mean_only: bool = False,
     reference: object | None = None,
-    max_iterations: int = 1000,
+    max_iterations: int = MAX_ITERATIONS,
 ) -> FloatArray:
     r"""Return features with the location and scale of their batches removed (parametric).
 
@@ -89,25 +94,19 @@ def combat(
             hint="mean_only=True can do with one case in a batch",
         )
     home = None if reference is None else _home(reference, levels)
-    # A feature that is constant within a batch has no scale there: it stays as it is.
-    parts = [data[codes == code] for code in range(levels.size)]
-    moves = np.array([np.ptp(part, axis=0) > 0 for part in parts])
-    use = moves.any(axis=0) if mean_only else moves.all(axis=0)
-    if use.sum() < 2:
+    extra = None if covariates is None else _covariates(covariates, len(data))
+    effects = estimate_batch_effects(
+        data,
+        codes,
+        levels.size,
+        covariates=extra,
+        mean_only=mean_only,
+        home=home,
+        max_iterations=max_iterations,
+    )
+    if effects.learnt.any(axis=0).sum() < 2:
         raise UsageError("fewer than two features vary within every batch")
-    result = data.copy()
-    data = data[:, use]
-    standard, mean, spread = _standardise(data, codes, sizes, covariates, home)
-    for code, n in enumerate(sizes.tolist()):
-        rows = codes == code
-        if code == home:
-            continue
-        here = standard[rows]
-        shift = here.mean(axis=0)
-        scale = np.ones(shift.size) if mean_only else here.var(axis=0, ddof=1)
-        shift, scale = _shrink(here, shift, scale, n, mean_only, max_iterations)
-        result[np.ix_(rows, use)] = (here - shift) / np.sqrt(scale) * spread + mean[rows]
-    return result
+    return remove_batch_effects(data, codes, effects, extra)
 
 
 def _home(reference: object, levels: NDArray[np.generic]) -> int:
@@ -121,68 +120,8 @@ def _home(reference: object, levels: NDArray[np.generic]) -> int:
     return int(found[0])
 
 
-def _standardise(
-    data: FloatArray,
-    codes: NDArray[np.intp],
-    sizes: NDArray[np.intp],
-    covariates: ArrayLike | None,
-    home: int | None,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return standardised data, what was subtracted, and the standard deviation divided by."""
-    n = len(data)
-    design = (codes[:, None] == np.arange(sizes.size)).astype(np.float64)
-    extra = np.zeros((n, 0))
-    if covariates is not None:
-        extra = np.asarray(covariates, dtype=np.float64).reshape(n, -1)
-        if not np.isfinite(extra).all():
-            raise UsageError("covariates must be finite")
-    whole = np.column_stack([design, extra])
-    if np.linalg.matrix_rank(whole) < whole.shape[1]:
-        raise UsageError(
-            "covariates and batches cannot be told apart",
-            hint="leave out a covariate that is constant or is set by the batch",
-        )
-    beta = np.linalg.lstsq(whole, data, rcond=None)[0]
-    left = data - whole @ beta
-    if home is None:
-        grand = sizes / n @ beta[: sizes.size]
-        variance = (left**2).mean(axis=0)
-    else:
-        grand = beta[home]
-        variance = (left[codes == home] ** 2).mean(axis=0)
-    spread = np.sqrt(variance)
-    if (spread == 0).any():
-        raise UsageError("a feature does not vary in the reference batch")
-    mean = grand + extra @ beta[sizes.size :]
-    return (data - mean) / spread, mean, spread
-
-
-def _shrink(
-    here: FloatArray,
-    shift: FloatArray,
-    scale: FloatArray,
-    n: int,
-    mean_only: bool,
-    max_iterations: int,
-) -> tuple[FloatArray, FloatArray]:
-    """Return location and squared scale of one batch, shrunk to their prior."""
-    centre, tau = float(shift.mean()), float(shift.var(ddof=1))
-    if mean_only:
-        # As in sva: one case's worth of evidence, and the scale of the whole.
-        return (tau * shift + centre) / (tau + 1), scale
-    middle, width = float(scale.mean()), float(scale.var(ddof=1))
-    if width == 0:
-        return (n * tau * shift + scale * centre) / (n * tau + scale), scale
-    a = (2 * width + middle**2) / width
-    b = (middle * width + middle**3) / width
-    found, size = shift, scale
-    for _ in range(max_iterations):
-        moved = (n * tau * shift + size * centre) / (n * tau + size)
-        grown = (((here - moved) ** 2).sum(axis=0) / 2 + b) / (n / 2 + a - 1)
-        # Relative to the signed location, as in sva, whose stopping point this is.
-        steps = np.abs(moved - found) / found, np.abs(grown - size) / size
-        change = max(float(steps[0].max()), float(steps[1].max()))
-        found, size = moved, grown
-        if not change > 1e-4:
-            break
-    return found, size
+def _covariates(covariates: ArrayLike, n: int) -> FloatArray:
+    extra = np.asarray(covariates, dtype=np.float64).reshape(n, -1)
+    if not np.isfinite(extra).all():
+        raise UsageError("covariates must be finite")
+    return extra

@@ -10,7 +10,9 @@ import pandas as pd
 from radiofib.datacard import StageScheme
 from radiofib.errors import Failure, RadiofibError, SplitError, TableError
 from radiofib.evaluation import control_tables, cross_validate, evaluate, prediction_levels
+from radiofib.evaluation.recalibration import cross_validate_both
 from radiofib.staging import BaseStager, save_stager, stager_frame
+from radiofib.staging.recalibrate import RecalibratedStager
 from radiofib.study.channel_sets import ChannelSet, channel_sets, fill_with_prior, within
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
@@ -160,8 +162,11 @@ def _predict_unseen(
     for number, (setting, model) in enumerate(jobs):
         tell("evaluate", number, len(jobs))
         stager = build_stager(study, control=model.control)
+        # A corrected stager is shown before and after its correction.
+        corrected = isinstance(stager, RecalibratedStager) and not model.control
+        judge = cross_validate_both if corrected else cross_validate
         try:
-            predictions, failed = cross_validate(
+            predictions, failed = judge(
                 model.rows,
                 stager,
                 setting=setting,

@@ -18,7 +18,6 @@ from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
-from radiofib.staging import check_order
 from radiofib.study.audit import audit_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.config import StudyConfig
@@ -110,7 +109,7 @@ def run_study(
     cohort = load_cohort(study, Path(root))
     check_channel_sets(study, cohort)
     if cohort.scheme is not None:
-        check_order(study.stager.name, cohort.scheme.levels, ordered=cohort.scheme.ordered)
+        study.stager.check_order(cohort.scheme.levels, ordered=cohort.scheme.ordered)
     config = extraction_config(study, cohort, Path(root))
     check_landmarks(study, config)
     prepared = prepare_cohort(

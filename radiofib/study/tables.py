@@ -14,7 +14,7 @@ from radiofib._checks import alike_names, check_known, list_some
 from radiofib.datacard import StageScheme, derive_scheme, make_scheme
 from radiofib.errors import TableError
 from radiofib.evaluation import Evaluation, predict_table
-from radiofib.staging import StagerPlan, check_order, load_stager, save_stager, stager_frame
+from radiofib.staging import StagerPlan, load_stager, save_stager, stager_frame
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
 
@@ -76,7 +76,7 @@ def train_table(
     ordered = isinstance(y.dtype, pd.CategoricalDtype) and y.dtype.ordered
     order = list(y.cat.categories) if ordered else None
     scheme = derive_scheme(y, name=label, order=order)
-    check_order(plan.name, scheme.levels, ordered=scheme.ordered)
+    plan.check_order(scheme.levels, ordered=scheme.ordered)
     model = plan.build(scanner_column=scanner or "scanner", random_state=seed)
     X = stager_frame(rows, model.context_columns)
     model.fit(X, np.array([scheme.parse(v) for v in y]))

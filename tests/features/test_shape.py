@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from radiofib.features import shape, shape2d
 from radiofib.features._diameter import diameters_3d
 from radiofib.registry import FEATURES
+from tests._examples import examples
 from tests.features.upstream import SPACINGS, crop, differing, masks, upstream
 
 LINE = np.ones((1, 1, 9), dtype=bool)
@@ -25,7 +26,7 @@ OBLIQUE = np.zeros((5, 5, 5), dtype=bool)
 OBLIQUE[np.arange(5), np.arange(5)] = True
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(40))
 @given(masks(), st.tuples(SPACINGS, SPACINGS, SPACINGS))
 @example(VOXEL, (1.0, 1.0, 1.0))
 @example(LINE, (10.0, 1.0, 1.0))

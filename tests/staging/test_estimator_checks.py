@@ -44,8 +44,6 @@ for kind in ("ProportionalOddsStager", "ContinuationRatioStager", "ElasticNetSta
 SAMPLED = "trees draw rows or cut points at random: a row of weight 2 is not drawn as two rows are"
 for kind in ("RandomForestStager", "XGBoostStager"):
     EXPECTED[kind]["check_sample_weight_equivalence_on_dense_data"] = SAMPLED
-STOPPED = "coordinate descent stops at its tolerance: equal to 1e-5, not to 1e-7"
-EXPECTED["ElasticNetStager"]["check_sample_weight_equivalence_on_dense_data"] = STOPPED
 #: Blobs of the checks are separable, which these say.
 pytestmark = pytest.mark.filterwarnings("ignore::radiofib.staging.FallbackWarning")
 

@@ -6,6 +6,11 @@ import pytest
 
 from radiofib import stats
 from radiofib.errors import UsageError
+from radiofib.stats.batch_effects import (
+    estimate_batch_effects,
+    estimate_new_batch,
+    remove_batch_effects,
+)
 
 
 def scans(seed=0, n=30, p=12):
@@ -85,3 +90,50 @@ def test_equals_the_authors_of_neurocombat(external_data, name, options, adjuste
     covariates = np.tile([1, 2], 5) if adjusted else None
     found = stats.combat(x, np.repeat([1, 2], 5), covariates, **options)
     assert pytest.approx(pd.read_csv(path).to_numpy(), abs=1e-10) == found.T
+
+
+def test_missing_values_take_no_part():
+    x, batch = scans()
+    codes = np.unique(batch, return_inverse=True)[1]
+    whole = estimate_batch_effects(x, codes, 3)
+    # A column of which some values are missing is learnt from the others alone.
+    holes = x.copy()
+    holes[::4, 0] = np.nan
+    kept = ~np.isnan(holes[:, 0])
+    found = estimate_batch_effects(holes, codes, 3)
+    alone = estimate_batch_effects(holes[kept], codes[kept], 3)
+    assert found.mean[0] == pytest.approx(alone.mean[0], abs=1e-12)
+    assert found.spread[0] == pytest.approx(alone.spread[0], abs=1e-12)
+    assert found.mean[1:] == pytest.approx(whole.mean[1:], abs=1e-12)
+    moved = remove_batch_effects(holes, codes, found)
+    assert (np.isnan(moved) == np.isnan(holes)).all()
+
+
+def test_a_batch_without_a_feature_leaves_it_to_the_others():
+    x, batch = scans()
+    codes = np.unique(batch, return_inverse=True)[1]
+    x[codes == 2, 0] = np.nan
+    x[np.flatnonzero(codes == 2)[0], 0] = 4.0
+    x[codes != 0, 1] = np.nan
+    found = estimate_batch_effects(x, codes, 3)
+    assert found.learnt[:, 0].tolist() == [True, True, False]
+    assert not found.learnt[:, 1].any()
+    moved = remove_batch_effects(x, codes, found)
+    assert moved[np.flatnonzero(codes == 2)[0], 0] == 4.0
+    assert moved[codes == 0, 1].tolist() == x[codes == 0, 1].tolist()
+    assert abs(moved[codes == 0, 0].mean() - moved[codes == 1, 0].mean()) < 0.8
+
+
+def test_a_new_batch_is_brought_to_the_others():
+    x, batch = scans(n=60)
+    codes = np.unique(batch, return_inverse=True)[1]
+    old = codes < 2
+    known = estimate_batch_effects(x[old], codes[old], 2)
+    new = estimate_new_batch(x[~old], known)
+    moved = remove_batch_effects(x[~old], np.zeros(60, dtype=int), new)
+    assert moved.mean(axis=0) == pytest.approx(known.mean, abs=0.3)
+    assert moved.std(axis=0) == pytest.approx(known.spread, rel=0.3)
+    # The prior is that of the batch's own features, as for a batch of the training rows.
+    again = estimate_new_batch(x[codes == 1], known)
+    assert again.shift[0] == pytest.approx(known.shift[1], abs=1e-12)
+    assert again.scale[0] == pytest.approx(known.scale[1], abs=1e-12)

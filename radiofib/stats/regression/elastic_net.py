@@ -65,6 +65,7 @@ def elastic_net(
     start: tuple[FloatArray, FloatArray] | None = None,
     tol: float = 1e-8,
     max_iter: int = 200,
+    exact: bool = False,
 ) -> tuple[FloatArray, FloatArray, int]:
     r"""Minimise the penalised negative log-likelihood of ordered outcomes.
 
@@ -73,7 +74,8 @@ def elastic_net(
 
     with the weights' mean at 1, as glmnet writes it. Rounds of weighted least squares with
     coordinate descent for the slopes and Newton's method for the cuts, both halved where they
-    would overstep.
+    would overstep. Once the same terms stay in, `exact` solves for them and the cuts together by
+    Newton's method, and is done when no sign turns and no other term would enter.
 
     Parameters
     ----------
@@ -94,6 +96,9 @@ def elastic_net(
         Relative change of the objective that counts as none.
     max_iter : int
         Most rounds.
+    exact : bool
+        Go on to the minimum itself: the same data written in another way (a weight of 2 for a
+        row that is there twice) then gives the same slopes to nine digits or so.
 
     Returns
     -------
@@ -143,7 +148,8 @@ def elastic_net(
     eta = scaled @ slopes
     now = objective(cuts, slopes, eta)
     rounds = 0
-    for rounds in range(1, max_iter + 1):  # noqa: B007
+    kept = tried = np.full(scaled.shape[1], np.nan)
+    for rounds in range(1, max_iter + 1):
         gradient, curve = _working(cuts, eta, codes)
         curve = np.maximum(curve, 1e-6)
         root = np.sqrt(w * curve)
@@ -163,9 +169,52 @@ def elastic_net(
             scale /= 2
         cuts = _best_cuts(cuts, eta, codes, n_levels, w)
         now = objective(cuts, slopes, eta)
-        if before - now <= tol * (1.0 + abs(now)):
+        settled = before - now <= tol * (1.0 + abs(now))
+        signs = np.sign(slopes)
+        if exact and (settled or np.array_equal(signs, kept)) and not np.array_equal(signs, tried):
+            found = _minimum(scaled, codes, cuts, slopes, penalty, l1_ratio, w)
+            if found is not None:
+                return *found, rounds
+            tried = signs
+        kept = signs
+        if settled and (not exact or before - now <= 1e-14 * (1.0 + abs(now))):
             break
     return cuts, slopes, rounds
+
+
+def _minimum(
+    scaled: FloatArray,
+    codes: Codes,
+    cuts: FloatArray,
+    slopes: FloatArray,
+    penalty: float,
+    l1_ratio: float,
+    w: FloatArray,
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return the minimum if its terms and their signs are those of `slopes`, else None."""
+    n, size = len(codes), cuts.size
+    inside = np.flatnonzero(slopes)
+    signs = np.sign(slopes[inside])
+    ridge = np.r_[np.zeros(size), np.full(inside.size, n * penalty * (1 - l1_ratio))]
+    pull = np.r_[np.zeros(size), n * penalty * l1_ratio * signs]
+    model = Likelihood(codes, size + 1, scaled[:, inside], np.empty((n, 0)), w, "logit", ridge)
+    designs = model.designs()
+
+    def penalised(at: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        value, gradient, information = model.evaluate(at, *designs)
+        return value - float(pull @ at), gradient - pull, information
+
+    found = maximise(penalised, np.r_[cuts, slopes[inside]])
+    if not found.converged or np.any(np.sign(found.at[size:]) != signs):
+        return None
+    whole = np.zeros(slopes.size)
+    whole[inside] = found.at[size:]
+    gradient, _ = _working(found.at[:size], scaled @ whole, codes)
+    steep = np.abs(scaled.T @ (w * gradient)) / n
+    steep[inside] = 0.0
+    if steep.max(initial=0.0) > penalty * l1_ratio * (1 + 1e-9):
+        return None
+    return found.at[:size], whole
 
 
 def _weights(weights: FloatArray | None, n: int) -> FloatArray:

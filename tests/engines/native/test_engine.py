@@ -15,6 +15,7 @@ from radiofib.engines import ExtractionConfig, get_engine
 from radiofib.errors import EngineError
 from radiofib.images import load_roi
 from radiofib.roi import Roi
+from tests._examples import examples
 
 pytest.importorskip("radiomics", reason="the reference is not installed")
 
@@ -65,7 +66,7 @@ def compare(roi: Roi, cfg: ExtractionConfig, log_tolerance: float = 1e-6) -> Non
     assert ours.flags == theirs.flags
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.tuples(st.integers(1, 6), st.integers(2, 12), st.integers(2, 12)),

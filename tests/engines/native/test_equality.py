@@ -20,6 +20,7 @@ from radiofib.engines.native import conventions
 from radiofib.features.matrices import Matrices
 from radiofib.registry import FEATURES, parse_column
 from radiofib.roi import Roi
+from tests._examples import examples
 from tests.engines.rois import TEXTURE
 from tests.equality.compare import Apart, compare, judge
 from tests.equality.regions import (
@@ -47,11 +48,11 @@ def assert_equal(found: dict[str, Apart]) -> None:
     assert sum(apart.bits + apart.bins for apart in found.values()) == 0
 
 
-def test_200_generated_regions() -> None:
+def test_many_generated_regions() -> None:
     seen: Counter[str] = Counter()
 
     @settings(
-        max_examples=200,
+        max_examples=examples(60),
         derandomize=True,
         deadline=None,
         database=None,
@@ -69,9 +70,9 @@ def test_200_generated_regions() -> None:
         assert_equal(found)
 
     run()
-    assert seen["regions"] == 200
+    assert seen["regions"] == examples(60)
     assert set(IMAGE_TYPES) <= set(seen)
-    assert min(seen["2-D"], seen["3-D"]) >= 40
+    assert min(seen["2-D"], seen["3-D"]) >= examples(12)
     assert seen["values"] > 10_000
 
 

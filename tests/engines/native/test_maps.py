@@ -16,6 +16,7 @@ from radiofib.engines.native.maps import FeatureMap, NoMap, feature_maps
 from radiofib.errors import EngineError, UsageError
 from radiofib.images import load_roi
 from radiofib.roi import Roi
+from tests._examples import examples
 from tests.engines.upstream_maps import compare
 
 
@@ -46,7 +47,7 @@ def only(found: Any, column: str) -> FeatureMap:
 
 
 @settings(
-    max_examples=30,
+    max_examples=examples(10),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -16,6 +16,7 @@ from radiofib.errors import MaskError
 from radiofib.features import shape
 from radiofib.features.ibsi import _box, _ellipsoid, intensity, morphology
 from radiofib.features.ibsi._hull import convex_hull
+from tests._examples import examples
 from tests.features.ibsi.test_spatial import LINE, VOXEL, blob
 from tests.features.test_shape import corners
 from tests.features.upstream import SPACINGS, crop, masks
@@ -34,7 +35,7 @@ def measured(
     return morphology.compute(values, mask, mask, spacing)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(20))
 @given(masks(longest=6), TRIPLES)
 @example(VOXEL, (1.0, 1.0, 1.0))
 @example(LINE, (10.0, 1.0, 1.0))

@@ -16,6 +16,7 @@ from radiofib.features.ibsi import TEXTURE_FAMILIES, IbsiTexture, texture
 from radiofib.features.ibsi import _kernels as kernels
 from radiofib.features.ibsi._region import Region, city_block
 from radiofib.registry import IBSI_FEATURES, natural_scale
+from tests._examples import examples
 from tests.features.ibsi import plain
 from tests.features.upstream_matrices import regions
 
@@ -57,7 +58,7 @@ def smooth(shape: tuple[int, ...], top: int, seed: int = 5) -> np.ndarray:
     return np.minimum((field * top).astype(np.int64) + 1, top)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(30))
 @given(
     levels=regions(sides=5),
     stretch=st.sampled_from([1, 1, 3, 1000]),

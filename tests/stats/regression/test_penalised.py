@@ -44,6 +44,35 @@ def test_binary_equals_scikit_learn():
     assert -cuts[0] == pytest.approx(other.intercept_[0], abs=1e-5)
 
 
+@pytest.mark.parametrize(("levels", "p", "l1_ratio"), [(2, 12, 0.5), (4, 12, 1.0), (4, 200, 0.5)])
+def test_exact_is_the_minimum_and_the_same_for_weights_as_for_copies(levels, p, l1_ratio):
+    X, y = case(p=p, levels=levels)
+    X -= X.mean(axis=0)
+    weights = np.random.default_rng(2).integers(1, 4, len(y))
+    penalty = 0.2 * largest_penalty(X, y, levels, l1_ratio=l1_ratio)
+    once = elastic_net(
+        X, y, levels, penalty, l1_ratio=l1_ratio, weights=weights.astype(float), exact=True
+    )
+    many = np.repeat(np.arange(len(y)), weights)
+    twice = elastic_net(X[many], y[many], levels, penalty, l1_ratio=l1_ratio, exact=True)
+    assert 2 <= np.count_nonzero(once[1]) < p
+    assert once[0] == pytest.approx(twice[0], abs=1e-9)
+    assert once[1] == pytest.approx(twice[1], abs=1e-9)
+    loose = elastic_net(
+        X, y, levels, penalty, l1_ratio=l1_ratio, weights=weights.astype(float), tol=1e-14
+    )
+    assert once[1] == pytest.approx(loose[1], abs=1e-3)
+    cuts, slopes, _ = once
+    edges = np.r_[-np.inf, cuts, np.inf]
+    found = interval(edges[y + 1] - X @ slopes, edges[y] - X @ slopes, "logit")
+    gradient = X.T @ (weights / weights.mean() * (found.upper + found.lower)) / len(y)
+    rest = gradient + penalty * (1 - l1_ratio) * slopes
+    chosen = slopes != 0
+    pull = penalty * l1_ratio
+    assert rest[chosen] == pytest.approx(-pull * np.sign(slopes[chosen]), abs=1e-9)
+    assert (np.abs(rest[~chosen]) <= pull * (1 + 1e-9)).all()
+
+
 def test_the_largest_penalty_is_the_edge():
     X, y = case()
     edge = largest_penalty(X, y, 3, l1_ratio=0.7)
