@@ -161,7 +161,9 @@ def run_piece(piece: Piece) -> list[tuple[str, Failure]]:
     train = np.flatnonzero(np.isin(bench.case_of, split.train))
     test = np.flatnonzero(np.isin(bench.case_of, split.test))
     columns = first.view.columns
-    X, unseen = bench.frame(columns, train), bench.frame(columns, test)
+    read = [c for leaf in piece.leaves for c in leaf.branch.context_columns]
+    context = list(dict.fromkeys(read))
+    X, unseen = bench.frame(columns, context, train), bench.frame(columns, context, test)
     y = bench.stages[train].astype(str)
     filled = unseen[list(columns)].notna().any(axis=1).to_numpy()
     by_key = {leaf.key: leaf for leaf in piece.leaves}

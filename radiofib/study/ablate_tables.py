@@ -77,14 +77,17 @@ class Bench:
     context: pd.DataFrame
     digest: str = field(default="", repr=False)
 
-    def frame(self, columns: Sequence[str], rows: IndexArray) -> pd.DataFrame:
-        """Return some rows of some features, and their context."""
+    def frame(
+        self, columns: Sequence[str], context: Sequence[str], rows: IndexArray
+    ) -> pd.DataFrame:
+        """Return some rows of some features and context columns."""
         place = {name: k for k, name in enumerate(self.columns)}
         picked = self.values[np.ix_(rows, [place[c] for c in columns])]
         X = pd.DataFrame(picked, columns=list(columns))
-        if not self.context.shape[1]:
+        if not context:
             return X
-        return pd.concat([X, self.context.iloc[rows].reset_index(drop=True)], axis=1)
+        beside = self.context[list(context)].iloc[rows].reset_index(drop=True)
+        return pd.concat([X, beside], axis=1)
 
 
 def make_benches(
@@ -169,6 +172,7 @@ def _cases(
         (rows["filled"], "no feature has a value: left out", "see why in the extraction"),
     ):
         error = CohortError(problem, hint=hint)
+        wanted = wanted.reindex(rows.index)
         lost = dict.fromkeys(rows.loc[~wanted, "case"])
         kept = set(rows.loc[wanted, "case"])
         failures += [
