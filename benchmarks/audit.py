@@ -38,6 +38,46 @@ OTHER = AuditPlants(
     id_step=7,
     split_patients=2,
 )
+#: A variant drawn up by another hand, before the audit was run on it: other seeds, the matrix
+#: falls with the stage, a channel that three scanners lack but only one by stage.
+VARIANT = AuditPlants(
+    scanner_mix={
+        "P": (30.0, 20.0, 10.0, 5.0),
+        "Q": (5.0, 10.0, 20.0, 30.0),
+        "R": (16.0, 16.0, 16.0, 16.0),
+    },
+    scanner_shift=0.25,
+    geometry=-0.4,
+    copies=(
+        PlantedCopies(pairs=2, splits="different", stages="different"),
+        PlantedCopies(pairs=3),
+        PlantedCopies(pairs=5, noise=0.03),
+    ),
+    missing={
+        "P": (0.3, 0.3, 0.3, 0.3),
+        "Q": (0.3, 0.3, 0.3, 0.3),
+        "R": (0.05, 0.05, 0.1, 0.7),
+    },
+    id_column=True,
+    id_step=3,
+    split_patients=4,
+)
+#: A second one, drawn up after the first had shown two weaknesses and before they were mended:
+#: one scanner sees the stages in the middle and one those at the ends, a channel is missing by
+#: halves of the scale.
+SECOND = AuditPlants(
+    scanner_mix={"M": (8.0, 30.0, 30.0, 8.0), "N": (30.0, 8.0, 8.0, 30.0)},
+    scanner_shift=0.35,
+    geometry=0.35,
+    copies=(
+        PlantedCopies(pairs=4),
+        PlantedCopies(pairs=2, stages="different"),
+        PlantedCopies(pairs=3, noise=0.08, splits="different"),
+    ),
+    missing={"M": (0.1, 0.1, 0.45, 0.45), "N": (0.2, 0.2, 0.2, 0.2)},
+    id_column=True,
+    id_step=11,
+)
 ALONE = {
     "scanner mix": AuditPlants(scanner_mix=PLANTED.scanner_mix),
     "scanner shift": AuditPlants(scanner_shift=0.5),
@@ -67,9 +107,57 @@ COHORTS: dict[str, dict[str, Any]] = {
     },
     "null": {"stage_step": 0.0},
     "null planted": {"plants": PLANTED, "stage_step": 0.0},
+    "variant": {
+        "plants": VARIANT,
+        "n_patients": 240,
+        "rows_per_patient": 3,
+        "features_per_channel": 20,
+        "stage_step": 0.4,
+    },
+    "variant clean": {
+        "n_patients": 150,
+        "rows_per_patient": 2,
+        "features_per_channel": 10,
+        "stage_step": 0.3,
+        "missing_everywhere": 0.35,
+    },
+    "variant null": {
+        "n_patients": 200,
+        "features_per_channel": 40,
+        "stage_step": 0.0,
+        "missing_everywhere": 0.1,
+    },
+    "variant null planted": {
+        "plants": VARIANT,
+        "n_patients": 240,
+        "rows_per_patient": 3,
+        "features_per_channel": 20,
+        "stage_step": 0.0,
+    },
+    "second variant": {
+        "plants": SECOND,
+        "n_patients": 320,
+        "features_per_channel": 12,
+        "stage_step": 0.8,
+    },
+    "second variant clean": {
+        "n_patients": 220,
+        "rows_per_patient": 4,
+        "features_per_channel": 6,
+        "stage_step": 0.8,
+        "missing_everywhere": 0.15,
+    },
+    "second variant null": {
+        "n_patients": 90,
+        "features_per_channel": 60,
+        "stage_step": 0.0,
+        "missing_everywhere": 0.25,
+    },
 }
 #: Seeds of cohorts made with other effects are others, too.
 FIRST_SEED = {"clean": 1000, "planted": 1000}
+FIRST_SEED |= {name: 90_000 for name in COHORTS if name.startswith("variant")}
+FIRST_SEED |= {name: 120_000 for name in COHORTS if name.startswith("second")}
 
 
 def one(piece: tuple[str, int]) -> dict[str, Any]:

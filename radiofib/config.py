@@ -150,7 +150,8 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    field = model.model_fields.get("type")
+    fields = model.model_fields
+    field = fields.get("type") or fields.get("kind")
     return get_args(field.annotation) if field else ()
 
 

@@ -32,6 +32,8 @@ from radiofib.filters.ibsi import (
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.simulate import MriSettings, write_mri_cohort
+from radiofib.staging import STAGERS
+from radiofib.staging.parts import PARTS
 from radiofib.study import InterpretConfig, StudyConfig
 from radiofib.table import FeatureTable
 from tests.study.builders import write_pictures
@@ -245,6 +247,27 @@ def test_every_key_of_a_section_is_in_its_table(
     rows = text.split(f"| key of `{name}:` |")[1].split("\n\n")[0].splitlines()[2:]
     shown = [key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])]
     assert sorted(shown) == sorted(model.model_fields)
+
+
+def test_every_part_of_a_stager_is_in_its_table(repository: Path) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    section = text.split("\n## Stagers\n")[1].split("\n## ")[0]
+    rows = section.split("| key | names |")[1].split("\n\n")[0].splitlines()[2:]
+    shown = {}
+    for row in rows:
+        key, names = row.split("|")[1:3]
+        shown[key.strip(" `")] = set(re.findall(r"`(\w+)`", names))
+    assert shown.pop("name") == set(STAGERS)
+    assert shown.pop("fusion") >= set(PARTS["fusion"])
+    shown.pop("stack")
+    for key, names in shown.items():
+        assert names >= set(PARTS[key]), key
+    assert set(shown) | {"context", "fusion", "stack"} == set(PARTS)
+    block = next(b for _, b in BLOCK.findall(section) if b.startswith("stager:"))
+    study = StudyConfig.parse(
+        {"title": "t", "cohort": "c.csv", **yaml.safe_load(block)}, where="README.md"
+    )
+    assert study.stager.build().context_columns
 
 
 def test_the_study_of_several_sequences_is_understood(repository: Path) -> None:

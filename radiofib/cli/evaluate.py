@@ -60,23 +60,40 @@ def train(
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Model written by 'radiofib train'.")],
+    model: Annotated[Path, typer.Argument(help="Model written by 'radiofib train' or 'run'.")],
     features: Annotated[Path, typer.Argument(help="Feature table with the model's columns.")],
     out: Annotated[Path, typer.Option(help="Predictions to write (.csv).")],
+    quality: Annotated[
+        Path | None,
+        typer.Option(help="Also write quality control by scanner: unfamiliar cases, drift (.csv)."),
+    ] = None,
 ) -> None:
     """Stage the cases of a feature table.
+
+    With MODEL_uncertainty.npz beside the model, also: how far each case is from those of training
+    (distance_p, unfamiliar), and, of a model that a run evaluated, the set of stages that it
+    cannot exclude and its rule-out and rule-in calls.
 
     Example: radiofib predict model.skops features.parquet --out predictions.csv
     """
     from radiofib.study import predict_features
+
+    found = predict_features(model, features)
+    _write_csv(found.predictions, out)
+    if quality is not None:
+        _write_csv(found.quality, quality)
+    typer.echo(f"{len(found.predictions)} rows: {out}")
+    for line in found.warnings:
+        typer.secho(line, err=True, fg=typer.colors.YELLOW)
+    _tell_empty(found.predictions)
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     from radiofib.table import guard_frame
 
-    predictions = predict_features(model, features)
-    temporary = out.with_name(f".{out.name}.part")
-    guard_frame(predictions).to_csv(temporary, index=False, lineterminator="\n")
-    temporary.replace(out)
-    typer.echo(f"{len(predictions)} rows: {out}")
-    _tell_empty(predictions)
+    temporary = path.with_name(f".{path.name}.part")
+    guard_frame(frame).to_csv(temporary, index=False, lineterminator="\n")
+    temporary.replace(path)
 
 
 def _tell_empty(predictions: pd.DataFrame) -> None:

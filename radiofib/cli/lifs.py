@@ -40,7 +40,9 @@ def published(out: Out = Path("lifs")) -> None:
 def score(
     predictions: Annotated[
         list[str],
-        typer.Argument(help="Tables with column channels, or Contrast=FILE NonContrast=FILE"),
+        typer.Argument(
+            help="Tables with column channels, Contrast=FILE NonContrast=FILE, or run folders."
+        ),
     ],
     out: Out = Path("lifs"),
     ood: Annotated[
@@ -61,9 +63,12 @@ def score(
 ) -> None:
     """Score predictions by the protocol, beside the published results.
 
-    Published rows are of other data unless --card lifs says that the cases are the real ones.
+    Published rows are of other data unless --card lifs says that the cases are the real ones. Run
+    folders become methods of the folders' names, so that several runs stand in one table.
 
     Example: radiofib lifs score run/predictions.csv --ood C --out lifs
+
+    Example: radiofib lifs score runs/lifs_ucl runs/lifs_sdu --out lifs
     """
     from radiofib.evaluation.files import write_tables
     from radiofib.evaluation.lifs import (
@@ -102,12 +107,26 @@ def _read(predictions: list[str]) -> pd.DataFrame:
     for given in predictions:
         setting, mark, name = given.partition("=")
         named = bool(mark) and setting in LIFS_SETTINGS
-        frame = read_frame(Path(name if named else given))
+        path = Path(name if named else given)
+        run = path.name if path.is_dir() else ""
+        frame = read_frame(path / "predictions.csv" if run else path)
+        if run:
+            frame = _of_run(frame, run)
         if "model" not in frame:
             frame["model"] = "model"
         frames.append(frame.assign(channels=setting) if named else frame)
-    frame = pd.concat(frames, ignore_index=True)
-    # The negative controls of a run are no methods.
+    return _without_controls(pd.concat(frames, ignore_index=True))
+
+
+def _of_run(frame: pd.DataFrame, run: str) -> pd.DataFrame:
+    """Name the one stager of a run after its folder."""
+    return _without_controls(frame).assign(model=run)
+
+
+def _without_controls(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the negative controls of a run, which are no methods."""
+    if "model" not in frame:
+        return frame
     return frame[~frame["model"].astype(str).str.startswith("control_")].reset_index(drop=True)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from radiofib._checks import nearest
 from radiofib.config import StrictModel, load_yaml
@@ -15,10 +16,13 @@ from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.engines.liver import LiverSettings
 from radiofib.engines.settings import Settings, VoxelSettings
 from radiofib.errors import ConfigError
+from radiofib.preprocess.instance_settings import InstanceSettings, WholeRegion
 from radiofib.provenance import hash_object
 from radiofib.registry import FEATURES, FeatureSpec
 
 __all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig", "default_config"]
+
+Statistic = Literal["mean", "sd", "q10", "q25", "q50", "q75", "q90", "count"]
 
 #: Image types in the order of table columns.
 IMAGE_TYPES = (
@@ -88,6 +92,14 @@ class ExtractionConfig(StrictModel):
         Settings of profile ``ibsi``.
     liver : LiverSettings, optional
         Preprocessing, cleaning of the region, and features of the liver besides texture.
+    instances : WholeRegion, Slices, MiddleSlices, Windows or Patches
+        What a row of the table is: the whole region of a case (default), or each slice, window or
+        patch of it; see :mod:`radiofib.preprocess.instance_settings`.
+    aggregate : list of {"mean", "sd", "q10", "q25", "q50", "q75", "q90", "count"}
+        Statistics that make one row for each case of its instances, see
+        :func:`radiofib.table.aggregate_instances`; without any, rows are instances.
+    texture : bool
+        Whether the engine measures anything; false leaves the features of section ``liver`` alone.
 
     Examples
     --------
@@ -113,6 +125,9 @@ class ExtractionConfig(StrictModel):
     profile: Literal["pyradiomics", "ibsi"] = "pyradiomics"
     ibsi: IbsiSettings | None = None
     liver: LiverSettings | None = None
+    instances: InstanceSettings = WholeRegion()
+    aggregate: tuple[Statistic, ...] = ()
+    texture: bool = True
 
     @field_validator("image_types", mode="before")
     @classmethod
@@ -167,10 +182,37 @@ class ExtractionConfig(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _whole_organ(self) -> ExtractionConfig:
+        organ = self.liver is not None and bool(self.liver.features)
+        if not self.texture and not organ:
+            raise ValueError("'texture: false' leaves nothing: name families in 'liver: features'")
+        if self.aggregate and self.instances.kind == "whole":
+            raise ValueError("'aggregate' sums up instances: name what they are in 'instances'")
+        if len(set(self.aggregate)) < len(self.aggregate):
+            raise ValueError("'aggregate' names a statistic twice")
+        if self.instances.kind == "whole" or self.liver is None:
+            return self
+        if organ or self.liver.functional is not None:
+            raise ValueError(
+                f"'liver: features' and 'functional' describe a whole organ and have no meaning "
+                f"for {self.instances.kind}: leave them out, or use 'instances: {{kind: whole}}'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sigma(self) -> ExtractionConfig:
         if "LoG" in self.image_types and not self.settings_for("LoG").sigma:
             raise ValueError("LoG needs 'sigma', a list of widths in mm: LoG: {sigma: [1.0, 3.0]}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what says nothing, so that hashes of configurations without it stay."""
+        content: dict[str, Any] = dump(self)
+        for name in ("instances", "aggregate", "texture"):
+            if getattr(self, name) == type(self).model_fields[name].default:
+                content.pop(name, None)
+        return content
 
     @classmethod
     def read(cls, path: str | Path) -> ExtractionConfig:
@@ -243,6 +285,8 @@ class ExtractionConfig(StrictModel):
         A feature that is asked for by name stays in the list even where it cannot be
         computed, so that a table has the columns its configuration promises.
         """
+        if not self.texture:
+            return []
         if self.profile == "ibsi":
             return self.ibsi_settings.specs(ndim)
         if self.feature_classes is None:
@@ -295,7 +339,7 @@ class ExtractionConfig(StrictModel):
         """
         if self.profile == "ibsi":
             own = self.ibsi_settings.model_dump(mode="json")
-            return {"engine": self.engine, "profile": self.profile, "ibsi": own, **self._liver()}
+            return {"engine": self.engine, "profile": self.profile, "ibsi": own, **self._others()}
         images = {
             name: _canonical_settings(settings) for name, settings in self.ordered_image_types
         }
@@ -311,19 +355,32 @@ class ExtractionConfig(StrictModel):
             "featureClass": classes,
             "setting": _canonical_settings(self.settings),
             "region_rules": self.region_rules,
-            **self._liver(),
+            **self._others(),
         }
 
-    def _liver(self) -> dict[str, Any]:
-        if self.liver is None:
-            return {}
-        # The content of landmarks counts, and where they lie does not.
-        return {"liver": self.liver.model_dump(mode="json", exclude={"landmarks"})}
+    def _others(self) -> dict[str, Any]:
+        """Return the sections that are only named where they say something else than nothing."""
+        found: dict[str, Any] = {}
+        if self.liver is not None:
+            # The content of landmarks counts, and where they lie does not.
+            found["liver"] = self.liver.model_dump(mode="json", exclude={"landmarks"})
+        if self.instances.kind != "whole":
+            found["instances"] = self.instances.model_dump(mode="json")
+        if self.aggregate:
+            found["aggregate"] = list(self.aggregate)
+        if not self.texture:
+            found["texture"] = False
+        return found
 
     @property
     def digest(self) -> str:
         """SHA-256 of :meth:`canonical`."""
         return hash_object(self.canonical())
+
+    @property
+    def measured(self) -> ExtractionConfig:
+        """What is measured of an image: without what is made of the values afterwards."""
+        return self.model_copy(update={"aggregate": ()}) if self.aggregate else self
 
 
 def _canonical_settings(settings: Settings) -> dict[str, Any]:

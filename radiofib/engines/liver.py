@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from radiofib.config import StrictModel
 from radiofib.features.functional import FunctionalSettings
@@ -13,7 +14,7 @@ from radiofib.preprocess.mri import MriPreprocessing
 
 __all__ = ["LIVER_FAMILIES", "LiverSettings"]
 
-#: Families that are measured on the image as it is, beside an engine's texture.
+#: Families beside an engine's texture, measured on the image as it is unless asked otherwise.
 LIVER_FAMILIES = ("surface", "ucl", "uclpub")
 
 
@@ -31,6 +32,9 @@ class LiverSettings(StrictModel):
     features : tuple of {"surface", "ucl", "uclpub"}
         Families besides texture: surface nodularity, and the 32 features of the UCL entry to LiFS,
         corrected (``ucl``) or as published (``uclpub``).
+    features_on : {"drawn", "measured"}
+        Whether these are measured on the image as it is, under the region as it was drawn, or
+        where texture is: on the preprocessed image, under the cleaned region.
     functional : FunctionalSettings, optional
         Indices across the channels of a case, from intensities as they are in the files.
     delta : bool
@@ -46,8 +50,17 @@ class LiverSettings(StrictModel):
     landmarks: str | None = None
     hygiene: RegionHygiene | None = None
     features: tuple[Literal["surface", "ucl", "uclpub"], ...] = ()
+    features_on: Literal["drawn", "measured"] = "drawn"
     functional: FunctionalSettings | None = None
     delta: bool = False
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what says nothing, so that hashes of settings without it stay."""
+        content: dict[str, Any] = dump(self)
+        if self.features_on == "drawn":
+            content.pop("features_on", None)
+        return content
 
     @model_validator(mode="after")
     def _delta(self) -> Self:

@@ -172,6 +172,8 @@ def feature_counts(
         lines.append(_line(ALL_STAGES, sizes, counts, nagelkerke, names=levels))
     features = table.X.shape[1]
     frame = pd.DataFrame(lines).assign(features=features)
+    whole_numbers = {"needed_patients": "Int64", "supported_candidates": "Int64"}
+    frame = frame.astype(whole_numbers)
     return frame[list(FEATURE_COUNT_COLUMNS)]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from radiofib._checks import check_no_duplicates
 from radiofib._series import source_exists
@@ -20,7 +20,15 @@ from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.doubts import doubts_entry, doubts_in
 from radiofib.extract.functional import functional_features
+from radiofib.extract.instances import (
+    CutRecord,
+    measure_instances,
+    pieces_of,
+    read_cuts,
+    write_cuts,
+)
 from radiofib.extract.liver import liver_columns, with_liver_features
+from radiofib.extract.matching import Places, match_instances
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.pieces import Piece, read_piece, write_piece
 from radiofib.extract.prepared import Regions
@@ -29,9 +37,12 @@ from radiofib.provenance import radiofib_version
 from radiofib.registry import codebook_rows
 from radiofib.roi import Roi
 from radiofib.store import tidy
-from radiofib.table import FeatureTable, join_tables
+from radiofib.table import FeatureTable, aggregate_instances, join_tables
 
 __all__ = ["extract_features"]
+
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -40,10 +51,11 @@ class _Work(Work):
 
 
 class _Finished(NamedTuple):
-    """A piece on disk: its key, and the number of axes of its region."""
+    """A piece on disk: its key, the number of axes of what was measured, places of instances."""
 
     key: str
     ndim: int
+    places: Places | None = None
 
 
 def extract_features(
@@ -77,7 +89,10 @@ def extract_features(
     Returns
     -------
     FeatureTable
-        One row per case and instance with at least one finished channel. `obs` also holds
+        One row per case and instance with at least one finished channel; section ``instances`` of
+        the configuration says whether an instance is the whole region, or a slice, window or patch
+        of it (see :mod:`radiofib.extract.matching` for how those of several channels come into one
+        row), and section ``aggregate`` makes one row for each case of them. `obs` also holds
         ``geom_<channel>_<fact>`` columns with header facts (matrix size, spacing in mm, file
         bytes) for negative controls. `missing` names columns or patterns (``dwi_*``).
     list of Failure
@@ -111,7 +126,7 @@ def extract_features(
     absent = {a.key for a in acquisitions if not _is_there(a)}
     there = [a for a in acquisitions if a.key not in absent]
     threads = max(1, effective_workers(workers) // max(1, len(there)))
-    work = _Work(config, config.digest, versions, folder, threads)
+    work = _Work(config, config.measured.digest, versions, folder, threads)
     do = partial(do_piece, work=work, step="extract", read=_read, make=_extract)
     # To hand a worker a file that is not there costs a hundred times more than to say so here.
     refused = ((a, do(a)) for a in acquisitions if a.key in absent)
@@ -124,6 +139,9 @@ def extract_features(
         if progress is not None:
             progress(len(done), len(acquisitions), describe(acquisition, result))
     table, failures = _gather(cohort, done, work)
+    if config.aggregate and table.n_rows:
+        labels = config.image_labels
+        table = aggregate_instances(table, config.aggregate, images=labels)
     if config.liver is None or config.liver.functional is None:
         return table, failures
     functional, failed = functional_features(
@@ -157,36 +175,95 @@ def _gather(
     for (_, channel, _), outcome in done.items():
         if outcome.result is not None:
             dimensions[channel].add(outcome.result.ndim)
-    builder = TableBuilder(cohort, dimensions, work.config, get_engine(work.config.engine))
+    make = partial(TableBuilder, cohort, dimensions, work.config, get_engine(work.config.engine))
     failures: dict[tuple[str, str, str], Failure] = {}
-    for number, (_, group) in enumerate(cohort.rows):
-        pieces: dict[str, tuple[str, Piece]] = {}
-        for acquisition in group:
-            outcome = done[acquisition.key]
-            if outcome.result is not None:
-                key = outcome.result.key
-                piece = read_piece(work.folder, key)
-                if piece is not None:
-                    pieces[acquisition.channel] = (key, piece)
-                    continue
-            lost = EngineError("finished piece is gone or damaged", hint="run again")
-            failure = outcome.failure or failure_of(acquisition, lost, "extract")
-            failures[acquisition.key] = failure.below(cohort.root)
-        failed = {a.channel: failures[a.key].reason for a in group if a.key in failures}
-        builder.add(number, pieces, failed)
+    if work.config.instances.kind == "whole":
+        builder = make()
+        for number, (_, group) in enumerate(cohort.rows):
+            pieces, failed = _collect(read_piece, cohort, group, done, work, failures)
+            builder.add(number, pieces, failed)
+    else:
+        builder = _gather_cuts(make, cohort, done, work, failures)
     ordered = [failures[a.key] for a in cohort.acquisitions if a.key in failures]
     return builder.finish(), ordered
 
 
+def _gather_cuts(
+    make: Callable[..., TableBuilder],
+    cohort: Cohort,
+    done: dict[tuple[str, str, str], Outcome[_Finished]],
+    work: _Work,
+    failures: dict[tuple[str, str, str], Failure],
+) -> TableBuilder:
+    """Fill a table whose rows are the instances of the cases."""
+    rows = []
+    for number, ((_, instance), group) in enumerate(cohort.rows):
+        results = {a.channel: done[a.key].result for a in group}
+        places = {
+            channel: result.places
+            for channel in cohort.channels
+            if (result := results.get(channel)) is not None and result.places is not None
+        }
+        prefix = f"{instance}/" if instance else ""
+        rows.append((number, prefix, group, match_instances(places)))
+    named = [(number, prefix + row.name) for number, prefix, _, found in rows for row in found]
+    builder, at = make(rows=named), 0
+    for _, prefix, group, found in rows:
+        records, failed = _collect(read_cuts, cohort, group, done, work, failures)
+        if records and found:
+            builder.look(at, {c: (key, record.summary) for c, (key, record) in records.items()})
+        for pieces in pieces_of(found, records, prefix):
+            builder.add(at, pieces, failed, records)
+            at += 1
+    return builder
+
+
+def _collect(
+    read: Callable[[Path, str], P | None],
+    cohort: Cohort,
+    group: list[Acquisition],
+    done: dict[tuple[str, str, str], Outcome[_Finished]],
+    work: _Work,
+    failures: dict[tuple[str, str, str], Failure],
+) -> tuple[dict[str, tuple[str, P]], dict[str, str]]:
+    """Return the finished pieces of a case by channel, and why others have none."""
+    pieces: dict[str, tuple[str, P]] = {}
+    for acquisition in group:
+        outcome = done[acquisition.key]
+        if outcome.result is not None:
+            piece = read(work.folder, outcome.result.key)
+            if piece is not None:
+                pieces[acquisition.channel] = (outcome.result.key, piece)
+                continue
+        lost = EngineError("finished piece is gone or damaged", hint="run again")
+        failure = outcome.failure or failure_of(acquisition, lost, "extract")
+        failures[acquisition.key] = failure.below(cohort.root)
+    return pieces, {a.channel: failures[a.key].reason for a in group if a.key in failures}
+
+
 def _read(work: _Work, _: Acquisition, key: str) -> _Finished | None:
+    if work.config.instances.kind != "whole":
+        record = read_cuts(work.folder, key)
+        return None if record is None else _finished(key, record)
     piece = read_piece(work.folder, key)
     return None if piece is None else _Finished(key, piece.ndim)
 
 
+def _finished(key: str, record: CutRecord) -> _Finished:
+    return _Finished(key, record.region_ndim, record.places)
+
+
 def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> _Finished:
     roi = regions.measured
-    features = get_engine(work.config.engine, threads=work.threads).extract(roi, work.config)
-    features = with_liver_features(features, regions.drawn, work.config)
+    engine = get_engine(work.config.engine, threads=work.threads)
+    if work.config.instances.kind != "whole":
+        record = measure_instances(acquisition, roi, work.config, engine)
+        write_cuts(work.folder, key, record)
+        return _finished(key, record)
+    features = engine.extract(roi, work.config) if work.config.texture else RoiFeatures({})
+    liver = work.config.liver
+    where = roi if liver is not None and liver.features_on == "measured" else regions.drawn
+    features = with_liver_features(features, where, work.config)
     _refuse_empty(features, roi)
     write_piece(work.folder, key, Piece.of(acquisition, roi, features))
     return _Finished(key, roi.ndim)

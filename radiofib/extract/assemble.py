@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ import pandas as pd
 from radiofib.cohort import Cohort
 from radiofib.cohort.geometry import odd_phases
 from radiofib.engines import Engine, ExtractionConfig
-from radiofib.engines.reasons import fold_reasons
 from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
@@ -21,12 +20,15 @@ from radiofib.images.region import CHECK
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import codebook_rows
 from radiofib.table import MISSING_COLUMNS, FeatureTable
+from radiofib.table.reasons import fold_reasons
 
 __all__ = ["GEOMETRY", "TableBuilder"]
 
 #: Facts of an image's header, kept for negative controls as ``geom_<channel>_<fact>``.
 GEOMETRY = ("ny", "nx", "nz", "sy", "sx", "sz", "bytes")
 NOT_ACQUIRED = "channel not acquired"
+#: Why a channel that was cut has no value in one row.
+NOT_HERE = "the channel has no instance here"
 #: What differs between notes of one kind: names in quotes, and numbers.
 _NAME = re.compile(r"(?<!\w)'[^']*'(?!\w)")
 _NUMBER = re.compile(r"(?<![\w.-])\d[\d.]*(?:e[+-]?\d+)?(?![\w-])")
@@ -45,6 +47,9 @@ class TableBuilder:
         What was asked for.
     engine : Engine
         Who computed.
+    rows : sequence of (int, str), optional
+        For each row of the table its position in ``cohort.rows`` and its instance; one row for
+        each of them when not given.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class TableBuilder:
         dimensions: Mapping[str, set[int]],
         config: ExtractionConfig,
         engine: Engine,
+        rows: Sequence[tuple[int, str]] | None = None,
     ) -> None:
         self._cohort = cohort
         self._config = config
@@ -62,69 +68,99 @@ class TableBuilder:
             for channel in cohort.channels
             if channel in dimensions
         }
-        self._rows = [key for key, _ in cohort.rows]
+        self._images = [key for key, _ in cohort.rows]
+        self._cut = rows is not None
+        made_of = list(enumerate([key[1] for key in self._images])) if rows is None else list(rows)
+        self._source = [number for number, _ in made_of]
+        self._rows = [(self._images[number][0], instance) for number, instance in made_of]
         names = [column for columns in self._columns.values() for column in columns]
         self._place = {column: i for i, column in enumerate(names)}
         self._values = np.full((len(self._rows), len(names)), np.nan)
         self._kept: list[int] = []
         self._missing: list[tuple[str, str, str, str]] = []
         self._geometry: list[dict[str, float]] = []
-        self._keys: list[str] = []
+        self._keys: dict[str, None] = {}
         self._notes: Counter[str] = Counter()
         self._doubts: list[Doubt] = []
         self._flags: Counter[tuple[str, str]] = Counter()
 
     def add(
-        self, number: int, pieces: Mapping[str, tuple[str, Piece]], failed: Mapping[str, str]
+        self,
+        number: int,
+        pieces: Mapping[str, tuple[str, Piece]],
+        failed: Mapping[str, str],
+        elsewhere: Collection[str] = (),
     ) -> None:
         """Fill row `number` of the cohort.
 
         Parameters
         ----------
         number : int
-            Position in ``cohort.rows``.
+            Position in ``cohort.rows``, or in the rows that were given.
         pieces : mapping
             Channel to the key and content of a finished piece. A row without any is left out.
         failed : mapping
             Channel to the reason why there is no piece. A channel that is in neither was not
             acquired.
+        elsewhere : collection of str
+            Channels that were cut and have no instance in this row.
         """
         if not pieces:
             return
+        if not self._cut:
+            self.look(number, pieces)
         case, instance = self._rows[number]
         self._kept.append(number)
         facts: dict[str, float] = {}
-        for key, piece in pieces.values():
+        for _, piece in pieces.values():
             for column, value in piece.features.items():
                 if value is not None:
                     self._values[number, self._place[column]] = value
             facts.update(_geometry(piece))
-            self._keys.append(key)
-            self._notes.update(f"{piece.channel}: {_general(n)}" for n in piece.notes)
-            self._doubts += [
-                Doubt(case, instance, piece.channel, n) for n in piece.notes if n.endswith(CHECK)
-            ]
             self._flags.update(piece.flags.items())
         self._geometry.append(facts)
-        voxels = {c: (piece.shape, piece.spacing_mm) for c, (_, piece) in pieces.items()}
-        found = {
-            **odd_phases(voxels),
-            **equal_channels({c: p.features for c, (_, p) in pieces.items()}),
-        }
-        self._doubts += [Doubt(case, instance, c, text) for c, text in found.items()]
         for channel, columns in self._columns.items():
             if channel in pieces:
                 gaps = _gaps(columns, pieces[channel][1])
             elif channel in failed:
                 gaps = {f"{channel}_*": f"not extracted: {failed[channel]}"}
             else:
-                gaps = {f"{channel}_*": NOT_ACQUIRED}
+                gaps = {f"{channel}_*": NOT_HERE if channel in elsewhere else NOT_ACQUIRED}
             self._missing += [(case, instance, name, reason) for name, reason in gaps.items()]
+
+    def look(self, number: int, pieces: Mapping[str, tuple[str, Piece]]) -> None:
+        """Take notes and doubts of the images of one case, once for all rows made of them.
+
+        Parameters
+        ----------
+        number : int
+            As in :meth:`add`; of images that were cut, the first row made of them.
+        pieces : mapping
+            Channel to key and content; of images that were cut, with the features of all rows.
+        """
+        case, instance = self._images[self._source[number]]
+        for key, piece in pieces.values():
+            self._keys[key] = None
+            self._notes.update(f"{piece.channel}: {_general(n)}" for n in piece.notes)
+            self._doubts += [
+                Doubt(case, instance, piece.channel, n) for n in piece.notes if n.endswith(CHECK)
+            ]
+        voxels = {c: (piece.shape, piece.spacing_mm) for c, (_, piece) in pieces.items()}
+        found = {
+            **odd_phases(voxels),
+            **equal_channels({c: p.features for c, (_, p) in pieces.items()}),
+        }
+        self._doubts += [Doubt(case, instance, c, text) for c, text in found.items()]
 
     def finish(self) -> FeatureTable:
         """Return the table of the rows that were filled."""
         facts = [f"geom_{channel}_{fact}" for channel in self._columns for fact in GEOMETRY]
-        obs = self._cohort.obs().iloc[self._kept].reset_index(drop=True)
+        sources = [self._source[number] for number in self._kept]
+        obs = self._cohort.obs().iloc[sources].reset_index(drop=True)
+        if self._cut:
+            names = [self._rows[number][1] for number in self._kept]
+            obs = obs.drop(columns="instance", errors="ignore")
+            obs.insert(2, "instance", names)
         geometry = pd.DataFrame(self._geometry, columns=facts, dtype=np.float64)
         columns = list(self._place)
         return FeatureTable(

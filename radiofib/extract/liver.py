@@ -36,7 +36,7 @@ def with_liver_features(features: RoiFeatures, roi: Roi, config: ExtractionConfi
     features : RoiFeatures
         Of the engine.
     roi : Roi
-        The region as it was drawn, on the image as it is.
+        The region, as it was drawn on the image as it is or as texture is measured.
     config : ExtractionConfig
         What was asked for.
     """

@@ -18,10 +18,10 @@ from typing import Any
 from radiofib.cohort import Acquisition
 from radiofib.cohort.geometry import parse_geometry, size_of
 from radiofib.engines import RoiFeatures
-from radiofib.engines.reasons import fold_reasons
 from radiofib.images import hash_source
 from radiofib.provenance import canonical_json, hash_bytes, hash_object
 from radiofib.roi import Roi
+from radiofib.table.reasons import fold_reasons
 
 __all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "write_piece"]
 

@@ -1,10 +1,12 @@
 """The one registry of features and the grammar of their column names."""
 
+from radiofib.registry._instances import STATISTICS, statistic_spec
 from radiofib.registry.codebook import (
     DELTA_FEATURES,
     FEATURES,
     FUNCTIONAL_FEATURES,
     IBSI_FEATURES,
+    INSTANCE_FEATURES,
     LIVER_FEATURES,
     Column,
     codebook_rows,
@@ -28,7 +30,9 @@ __all__ = [
     "FEATURES",
     "FUNCTIONAL_FEATURES",
     "IBSI_FEATURES",
+    "INSTANCE_FEATURES",
     "LIVER_FEATURES",
+    "STATISTICS",
     "Column",
     "FeatureSpec",
     "Registry",
@@ -44,4 +48,5 @@ __all__ = [
     "parse_column",
     "parse_scale",
     "snake_case",
+    "statistic_spec",
 ]

@@ -17,6 +17,7 @@ from radiofib.registry._glszm import GLSZM
 from radiofib.registry._ibsi import AGGREGATIONS
 from radiofib.registry._ibsi_intensity import IBSI_INTENSITY
 from radiofib.registry._ibsi_texture import IBSI_TEXTURE
+from radiofib.registry._instances import INSTANCE, base_family, statistic_of, statistic_spec
 from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
 from radiofib.registry._surface import SURFACE
@@ -34,6 +35,7 @@ __all__ = [
     "FEATURES",
     "FUNCTIONAL_FEATURES",
     "IBSI_FEATURES",
+    "INSTANCE_FEATURES",
     "LIVER_FEATURES",
     "Column",
     "codebook_rows",
@@ -55,8 +57,18 @@ DELTA_FEATURES = Registry(delta_specs((*FEATURES, *IBSI_FEATURES)))
 
 #: Features of the liver beyond texture, which no texture engine computes.
 LIVER_FEATURES = Registry((*SURFACE, *UCL, *UCL_PUBLISHED))
+
+#: Facts of the instances (slices, windows, patches) of a case.
+INSTANCE_FEATURES = Registry(INSTANCE)
 _EVERY = Registry(
-    (*FEATURES, *IBSI_FEATURES, *FUNCTIONAL_FEATURES, *DELTA_FEATURES, *LIVER_FEATURES)
+    (
+        *FEATURES,
+        *IBSI_FEATURES,
+        *FUNCTIONAL_FEATURES,
+        *DELTA_FEATURES,
+        *LIVER_FEATURES,
+        *INSTANCE_FEATURES,
+    )
 )
 
 #: Columns of a codebook, in order; all text.
@@ -98,6 +110,7 @@ FAMILY_LABELS = {
     "surface": "surface",
     "ucl": "UCL",
     "uclpub": "UCL as published",
+    "instance": "instances",
 }
 FAMILY_LABELS |= {
     family: "delta " + FAMILY_LABELS.get(base := family.removeprefix(DELTA), base.upper())
@@ -173,16 +186,30 @@ def parse_column(column: str, registry: Registry = _EVERY) -> Column:
             "not a feature column", expected="<channel>_<image>_<family>_<feature>", found=column
         )
     channel, image, feature = parts
-    spec = registry[feature]
+    spec = _spec_of(feature, registry)
     # Filters of profile ibsi bring tokens of their own, which only the configuration explains.
     if not (_own_tokens(spec) and _TOKEN.match(image)):
         image_name(image)
     return Column(channel, image, spec)
 
 
+def _spec_of(feature: str, registry: Registry) -> FeatureSpec:
+    """Look a feature up; one that is not there may be a statistic of one that is."""
+    statistic = None if feature in registry else statistic_of(feature)
+    if statistic is None or feature[3:] not in registry:
+        return registry[feature]
+    return statistic_spec(registry[feature[3:]], statistic)
+
+
 def _own_tokens(spec: FeatureSpec) -> bool:
-    """Tell whether the feature, or the one whose change it is, is of profile ibsi."""
-    return spec.ibsi_profile or spec.family.removeprefix(DELTA) in IBSI_FAMILIES
+    """Tell whether the feature, or the one that it is made of, is of profile ibsi."""
+    return spec.ibsi_profile or base_family(spec.family).removeprefix(DELTA) in IBSI_FAMILIES
+
+
+def _family_label(family: str) -> str:
+    base = base_family(family)
+    label = FAMILY_LABELS.get(base, base.upper())
+    return label if base == family else f"{label} of instances"
 
 
 def column_label(column: Column, images: Mapping[str, str] | None = None) -> str:
@@ -197,7 +224,7 @@ def column_label(column: Column, images: Mapping[str, str] | None = None) -> str
     'GED4 wavelet LLH, GLSZM: zone entropy'
     """
     spec = column.spec
-    family = FAMILY_LABELS.get(spec.family, spec.family.upper())
+    family = _family_label(spec.family)
     start, end = column.channel.upper(), f"{family}: {spec.label}"
     for image in (column.image_label(images), column.image_label()):
         if len(label := f"{start} {image}, {end}") <= LABEL_LENGTH:

@@ -25,11 +25,13 @@ from radiofib.registry import (
     _ucl,
 )
 from radiofib.registry._ibsi import AGGREGATIONS
+from radiofib.registry._instances import STATISTICS, statistic_spec
 from radiofib.registry.codebook import (
     FAMILY_LABELS,
     FEATURES,
     FUNCTIONAL_FEATURES,
     IBSI_FEATURES,
+    INSTANCE_FEATURES,
     LIVER_FEATURES,
 )
 from radiofib.registry.spec import FeatureSpec
@@ -71,6 +73,12 @@ own family, such as `ged4_original_dglcm_contrast` = (f - f0) / f0 with f of `ge
 channel before contrast, registered to each other [{number}](#sources). Unit 1, scale 1.
 """
 
+_INSTANCES = """\
+Statistics over the slices, windows or patches of a case: every feature above that is measured on
+a region has each of them, in a family that begins with its short form, such as
+`ged4_original_q10glcm_contrast`. Unit and scale are those of the feature.
+"""
+
 
 def feature_page() -> str:
     """Return the page as Markdown: unit, IBSI code, formula, scale and source of every feature.
@@ -81,7 +89,13 @@ def feature_page() -> str:
     >>> page.splitlines()[0], "| `firstorder_mean` | mean |" in page
     ('# Features', True)
     """
-    every = (*FEATURES, *IBSI_FEATURES, *LIVER_FEATURES, *FUNCTIONAL_FEATURES)
+    every = (
+        *FEATURES,
+        *IBSI_FEATURES,
+        *LIVER_FEATURES,
+        *FUNCTIONAL_FEATURES,
+        *INSTANCE_FEATURES,
+    )
     sources = [*dict.fromkeys(s.citation for s in every), _functional.FAVE]
     parts = [_INTRODUCTION, "## Profile `pyradiomics`\n"]
     parts += _tables([spec for spec in FEATURES if not spec.deprecated], sources)
@@ -95,6 +109,10 @@ def feature_page() -> str:
     parts.append("## Whole case\n")
     parts += _tables(list(FUNCTIONAL_FEATURES), sources)
     parts.append(_DELTA.format(number=len(sources)))
+    parts.append("## Instances\n")
+    parts.append(_INSTANCES)
+    parts.append(_statistics())
+    parts += _tables(list(INSTANCE_FEATURES), sources)
     parts.append("## Sources\n")
     parts += [f"{number}. {source}" for number, source in enumerate(sources, 1)]
     return "\n".join(parts) + "\n"
@@ -103,6 +121,15 @@ def feature_page() -> str:
 def _aggregations() -> str:
     lines = ["| ending of the name | aggregation | IBSI |", "|---|---|---|"]
     lines += [f"| `_{way}` | {label} | {code} |" for way, (label, code) in AGGREGATIONS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _statistics() -> str:
+    plain = FeatureSpec("f", "f", "1", "", "", "")
+    lines = ["| statistic | family begins with | formula |", "|---|---|---|"]
+    for name, prefix in STATISTICS.items():
+        formula = statistic_spec(plain, name).formula.removesuffix("; f = ")
+        lines.append(f"| {name} | `{prefix}` | {formula} |")
     return "\n".join(lines) + "\n"
 
 

@@ -93,6 +93,33 @@ TABLES: dict[str, TableLayout] = {
         what="thresholds",
         optional=("method", "note"),
     ),
+    "conformal": TableLayout(
+        "evaluation/conformal.csv",
+        ("model", "setting", "unit", "calibration", "group", "subset", "coverage"),
+        (
+            *("nominal", "coverage", *_ENDS, "mean_size", "singletons", "all_stages"),
+            *("n", "n_patients", "n_calibration", "fallback"),
+        ),
+        what="coverage of prediction sets",
+        optional=("verdict", "note"),
+    ),
+    "abstain": TableLayout(
+        "evaluation/abstain.csv",
+        (*_CURVE, "rule", "group", "subset", "metric", "estimate"),
+        ("low", "high", "estimate", *_ENDS, "n", "n_patients"),
+        what="cut-offs with a grey zone",
+        optional=("note",),
+    ),
+    "quality": TableLayout(
+        "evaluation/quality.csv",
+        ("model", "setting", "scanner", "unfamiliar"),
+        (
+            *("unfamiliar", *_ENDS, "p_excess", "missing", "score", "score_training"),
+            *("drift", "drift_p", "n", "n_patients"),
+        ),
+        what="quality control by scanner",
+        optional=("verdict", "channel", "note"),
+    ),
     "comparisons": TableLayout(
         "evaluation/comparisons.csv",
         ("model_a", "model_b", "setting", "unit", "target", "difference"),
@@ -106,6 +133,26 @@ TABLES: dict[str, TableLayout] = {
         ("auc_reader", "auc_model", *_PAIRED),
         what="readers",
         optional=("adjustment", "arrow", "note"),
+    ),
+    "added": TableLayout(
+        "evaluation/added_value.csv",
+        ("setting", "base", "model", "target", "measure", "estimate"),
+        ("threshold", "estimate", *_ENDS, "p", "p_adjusted", "n", "n_pos"),
+        what="added value over clinical models",
+        optional=("adjustment", "verdict", "method", "note"),
+    ),
+    "clinical_metrics": TableLayout(
+        "evaluation/clinical_metrics.csv",
+        ("model", "setting", "unit", "target", "metric", "estimate"),
+        ("estimate", *_ENDS, "n", "n_pos", "n_patients"),
+        what="measures of clinical models",
+    ),
+    "cutoffs": TableLayout(
+        "evaluation/serum_cutoffs.csv",
+        ("score", "cutoff", "rule", "target", "measure", "estimate"),
+        ("cutoff", "estimate", *_ENDS, "hits", "n"),
+        what="published cut-offs of serum scores",
+        optional=("published_for", "citation", "method"),
     ),
     "importance": TableLayout(
         "evaluation/importance.csv",

@@ -23,7 +23,9 @@ from radiofib.report.appendix import (
 )
 from radiofib.report.blocks import Block, Note, Section
 from radiofib.report.cases import cohort_section, flow_section
+from radiofib.report.certainty import certainty_section
 from radiofib.report.checklists import fill_checklists, write_checklists
+from radiofib.report.clinical import clinical_section
 from radiofib.report.compare import comparison_sections, read_runs
 from radiofib.report.comparisons import comparisons_section
 from radiofib.report.context import Context
@@ -78,7 +80,9 @@ def sections(context: Context) -> tuple[Section, ...]:
         performance_section(context),
         curves_section(context),
         comparisons_section(context),
+        clinical_section(context),
         thresholds_section(context),
+        certainty_section(context),
         interpretable_section(context),
         importance_section(context),
         examples_section(context),

@@ -6,6 +6,7 @@ from radiofib.report.audit import audit_findings
 from radiofib.report.blocks import Block, Note, Paragraph, Section
 from radiofib.report.context import Context, Metric
 from radiofib.report.format import estimate, pluralise, shorten, side_label, signed, target_levels
+from radiofib.report.prediction_sets import set_cautions
 
 __all__ = ["summary_section", "summary_sentences"]
 
@@ -70,7 +71,8 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
         same = known is not None and who == _who(known, context)
         said.append(f"{start} {_with_interval(unseen)}{'' if same else f' [{who}]'}.")
     said += _control_sentences(context)
-    return said, [*_cautions(context, known, unseen), *audit_findings(context)]
+    cautions = [*_cautions(context, known, unseen), *set_cautions(context)]
+    return said, [*cautions, *audit_findings(context)]
 
 
 def _failed_steps(context: Context) -> list[str]:

@@ -67,7 +67,7 @@ SCANNER_COHORTS: dict[str, TableSettings] = {
     ),
 }
 
-_SOME = {"dwi": (0.2, 0.2, 0.2, 0.2), "t1": (0.1, 0.1, 0.1, 0.1)}
+_SOME: dict[str, tuple[float, ...]] = {"dwi": (0.2, 0.2, 0.2, 0.2), "t1": (0.1, 0.1, 0.1, 0.1)}
 
 #: name -> settings of a cohort of one scanner in which DWI and T1 are missing at random.
 #:

@@ -141,5 +141,6 @@ def balanced_weights(counts: FloatArray, beta: float | None) -> FloatArray:
         effective = np.asarray(counts, dtype=np.float64)
     else:
         effective = -np.expm1(counts * np.log(beta))
-    weights: FloatArray = 1.0 / effective
-    return weights * (len(weights) / weights.sum())
+    weights = 1.0 / effective
+    scaled: FloatArray = weights * (len(weights) / weights.sum())
+    return scaled

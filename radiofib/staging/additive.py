@@ -40,7 +40,8 @@ class ExplainableBoostingStager(BaseStager):
     interactions : int
         Pairs of features that are added, the strongest first.
     max_bins : int
-        Steps of a curve at most, missing values among them.
+        Bins of interpret, of which two are kept for missing and for unknown values: a curve has
+        at most ``max_bins - 2`` steps.
     learning_rate : float
         Shrinkage of each round.
     max_rounds : int

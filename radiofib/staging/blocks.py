@@ -70,6 +70,10 @@ class Blocks:
             here[:, k] = seen[:, place].any(axis=1)
         return here
 
+    def ever_missing(self, present: BoolArray) -> list[str]:
+        """Return the channels that some row does not have."""
+        return [self.names[k] for k in np.flatnonzero(~np.all(present, axis=0)).tolist()]
+
     def spread(self, rows: BoolArray) -> BoolArray:
         """Return what is said of each row's channels for each of its columns."""
         of_column = np.empty(sum(map(len, self.places)), dtype=np.intp)
@@ -145,8 +149,7 @@ class BlockFill(Step):
         self.told_: list[str] = []
         if self.strategy == "indicator":
             blocks = Blocks.of(list(frame.columns))
-            gone = ~blocks.present(values).all(axis=0)
-            self.told_ = [n for n, g in zip(blocks.names, gone, strict=True) if g]
+            self.told_ = blocks.ever_missing(blocks.present(values))
 
     def _apply(self, frame: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
         values = frame.to_numpy()

@@ -30,7 +30,7 @@ class OrdinalXGBoostStager(BaseStager):
     r"""Boosted trees for each question "is the stage beyond k?", answers made to agree.
 
     One booster for each stage but the last, all on one binning of the features and with one
-    seed: they draw the same rows and columns, and contradict each other less. Where they do,
+    seed, so that they draw the same rows and columns. Where they contradict each other,
     :func:`radiofib.staging.cumulative.agreeing` puts their answers in order.
 
     Parameters
@@ -236,7 +236,8 @@ class FocalXGBoostStager(BaseStager):
             )
         size = int(self.classes_.size)
         own = np.ones(len(codes)) if weights is None else weights
-        self.class_weights_ = balanced_weights(np.bincount(codes, own, size), self.beta)
+        counts = np.bincount(codes, own, size).astype(np.float64)
+        self.class_weights_ = balanced_weights(counts, self.beta)
         each = own * self.class_weights_[codes]
         logs = np.log(np.bincount(codes, each, size) / each.sum())
         self.start_ = logs - logs.mean()

@@ -11,9 +11,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
-from threadpoolctl import threadpool_limits
 
 from radiofib._checks import check_known
+from radiofib.parallel import one_thread
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.pairwise import PairwiseColumns, column_ranks
 from radiofib.staging.selector import Choice, Selector
@@ -143,7 +143,7 @@ def correlation_clusters(
     check_known(method, METHODS, what="correlation", error=StagerInputError)
     check_known(linkage_method, LINKAGES, what="linkage", error=StagerInputError)
     filled = (~np.isnan(values)).sum(axis=0)
-    with threadpool_limits(limits=1):
+    with one_thread():
         columns = PairwiseColumns(column_ranks(values) if method == "spearman" else values)
         groups = _linked(columns, threshold)
         cluster = np.full(columns.n_columns, -1, dtype=np.intp)

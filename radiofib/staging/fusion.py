@@ -180,15 +180,11 @@ class LateFusionStager(MetaStager):
         """Return a fitted stager for each channel, None where the rows are of one stage."""
         fitted: list[BaseStager | None] = []
         for k, place in enumerate(blocks.places):
-            own = np.flatnonzero(present[:, k])
-            if np.unique(rows.y[own]).size < 2:
-                fitted.append(None)
-                continue
-            part = rows.take(own)
-            X = part.X.iloc[:, place]
-            fitted.append(
-                fit_on(self.stager or LogisticStager(), Rows(X, part.y, part.context, part.weight))
-            )
+            part = Rows(rows.X.iloc[:, place], rows.y, rows.context, rows.weight)
+            if not present[:, k].all():
+                part = part.take(np.flatnonzero(present[:, k]))
+            one_stage = np.unique(part.y).size < 2
+            fitted.append(None if one_stage else fit_on(self.stager or LogisticStager(), part))
         return fitted
 
     def _answers(
@@ -337,8 +333,7 @@ class ChannelEmbedding(Step):
                 else:
                     found = pls_directions(part, level[own], self.n_components)
                 self.directions_.append(found)
-        gone = ~present.all(axis=0) & self.indicator
-        self.told_ = [n for n, g in zip(blocks.names, gone, strict=True) if g]
+        self.told_ = blocks.ever_missing(present) if self.indicator else []
 
     def _standard(self, values: FloatArray) -> FloatArray:
         """Return standardised values, 0 where missing."""

@@ -10,6 +10,7 @@ from radiofib._checks import check_known
 from radiofib.errors import ConfigError
 from radiofib.staging.block_regression import BlockRegression
 from radiofib.staging.blocks import STRATEGIES, BlockDropout, BlockFill
+from radiofib.staging.clusters import CorrelationClusters
 from radiofib.staging.context import ContextFlags, ScannerInteraction
 from radiofib.staging.cumulative import CumulativeStager
 from radiofib.staging.curriculum import UncertaintyWeights
@@ -18,6 +19,10 @@ from radiofib.staging.fusion import ChannelEmbedding, LateFusionStager
 from radiofib.staging.harmonise import ComBatHarmoniser, ScannerScaler
 from radiofib.staging.imbalance import BagStager, ClassWeights, SmoteRows
 from radiofib.staging.recalibrate import METHODS, RecalibratedStager
+from radiofib.staging.reduce import PartialLeastSquares, PrincipalComponents
+from radiofib.staging.relevance import RelevanceFilter
+from radiofib.staging.selection import NearConstant, ReliabilityFilter
+from radiofib.staging.stability import StabilityFilter
 from radiofib.staging.stacking import StackingStager, VotingStager
 
 __all__ = ["PARTS", "Part", "make_part"]
@@ -47,8 +52,14 @@ PARTS: dict[str, dict[str, Part]] = {
         "regress": Part(BlockRegression),
         "dropout": Part(BlockDropout),
     },
-    "select": {},
-    "reduce": {},
+    "select": {
+        "near_constant": Part(NearConstant),
+        "correlation": Part(CorrelationClusters),
+        "reliability": Part(ReliabilityFilter),
+        "mrmr": Part(RelevanceFilter),
+        "stability": Part(StabilityFilter),
+    },
+    "reduce": {"pca": Part(PrincipalComponents), "pls": Part(PartialLeastSquares)},
     "context": {"flags": Part(ContextFlags), "interaction": Part(ScannerInteraction)},
     "fusion": {"middle": Part(ChannelEmbedding), "late": Part(LateFusionStager)},
     "ordinal": {"cumulative": Part(CumulativeStager), "extreme": Part(ExtremeStager)},

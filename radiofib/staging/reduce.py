@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
+from radiofib.parallel import one_thread
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.linear import directions, median_imputer
 from radiofib.staging.selector import stage_codes
@@ -73,7 +73,7 @@ class Components(Step):
         most = min(len(frame) - 1, frame.shape[1])
         if whole:
             most = min(most, int(self.n_components))
-        with threadpool_limits(limits=1):
+        with one_thread():
             weights, explained = self._directions(columns, y, most)
         if not whole:
             reached = np.cumsum(explained) >= self.n_components - 1e-9
@@ -89,7 +89,7 @@ class Components(Step):
 
     def _apply(self, frame: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
         columns = self.scaler_.transform(self.imputer_.transform(frame.to_numpy()))
-        with threadpool_limits(limits=1):
+        with one_thread():
             found = columns @ self.weights_.T
         return pd.DataFrame(found, columns=self._names_out())
 

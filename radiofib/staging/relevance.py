@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from radiofib._checks import check_known
+from radiofib.parallel import one_thread
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.pairwise import PairwiseColumns, column_ranks
 from radiofib.staging.selector import Choice, Selector, patient_means, stage_codes
@@ -121,7 +121,7 @@ class RelevanceFilter(Selector):
         who = None if self.patient_column is None else context[self.patient_column].to_numpy()
         values, codes = patient_means(frame.to_numpy(), codes, who)
         ranked = self.relevance in ("kruskal", "rank")
-        with threadpool_limits(limits=1):
+        with one_thread():
             used = column_ranks(values) if ranked else values
             value, strength = _relevance(self.relevance, used, codes, stages)
             self.order_, score = least_redundant(
@@ -316,7 +316,9 @@ def rank_statistics(
     """
     if not trend:
         share, n, seen = explained_share(ranks, codes, stages)
-        return np.divide((n - 1) * share, seen - 1, out=np.full_like(n, np.nan), where=seen > 1)
+        found: FloatArray = np.full_like(n, np.nan)
+        np.divide((n - 1) * share, seen - 1, out=found, where=seen > 1)
+        return found
     filled, count, sums = _class_sums(ranks, codes, stages)
     n, whole = count.sum(axis=0), (filled**2).sum(axis=0)
     # Midranks of the stages among the rows in which the column has a value, centred.
@@ -324,7 +326,8 @@ def rank_statistics(
     below = whole * (count * place**2).sum(axis=0)
     square = np.full_like(n, np.nan)
     np.divide((sums * place).sum(axis=0) ** 2, below, out=square, where=below > 0)
-    return (n - 1) * square
+    statistic: FloatArray = (n - 1) * square
+    return statistic
 
 
 def mutual_information(values: FloatArray, codes: IndexArray, stages: int) -> FloatArray:

@@ -129,7 +129,7 @@ def absolute_agreement(
     starts = np.concatenate([[0], np.cumsum(repeats)[:-1]])[repeats >= 2]
     k = int(repeats[repeats >= 2].min())
     table = values[order][starts[:, None] + np.arange(k)]
-    use = ~np.isnan(table).any(axis=1)
+    use = np.asarray(np.isfinite(table).all(axis=1))
     n = use.sum(axis=0).astype(np.float64)
     table = np.where(use[:, None], table, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from threadpoolctl import threadpool_limits
 
+from radiofib.parallel import one_thread
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.linear import median_imputer
 from radiofib.staging.selector import Choice, Selector, stage_codes
@@ -107,7 +107,7 @@ class StabilityFilter(Selector):
         if self.patient_column is not None:
             who = context[self.patient_column].to_numpy(dtype=str)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        with threadpool_limits(limits=1):
+        with one_thread():
             filled = median_imputer().fit_transform(frame.to_numpy())
             found = stability_selection(
                 filled,

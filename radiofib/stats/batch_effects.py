@@ -103,7 +103,7 @@ def estimate_batch_effects(
     ([6.0, 6.75], [[-4.8, -1.8], [4.8, 1.8]])
     """
     learnt = _learnable(x, codes, n_batches, mean_only=mean_only, home=home)
-    use = learnt.any(axis=0)
+    use: BoolArray = np.logical_or.reduce(learnt, axis=0)
     kept = learnt[:, use]
     data = x if use.all() else x[:, use]
     slopes = np.zeros((0, data.shape[1]))
@@ -232,7 +232,8 @@ def _learnable(
     sound &= part.sum(axis=0) >= min(2, n_batches)
     if home is not None:
         sound &= part[home]
-    return part & sound
+    learnable: BoolArray = part & sound
+    return learnable
 
 
 def _slopes(data: FloatArray, codes: Codes, n_batches: int, covariates: FloatArray) -> FloatArray:

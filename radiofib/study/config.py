@@ -12,6 +12,7 @@ from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.staging import StagerPlan
 from radiofib.study.ablate_config import AblationConfig
+from radiofib.study.clinical_config import ClinicalConfig
 from radiofib.study.interpret_config import InterpretConfig
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ExplainConfig",
     "SlidesConfig",
     "StudyConfig",
+    "UncertaintyConfig",
     "find_study",
 ]
 
@@ -69,6 +71,28 @@ class ExplainConfig(StrictModel):
     grid: int = Field(default=20, ge=2)
 
 
+class UncertaintyConfig(StrictModel):
+    """What the stager says of its own certainty.
+
+    Parameters
+    ----------
+    alpha : float
+        Share of patients whose prediction set may miss the true stage.
+    score : {"greedy", "tails"}
+        How sets grow: :data:`radiofib.stats.conformal.SCORES`.
+    rule_out, rule_in : float
+        What ruling out and ruling in have to reach; what lies between is left open.
+    rule_by : {"rates", "values"}
+        Whether these are sensitivity and specificity, or NPV and PPV.
+    """
+
+    alpha: float = Field(default=0.1, gt=0, lt=1)
+    score: Literal["greedy", "tails"] = "greedy"
+    rule_out: float = Field(default=0.9, gt=0, lt=1)
+    rule_in: float = Field(default=0.9, gt=0, lt=1)
+    rule_by: Literal["rates", "values"] = "rates"
+
+
 class SlidesConfig(StrictModel):
     """How whole-slide images of the cohort (channel ``wsi``) are read.
 
@@ -117,10 +141,15 @@ class StudyConfig(StrictModel):
         The learner, and what is done before and around it.
     interpret : InterpretConfig, optional
         An interpretable model with tables of coefficients, tests and points.
+    clinical : ClinicalConfig, optional
+        Covariates and serum scores as models of their own, and what the features add to them.
     explain : ExplainConfig, optional
         Also compute importance and partial dependence of the features; not when left out.
     ablate : AblationConfig, optional
         Design choices that ``radiofib ablate`` compares; ``radiofib run`` leaves them alone.
+    uncertainty : UncertaintyConfig, optional
+        Prediction sets, cut-offs with a grey zone, and a warning of cases unlike those of
+        training; ``null`` for none.
     readers : str, optional
         Readers' scores of the cases, relative to the root folder, to compare with the models.
     main : str, optional
@@ -155,8 +184,10 @@ class StudyConfig(StrictModel):
     channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
     submission: Literal["care-liver"] | None = None
     interpret: InterpretConfig | None = None
+    clinical: ClinicalConfig | None = None
     explain: ExplainConfig | None = None
     ablate: AblationConfig | None = None
+    uncertainty: UncertaintyConfig | None = UncertaintyConfig()
     readers: str | None = None
     main: str | None = None
     export: tuple[Literal["csv", "parquet", "sav", "rds", "dta", "xpt"], ...] = (

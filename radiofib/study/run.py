@@ -20,6 +20,7 @@ from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.audit import audit_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
+from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
 from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for, write_doubts
@@ -32,6 +33,7 @@ from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
 from radiofib.study.submission import SUBMISSION_FILES, submission_step
+from radiofib.study.uncertainty import uncertainty_step
 from radiofib.table import FeatureTable, join_tables
 
 __all__ = ["RunResult", "run_study"]
@@ -128,7 +130,7 @@ def run_study(
     write_doubts(folder, table)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
-        folder.discard("interpret", "audit", "checklists", "doubts.csv")
+        folder.discard("model_uncertainty.npz", "interpret", "audit", "checklists", "doubts.csv")
         folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",
@@ -143,7 +145,9 @@ def run_study(
     failures += audit_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += uncertainty_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += clinical_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
     failures += explain_step(study, table, cohort.scheme, folder, features_hash, workers, tell)
     failures += submission_step(study, table, cohort, folder, features_hash, tell)

@@ -15,6 +15,7 @@ from radiofib.datacard import StageScheme, derive_scheme, make_scheme
 from radiofib.errors import TableError
 from radiofib.evaluation import Evaluation, predict_table
 from radiofib.staging import StagerPlan, load_stager, save_stager, stager_frame
+from radiofib.study.deployment import Prediction, judge_predictions, write_companion
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
 
@@ -90,6 +91,7 @@ def train_table(
         "seed": seed,
     }
     save_stager(model, out, metadata=metadata)
+    write_companion(out, rows, scanner=scanner or "scanner", random_state=seed)
     return scheme
 
 
@@ -113,13 +115,14 @@ def scanner_notes(table: FeatureTable, scanner: str) -> list[str]:
     ]
 
 
-def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
+def predict_features(model_path: Path, features: Path) -> Prediction:
     """Apply a stored stager to a stored feature table.
 
     Returns
     -------
-    DataFrame
-        As :func:`radiofib.evaluation.predict_table` returns it. ``y_true`` holds the model's
+    Prediction
+        Predictions as :func:`radiofib.evaluation.predict_table` returns them, with what the
+        stager's companion says of them (:func:`judge_predictions`). ``y_true`` holds the model's
         levels where the table has the label column. Where their order means nothing, the
         column ``ordered`` tells the evaluation so.
     """
@@ -136,7 +139,9 @@ def predict_features(model_path: Path, features: Path) -> pd.DataFrame:
     predictions = predict_table(
         model, table, levels=levels, model_name=_model_name(metadata), label=label
     )
-    return predictions if ordered else predictions.assign(ordered=False)
+    if not ordered:
+        predictions = predictions.assign(ordered=False)
+    return judge_predictions(model_path, table, predictions)
 
 
 def _model_name(metadata: Mapping[str, Any]) -> str:

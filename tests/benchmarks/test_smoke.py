@@ -11,11 +11,13 @@ import pytest
 
 SMALL = {
     "audit.py": ["--small", "--workers", "1"],
+    "boosting_cost.py": ["--small", "--runs", "1"],
     "cost.py": ["--small", "--runs", "1"],
     "evaluation_speed.py": ["--small"],
     "export_speed.py": ["--small", "--runs", "1"],
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
+    "lifs_recipes.py": ["--small"],
     "liver_localiser.py": ["--small"],
     "memory.py": ["--small"],
     "mri_case.py": ["--small"],
@@ -24,6 +26,8 @@ SMALL = {
     "pyradiomics_equality.py": ["--small"],
     "registration.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],
+    "scanner_steps.py": ["--small"],
+    "selection_speed.py": ["--small"],
     "shape_and_filters.py": ["--small", "--repeats", "1"],
     "statistics_cost.py": ["--small"],
     "texture_matrices.py": ["--small", "--rounds", "1"],
@@ -31,13 +35,13 @@ SMALL = {
 
 
 #: These take minutes even so: on demand.
-MINUTES = ("mri_case.py", "mri_intensities.py")
+MINUTES = ("lifs_recipes.py", "mri_case.py", "mri_intensities.py")
 
 
 def test_every_benchmark_is_run_here(repository: Path) -> None:
     scripts = {p.name for p in (repository / "benchmarks").glob("*.py")}
     scripts -= {p.name for p in (repository / "benchmarks").glob("_*.py")}
-    assert scripts == set(SMALL) | {"ibsi_conformance.py", "r_agreement.py"}
+    assert scripts == set(SMALL) | {"ibsi_conformance.py", "r_agreement.py", "radmlbench.py"}
 
 
 @pytest.mark.external

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from radiofib.engines import ExtractionConfig, default_config, get_engine, promised_columns
 from radiofib.engines.prepare import to_simpleitk
-from radiofib.engines.reasons import fold_reasons
 from radiofib.errors import EngineError
 from radiofib.registry import parse_column
 from radiofib.roi import Roi
+from radiofib.table.reasons import fold_reasons
 from tests.engines.rois import ALL_IMAGES, TEXTURE, config, picture, volume
 
 radiomics = pytest.importorskip("radiomics")

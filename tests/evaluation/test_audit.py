@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from radiofib.evaluation.audit import CHECKS, VERDICT_COLUMNS, audit, grim, read
 from radiofib.evaluation.audit.copies import exact_pairs, shared_values
 from radiofib.evaluation.audit.missing import exact_within_strata, mantel_haenszel
 from radiofib.evaluation.audit.neighbours import near_pairs
+from radiofib.evaluation.audit.patients import stratified_folds
+from radiofib.evaluation.audit.smoother import FoldSmoother, _rare_test, against_shuffles
 from radiofib.simulate import PLANTED, AuditPlants, simulate_audit_table
 from radiofib.table import FeatureTable
 
@@ -74,7 +77,11 @@ def test_the_same_table_gives_the_same_bytes_and_row_order_names_no_one(tmp_path
 def test_the_claims_hold_over_twenty_seeds():
     from benchmarks.audit import measure
 
-    cohorts = ["clean", "planted", "other", "other clean", "null", "null planted"]
+    variants = [
+        *("variant", "variant clean", "variant null", "variant null planted"),
+        *("second variant", "second variant clean", "second variant null"),
+    ]
+    cohorts = ["clean", "planted", "other", "other clean", "null", "null planted", *variants]
     frame = measure(cohorts, 20)
     share = frame.set_index(["cohort", "measure"])["share"]
     with CLAIMS.open(encoding="utf-8") as stream:
@@ -97,6 +104,20 @@ def test_the_claims_hold_over_twenty_seeds():
     )
     assert claim["planted", "unplanted pairs named"] == 0
     assert share["planted", "no unplanted pair"] == 1
+    for cohort in variants:
+        if (cohort, quiet) in claim:
+            assert share[cohort, "specificity"] >= claim[cohort, quiet]
+            continue
+        least = claim[cohort, "share of planted problems named"]
+        each = share[cohort][share[cohort].index.str.startswith("named: ")]
+        assert (each >= least).all(), each
+        unplanted = claim[cohort, "share of cohorts without an unplanted finding"]
+        assert share[cohort, "specificity"] >= unplanted
+        for kind in ("exact", "near"):
+            least = claim[cohort, f"share of planted {kind} copies named"]
+            assert share[cohort, f"{kind} copies named"] >= least
+        assert claim[cohort, "unplanted pairs named"] == 0
+        assert share[cohort, "no unplanted pair"] == 1
 
 
 def test_stage_nested_in_scanner_is_not_identifiable():
@@ -219,6 +240,48 @@ def test_percentages_and_the_denominators_that_fit(tmp_path):
 def test_one_problem_alone_is_named_alone():
     made = simulate_audit_table(160, seed=6, plants=AuditPlants(id_column=True, id_step=7))
     assert audit(made.table, shuffles=100).found == ("identifiers",)
+
+
+def test_a_channel_missing_by_halves_of_the_scale_is_named():
+    # No question of the challenge parts the stages there.
+    plants = AuditPlants(missing={"A": (0.5, 0.5, 0.1, 0.1)})
+    made = simulate_audit_table(360, seed=12, plants=plants, features_per_channel=4)
+    done = audit(made.table, shuffles=100)
+    assert done.found == ("informative_missing",)
+    missing = done.evidence["missing"]
+    assert missing.loc[missing["p"].idxmin(), "target"] == "s3-4_vs_s1-2"
+    controls = done.evidence["controls"]
+    assert set(controls.loc[controls["check"] == "scanner", "target"]) == {
+        *("s4_vs_s1-3", "s1_vs_s2-4", "s3-4_vs_s1-2")
+    }
+
+
+def test_groups_that_no_line_shows_are_seen():
+    # One column in three lumps, of which the middle one holds the positive patients; beside it
+    # one wide column that knows nothing and would drown them.
+    rng = np.random.default_rng(3)
+    lump = np.arange(150) % 3
+    y = rng.random(150) < np.where(lump == 1, 0.75, 0.25)
+    X = np.column_stack([10 * lump + rng.normal(size=150), rng.normal(size=150)])
+    splits = stratified_folds(y.astype(str))
+    assert against_shuffles(FoldSmoother(X, splits), y, shuffles=100).p < 1e-4
+    assert against_shuffles(FoldSmoother(X[:, 1:], splits), y, shuffles=100).p > 0.05
+
+
+def test_few_positive_patients_are_judged_by_very_many_shuffles():
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(8, 3))
+    kernel = kernel @ kernel.T
+    strata = [np.arange(5), np.arange(5, 8)]
+    rare = np.isin(np.arange(8), (0, 2, 6))
+    found = _rare_test(kernel, rare, strata, 1)
+    sums = [
+        kernel[np.ix_([*pair, one], [*pair, one])].sum()
+        for pair in combinations(range(5), 2)
+        for one in range(5, 8)
+    ]
+    exact = np.mean(np.array(sums) >= kernel[np.ix_(rare, rare)].sum() - 1e-9)
+    assert found == pytest.approx(exact, abs=4 * np.sqrt(exact / 200_000))
 
 
 @pytest.mark.external

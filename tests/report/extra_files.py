@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofib.evaluation.abstain import abstain_table
+from radiofib.evaluation.conformal import prediction_sets
+from radiofib.evaluation.quality import quality_table, stage_score
 from radiofib.stats import delong_paired
 from tests.report.run_folder import LEVELS, TARGETS, auc_of, write_picture
 
@@ -237,6 +240,35 @@ def interpretation() -> dict[str, pd.DataFrame]:
     }
 
 
+def certainty(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Prediction sets and cut-offs of the main model; distances that grow on unseen scanners."""
+    own = predictions[predictions["model"] == MAIN].reset_index(drop=True)
+    own.attrs["radiofib: repeats were warned about"] = True
+    sets = prediction_sets(own, levels=LEVELS)
+    abstain = abstain_table(own, levels=LEVELS)
+    rng = np.random.default_rng(6)
+    far = np.where(own["setting"] == "loso", rng.random(len(own)) < 0.4, False)
+    p = np.where(far, 0.01, np.maximum(rng.random(len(own)), 0.03))
+    cases = own[["setting", "patient", "scanner"]].assign(
+        distance_p=p,
+        unfamiliar=p <= 0.05,
+        unfamiliar_channel=np.where(p <= 0.05, "ged4", ""),
+        score=stage_score(own),
+        missing=rng.random(len(own)) < 0.1,
+    )
+    known = cases.loc[cases["setting"] == "cv", "score"].to_numpy()
+    parts = []
+    for setting, part in cases.groupby("setting"):
+        unseen = setting == "loso"
+        found = quality_table(
+            part,
+            training_scores=known if unseen else None,
+            known=() if unseen else tuple(part["scanner"].unique()),
+        )
+        parts.append(found.assign(model=MAIN, setting=setting))
+    return {"conformal": sets.coverage, "abstain": abstain, "quality": pd.concat(parts)}
+
+
 def importance(columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Importance by feature, by group of correlated features and by channel; dependence."""
     rng = np.random.default_rng(3)
@@ -300,6 +332,60 @@ def audit() -> pd.DataFrame:
     )
 
 
+def clinical() -> dict[str, pd.DataFrame]:
+    """Clinical models: added value, measures and published cut-offs."""
+    added: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
+    for setting in ("cv", "loso"):
+        for base, adds in (("clinical", True), ("fib4", False)):
+            head = {"setting": setting, "base": base, "model": f"{base} + features"}
+            test = {"target": "stages", "measure": "likelihood_ratio", "threshold": np.nan}
+            added.append(
+                {
+                    **head,
+                    **test,
+                    **{"estimate": 12.3 if adds else 0.4, "p": 0.0005 if adds else 0.5},
+                    **{"p_adjusted": 0.001 if adds else 0.5, "adjustment": "Holm over 2"},
+                    **{"verdict": "added" if adds else "not shown", "n": 200},
+                    **{"method": "half the likelihood ratio, score from folds"},
+                    "note": f"{base} missing in 3 of 200 rows: median of the training rows",
+                }
+            )
+            for target in TARGETS:
+                for measure, value in (("auc_difference", 0.061), ("brier_difference", -0.012)):
+                    added.append(
+                        {
+                            **{**head, "target": target, "measure": measure, "estimate": value},
+                            **{"ci_low": value - 0.02, "ci_high": value + 0.02, "n": 200},
+                            **{"p": 0.02, "p_adjusted": 0.04, "n_pos": 60, "method": "DeLong"},
+                        }
+                    )
+                measured += [
+                    {
+                        **{"model": model, "setting": setting, "unit": "patient"},
+                        **{"target": target, "metric": "auc", "estimate": 0.7134},
+                        **{"ci_low": 0.65, "ci_high": 0.78, "n": 200, "n_pos": 60},
+                        **{"n_patients": 200, "method": "DeLong", "note": ""},
+                    }
+                    for model in (base, f"{base} + features")
+                ]
+    cutoffs = [
+        {
+            **{"score": "fib4", "cutoff": 1.45, "rule": "out", "published_for": "Ishak 4-6"},
+            **{"citation": "Sterling RK et al. Hepatology 2006", "target": target},
+            **{"measure": measure, "estimate": 0.8321, "ci_low": 0.7, "ci_high": 0.9},
+            **{"hits": 50, "n": 60, "method": "Wilson"},
+        }
+        for target in TARGETS
+        for measure in ("sensitivity", "specificity", "share")
+    ]
+    return {
+        "added_value": pd.DataFrame(added),
+        "clinical_metrics": pd.DataFrame(measured),
+        "serum_cutoffs": pd.DataFrame(cutoffs),
+    }
+
+
 def add_everything(root: Path) -> Path:
     """Add the files of every optional step to a run folder and return it."""
     predictions = pd.read_csv(root / "predictions.csv")
@@ -316,6 +402,8 @@ def add_everything(root: Path) -> Path:
         "evaluation/importance.csv": important,
         "evaluation/partial_dependence.csv": dependence,
         "audit/verdicts.csv": audit(),
+        **{f"evaluation/{k}.csv": v for k, v in certainty(predictions).items()},
+        **{f"evaluation/{k}.csv": v for k, v in clinical().items()},
         **{f"interpret/{k}.csv": v for k, v in interpretation().items()},
     }
     maps = [

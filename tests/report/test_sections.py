@@ -49,7 +49,8 @@ def render(root: Path) -> Page:
 def test_every_step_has_its_section_in_the_order_of_a_paper(page: Page) -> None:
     assert [a["id"] for a in page.all("section")] == [
         *("summary", "flow", "cohort", "quality", "alignment", "performance", "curves"),
-        *("comparisons", "thresholds", "model", "importance", "examples", "maps", "slides"),
+        *("comparisons", "clinical", "thresholds", "certainty", "model", "importance"),
+        *("examples", "maps", "slides"),
         *("features", "configuration", "checklists", "files", "glossary"),
     ]
     check_structure(page)
@@ -88,8 +89,19 @@ def test_shows_numbers_of_every_table(run_dir: Path, page: Page) -> None:
         page.text
     )
     drawings = [a["aria-labelledby"] or "" for a in page.all("svg")]
-    for name in ("decision", "calibration", "odds", "nomogram", "importance", "dependence"):
+    names = ("decision", "calibration", "odds", "nomogram", "importance", "dependence")
+    for name in (*names, "coverage", "sizes", "grey", "unfamiliar"):
         assert any(name in ident for ident in drawings), name
+
+
+def test_added_value_is_said_in_a_sentence_and_what_is_left_out_has_a_reason(page: Page) -> None:
+    said = page.text
+    assert "Covariates, known scanners: the features tell the stage beyond it (half the" in said
+    assert "FIB-4, unseen scanners: it is not shown that the features tell the stage" in said
+    assert "fib4 missing in 3 of 200 rows: median of the training rows." in said
+    assert "No net reclassification improvement: it rises with noise" in said
+    assert "FIB-4 1.45 (below rules out)" in said
+    assert "0.061 (0.041–0.081)" in said
 
 
 EVIL = "<script>alert(1)</script>"
@@ -130,7 +142,7 @@ def test_hostile_names_stay_text(run_dir: Path) -> None:
     assert all((a["src"] or "").startswith("data:image/png") for a in page.all("img"))
     assert not any(attribute.startswith("on") for _, a in page.tags for attribute in a)
     assert page.text.count(EVIL) > 40
-    for section in ("quality", "comparisons", "thresholds", "model", "importance"):
+    for section in ("quality", "comparisons", "thresholds", "certainty", "model", "importance"):
         assert section in [a["id"] for a in page.all("section")]
     check_structure(page)
 

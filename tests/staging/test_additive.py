@@ -20,7 +20,7 @@ from tests.staging.ordered import (
 )
 
 pytest.importorskip("interpret")
-SMALL = {"outer_bags": 2, "max_rounds": 60}
+SMALL = {"outer_bags": 2, "max_rounds": 40}
 EXPECTED = {
     "check_dataframe_column_names_consistency": "columns are put in order by name",
     "check_sample_weight_equivalence_on_dense_data": "rows to stop by are drawn at random: a row "
@@ -29,7 +29,7 @@ EXPECTED = {
 
 
 @parametrize_with_checks(
-    [ExplainableBoostingStager(1, max_rounds=100, learning_rate=0.1)],
+    [ExplainableBoostingStager(1, max_rounds=60, learning_rate=0.1)],
     expected_failed_checks=lambda _: EXPECTED,
 )
 def test_scikit_learn_check(estimator, check):
@@ -50,8 +50,8 @@ def test_limits_on_simulated_stages():
 
 
 def test_awkward_tables():
-    assert_awkward_tables_are_learnt(ExplainableBoostingStager(**SMALL))
-    assert_awkward_tables_are_learnt(ExplainableBoostingStager(interactions=2, **SMALL))
+    stager = ExplainableBoostingStager(1, interactions=2, max_bins=16, max_rounds=20)
+    assert_awkward_tables_are_learnt(stager)
 
 
 @pytest.mark.parametrize("interactions", [0, 3])

@@ -53,8 +53,8 @@ def test_limits_on_simulated_stages():
 
 
 def test_awkward_tables():
-    assert_awkward_tables_are_learnt(CumulativeStager(RandomForestStager(20)))
-    assert_awkward_tables_are_learnt(CumulativeStager(XGBoostStager(20)))
+    assert_awkward_tables_are_learnt(CumulativeStager(RandomForestStager(5)))
+    assert_awkward_tables_are_learnt(CumulativeStager(XGBoostStager(10)))
 
 
 def test_stored_and_the_same_again(case):

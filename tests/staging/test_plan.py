@@ -33,7 +33,11 @@ QUICK = {
 }
 #: section -> name -> parameters that make it quick, or that it needs.
 NEEDS: dict[str, dict[str, dict[str, object]]] = {
-    "select": {"mrmr": {"n_features": 4}, "reliability": {"threshold": 0.1}},
+    "select": {
+        "mrmr": {"n_features": 4},
+        "reliability": {"threshold": 0.1},
+        "stability": {"pairs": 2},
+    },
     "reduce": {"pca": {"n_components": 2}, "pls": {"n_components": 2}},
     "fusion": {"middle": {"n_components": 2}},
     "harmonise": {name: {"min_rows": 2} for name in ("combat", "scale")},
@@ -89,8 +93,7 @@ def everything():
         "balance": "class_weight",
         "curriculum": "uncertainty",
         "fusion": "late",
-        "vote": {"name": "folds", "params": {"folds": 2}},
-        "recalibrate": {"name": "logistic", "params": {"folds": 2}},
+        "recalibrate": {"name": "logistic", "params": {"folds": 3}},
     }
 
 
@@ -99,7 +102,7 @@ def everything():
 )
 def test_every_part_learns_is_stored_and_says_the_same_again(settings, tmp_path):
     # Step functions ask for many patients.
-    table = small(n=320, rows=1) if "isotonic" in str(settings) else small()
+    table = small(n=320, rows=1) if "isotonic" in str(settings) else small(n=72)
     plan = StagerPlan.parse({"name": "logistic", **settings}, where="study")
     stager = plan.build(random_state=3)
     X = stager_frame(table, stager.context_columns)
@@ -168,7 +171,7 @@ def test_probabilities_that_were_shifted_are_corrected_unless_told_otherwise():
 
 
 def test_steps_stand_in_their_order():
-    plan = StagerPlan.parse({**everything(), "fusion": None, "vote": None}, where="s")
+    plan = StagerPlan.parse({**everything(), "fusion": None}, where="s")
     built = plan.build()
     assert type(built) is RecalibratedStager
     assert type(built.stager) is ChainStager

@@ -80,7 +80,7 @@ def control_tests(
     rows: list[dict[str, Any]] = []
     for check, X in _sights(patients, scanner):
         smoother = FoldSmoother(X[used], splits)
-        for target in patients.targets:
+        for target in patients.questions:
             positive = target.labels(stages)
             if (
                 not target.concerns(stages).all()

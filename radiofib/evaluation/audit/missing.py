@@ -139,7 +139,7 @@ def missing_tests(patients: Patients) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     scanners = np.array(["" if s is None else str(s) for s in patients.scanners], dtype=object)
     for name, count, missing in _blocks(patients, gone):
-        for target in patients.targets:
+        for target in patients.questions:
             asked = target.concerns(patients.stages)
             positive = target.labels(patients.stages)
             for place in _places(scanners, missing):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,10 @@ class Patients:
     levels : tuple of str
         Stages in order.
     targets : tuple of Target
-        Questions asked of the stages.
+        Questions that models answer.
+    questions : tuple of Target
+        Questions that the audit asks: these and, of ordered stages, every cumulative cut, since
+        a shortcut may lie where no model is asked.
     owner : ndarray of int, shape (rows,)
         Patient of each row, numbered in order of appearance.
     names : tuple of str
@@ -53,6 +57,7 @@ class Patients:
     table: FeatureTable
     levels: tuple[str, ...]
     targets: tuple[Target, ...]
+    questions: tuple[Target, ...]
     owner: NDArray[np.intp]
     names: tuple[str, ...]
     stages: NDArray[np.str_]
@@ -142,10 +147,12 @@ def patients_of(table: FeatureTable, *, label: str, scanner: str) -> Patients:
     highest = np.full(len(names), -1, dtype=np.intp)
     np.maximum.at(highest, owner, np.array([rank[s] for s in row_stages], dtype=np.intp))
     machines = scanner_names(rows, scanner).to_numpy(dtype=object)
+    targets = targets_for(present, ordered=scheme.ordered)
     return Patients(
         rows,
         present,
-        targets_for(present, ordered=scheme.ordered),
+        targets,
+        (*targets, *_other_cuts(present, targets)) if scheme.ordered else targets,
         owner.astype(np.intp),
         tuple(map(str, names)),
         np.array(scheme.levels, dtype=str)[highest],
@@ -154,6 +161,19 @@ def patients_of(table: FeatureTable, *, label: str, scanner: str) -> Patients:
         machines,
         int((~labelled).sum()),
     )
+
+
+def _other_cuts(levels: tuple[str, ...], targets: tuple[Target, ...]) -> Iterator[Target]:
+    """Yield the cumulative cuts that no target asks, in whichever direction."""
+    asked = {frozenset((t.positive, t.negative)) for t in targets}
+    for k in range(1, len(levels)):
+        low, high = levels[:k], levels[k:]
+        if frozenset((frozenset(low), frozenset(high))) not in asked:
+            yield Target(f"{_span(high)}_vs_{_span(low)}", frozenset(high), frozenset(low))
+
+
+def _span(levels: tuple[str, ...]) -> str:
+    return levels[0] if len(levels) == 1 else f"{levels[0]}-{levels[-1].removeprefix('s')}"
 
 
 def _commonest(values: NDArray[np.object_], owner: NDArray[np.intp], n: int) -> NDArray[np.object_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radiofib.engines.reasons import fold_reasons, matching_columns, unfold_reasons
+from radiofib.table.reasons import fold_reasons, matching_columns, unfold_reasons
 
 COLUMNS = [
     f"{channel}_{image}_{family}_{feature}"
