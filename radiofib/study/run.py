@@ -12,7 +12,7 @@ import yaml
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
-from radiofib.errors import ExportError, Failure, RadiofibError
+from radiofib.errors import ConfigError, ExportError, Failure, RadiofibError
 from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
@@ -124,7 +124,7 @@ def run_study(
         progress=tell,
     )
     cohort, config = learn_step(study, prepared.cohort, config, folder)
-    table, failures = _features(cohort, config, study, folder, workers, tell)
+    table, failures = cohort_features(cohort, config, study, folder, workers, tell)
     failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
     write_doubts(folder, table)
@@ -173,7 +173,8 @@ def load_cohort(study: StudyConfig, root: Path) -> Cohort:
     """Return the cohort that a study names."""
     if study.card is not None:
         return Cohort.from_card(study.card, root)
-    assert study.cohort is not None  # StudyConfig checks it
+    if study.cohort is None:
+        raise ConfigError("name the data: give either 'card' or 'cohort'", where="study")
     return Cohort.read(root / study.cohort, root=root, scheme=study.scheme, label=study.label)
 
 
@@ -191,7 +192,7 @@ def study_yaml(study: StudyConfig) -> str:
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _features(
+def cohort_features(
     cohort: Cohort,
     config: ExtractionConfig,
     study: StudyConfig,
@@ -199,6 +200,7 @@ def _features(
     workers: int | None,
     tell: Progress,
 ) -> tuple[FeatureTable, list[Failure]]:
+    """Measure images and slides of a prepared cohort; finished pieces stay in the folder."""
     images = only(cohort, lambda a: a.channel != SLIDE_CHANNEL)
     slides = only(cohort, lambda a: a.channel == SLIDE_CHANNEL)
     tables: list[FeatureTable] = []
