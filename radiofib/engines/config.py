@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from radiofib._checks import nearest
 from radiofib.config import StrictModel, load_yaml
+from radiofib.engines.config_json import load_json
 from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.engines.liver import LiverSettings
 from radiofib.engines.settings import Settings, VoxelSettings
@@ -20,7 +20,7 @@ from radiofib.preprocess.instance_settings import InstanceSettings, WholeRegion
 from radiofib.provenance import hash_object
 from radiofib.registry import FEATURES, FeatureSpec
 
-__all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig", "default_config"]
+__all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig"]
 
 Statistic = Literal["mean", "sd", "q10", "q25", "q50", "q75", "q90", "count"]
 
@@ -225,7 +225,7 @@ class ExtractionConfig(StrictModel):
         """
         path = Path(path)
         if path.suffix.lower() == ".json":
-            return cls.parse(_load_json(path), where=path.name)
+            return cls.parse(load_json(path), where=path.name)
         return cls.parse(load_yaml(path) or {}, where=path.name)
 
     def with_engine(self, engine: str) -> ExtractionConfig:
@@ -387,53 +387,3 @@ def _canonical_settings(settings: Settings) -> dict[str, Any]:
     values = settings.as_pyradiomics()
     values["sigma"] = sorted(set(values["sigma"]))
     return values
-
-
-def _load_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError("no such file", where=str(path), hint="check the path") from error
-    except (ValueError, IsADirectoryError) as error:
-        raise ConfigError("not valid JSON", where=path.name, found=str(error)) from error
-
-
-_TEXTURE = dict.fromkeys(("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"))
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    # Grey levels depend on gain, so bins are counted; the outline is drawn by hand or is the
-    # whole picture, so shape would measure the reader or the scanner: left out.
-    "ultrasound": {
-        "image_types": {"Original": {}, "Wavelet": {}},
-        "feature_classes": _TEXTURE,
-        "settings": {"binCount": 32},
-    },
-    # Arbitrary units: bins are counted.
-    "mri": {
-        "image_types": {"Original": {}, "LoG": {"sigma": [3.0]}},
-        "settings": {"binCount": 32},
-    },
-    # Hounsfield units mean something: bins have a width.
-    "ct": {
-        "image_types": {"Original": {}, "LoG": {"sigma": [3.0]}},
-        "settings": {"binWidth": 25, "voxelArrayShift": 1000},
-    },
-}
-
-
-def default_config(kind: Literal["ultrasound", "mri", "ct"]) -> ExtractionConfig:
-    """Return a sensible configuration for a kind of image.
-
-    ======================  ===================  ==========  =====================================
-    kind                    images               bins        features
-    ======================  ===================  ==========  =====================================
-    ultrasound (2-D)        original, wavelet    32          intensity and texture, no shape
-    mri (3-D)               original, LoG 3 mm   32          all
-    ct (3-D)                original, LoG 3 mm   25 HU wide  all; energies shifted by 1000 HU
-    ======================  ===================  ==========  =====================================
-
-    Examples
-    --------
-    >>> sorted(default_config("ultrasound").image_types)
-    ['Original', 'Wavelet']
-    """
-    return ExtractionConfig.parse(_DEFAULTS[kind], where=f"default for {kind}")
