@@ -273,7 +273,8 @@ class ExtractionConfig(StrictModel):
 
         Examples
         --------
-        >>> config = default_config("mri")
+        >>> from radiofib.engines.defaults import default_config
+    >>> config = default_config("mri")
         >>> config.settings_for("LoG").sigma, config.settings_for("LoG").bin_count
         ((3.0,), 32)
         """
