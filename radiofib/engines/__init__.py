@@ -2,7 +2,8 @@
 
 from radiofib.engines.base import Engine, RoiFeatures, get_engine
 from radiofib.engines.columns import promised_columns
-from radiofib.engines.config import ExtractionConfig, default_config
+from radiofib.engines.config import ExtractionConfig
+from radiofib.engines.defaults import default_config
 from radiofib.engines.settings import Settings
 
 __all__ = [

@@ -20,7 +20,7 @@ from radiofib.preprocess.instance_settings import InstanceSettings, WholeRegion
 from radiofib.provenance import hash_object
 from radiofib.registry import FEATURES, FeatureSpec
 
-__all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig", "default_config"]
+__all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig"]
 
 Statistic = Literal["mean", "sd", "q10", "q25", "q50", "q75", "q90", "count"]
 
@@ -273,7 +273,8 @@ class ExtractionConfig(StrictModel):
 
         Examples
         --------
-        >>> config = default_config("mri")
+        >>> config = ExtractionConfig.parse(
+        ...     {"imageType": {"LoG": {"sigma": [3.0]}}, "setting": {"binCount": 32}}, where="doc")
         >>> config.settings_for("LoG").sigma, config.settings_for("LoG").bin_count
         ((3.0,), 32)
         """
@@ -396,44 +397,3 @@ def _load_json(path: Path) -> Any:
         raise ConfigError("no such file", where=str(path), hint="check the path") from error
     except (ValueError, IsADirectoryError) as error:
         raise ConfigError("not valid JSON", where=path.name, found=str(error)) from error
-
-
-_TEXTURE = dict.fromkeys(("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"))
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    # Grey levels depend on gain, so bins are counted; the outline is drawn by hand or is the
-    # whole picture, so shape would measure the reader or the scanner: left out.
-    "ultrasound": {
-        "image_types": {"Original": {}, "Wavelet": {}},
-        "feature_classes": _TEXTURE,
-        "settings": {"binCount": 32},
-    },
-    # Arbitrary units: bins are counted.
-    "mri": {
-        "image_types": {"Original": {}, "LoG": {"sigma": [3.0]}},
-        "settings": {"binCount": 32},
-    },
-    # Hounsfield units mean something: bins have a width.
-    "ct": {
-        "image_types": {"Original": {}, "LoG": {"sigma": [3.0]}},
-        "settings": {"binWidth": 25, "voxelArrayShift": 1000},
-    },
-}
-
-
-def default_config(kind: Literal["ultrasound", "mri", "ct"]) -> ExtractionConfig:
-    """Return a sensible configuration for a kind of image.
-
-    ======================  ===================  ==========  =====================================
-    kind                    images               bins        features
-    ======================  ===================  ==========  =====================================
-    ultrasound (2-D)        original, wavelet    32          intensity and texture, no shape
-    mri (3-D)               original, LoG 3 mm   32          all
-    ct (3-D)                original, LoG 3 mm   25 HU wide  all; energies shifted by 1000 HU
-    ======================  ===================  ==========  =====================================
-
-    Examples
-    --------
-    >>> sorted(default_config("ultrasound").image_types)
-    ['Original', 'Wavelet']
-    """
-    return ExtractionConfig.parse(_DEFAULTS[kind], where=f"default for {kind}")
