@@ -129,12 +129,14 @@ class _Clock:
 def score_runs(work: Path, names: list[str]) -> pd.DataFrame:
     """Return the cells of the protocol of all runs, under the names of the published methods."""
     from radiofib.evaluation.lifs import score_cells
+    from radiofib.evaluation.recalibration import UNCALIBRATED
     from radiofib.table import read_frame
 
     frames = []
     for name in names:
         frame = read_frame(work / name / "predictions.csv")
-        own = frame[~frame["model"].astype(str).str.startswith("control_")]
+        models = frame["model"].astype(str)
+        own = frame[~models.str.startswith("control_") & ~models.str.endswith(UNCALIBRATED)]
         frames.append(own.assign(model=METHODS[name]))
     cells = score_cells(pd.concat(frames, ignore_index=True), data="simulated")
     baselines = cells["reader"].isin(["ResNet3D", "ViT3D"])

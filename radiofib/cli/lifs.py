@@ -119,8 +119,11 @@ def _read(predictions: list[str]) -> pd.DataFrame:
 
 
 def _of_run(frame: pd.DataFrame, run: str) -> pd.DataFrame:
-    """Name the one stager of a run after its folder."""
-    return _without_controls(frame).assign(model=run)
+    """Name the stager of a run, as it is after its correction, after the folder."""
+    from radiofib.evaluation.recalibration import UNCALIBRATED
+
+    before = frame["model"].astype(str).str.endswith(UNCALIBRATED)
+    return _without_controls(frame[~before]).assign(model=run)
 
 
 def _without_controls(frame: pd.DataFrame) -> pd.DataFrame:

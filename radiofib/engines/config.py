@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,6 @@ from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from radiofib._checks import nearest
 from radiofib.config import StrictModel, load_yaml
-from radiofib.engines.config_json import load_json
 from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.engines.liver import LiverSettings
 from radiofib.engines.settings import Settings, VoxelSettings
@@ -225,7 +225,7 @@ class ExtractionConfig(StrictModel):
         """
         path = Path(path)
         if path.suffix.lower() == ".json":
-            return cls.parse(load_json(path), where=path.name)
+            return cls.parse(_load_json(path), where=path.name)
         return cls.parse(load_yaml(path) or {}, where=path.name)
 
     def with_engine(self, engine: str) -> ExtractionConfig:
@@ -273,8 +273,8 @@ class ExtractionConfig(StrictModel):
 
         Examples
         --------
-        >>> from radiofib.engines.defaults import default_config
-    >>> config = default_config("mri")
+        >>> config = ExtractionConfig.parse(
+        ...     {"imageType": {"LoG": {"sigma": [3.0]}}, "setting": {"binCount": 32}}, where="doc")
         >>> config.settings_for("LoG").sigma, config.settings_for("LoG").bin_count
         ((3.0,), 32)
         """
@@ -388,3 +388,12 @@ def _canonical_settings(settings: Settings) -> dict[str, Any]:
     values = settings.as_pyradiomics()
     values["sigma"] = sorted(set(values["sigma"]))
     return values
+
+
+def _load_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=str(path), hint="check the path") from error
+    except (ValueError, IsADirectoryError) as error:
+        raise ConfigError("not valid JSON", where=path.name, found=str(error)) from error

@@ -1,4 +1,4 @@
-"""Settings of the extraction by kind of image, for studies that name none."""
+"""Sensible extraction configurations by the kind of image."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from benchmarks.lifs_recipes import METHODS, write_folder
 from radiofib.cli.app import main
 from radiofib.engines import ExtractionConfig
 from radiofib.evaluation.lifs import published_cells, published_methods
+from radiofib.evaluation.recalibration import UNCALIBRATED
 from radiofib.study import StudyConfig, find_study
 from radiofib.table import FeatureTable
 
@@ -118,7 +119,8 @@ def test_sdu_has_the_published_focal_loss() -> None:
 def _complete(out: Path, name: str, cases: int) -> pd.DataFrame:
     """Check a run folder from the images to the table and return its predictions."""
     predictions = pd.read_csv(out / "predictions.csv")
-    own = predictions[~predictions["model"].str.startswith("control_")]
+    models = predictions["model"]
+    own = predictions[~models.str.startswith("control_") & ~models.str.endswith(UNCALIBRATED)]
     assert set(own["channels"]) == set(SETS)
     for _, part in own.groupby(["channels", "domain"]):
         assert part["case"].is_unique
@@ -145,12 +147,13 @@ def _complete(out: Path, name: str, cases: int) -> pd.DataFrame:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ucl_from_images_to_the_table_on_masks_of_every_channel(tmp_path: Path) -> None:
-    """24 + 4 cases on voxels of a centimetre; alignment is left to the runs on demand."""
+    """24 + 4 cases on voxels of a centimetre; alignment and controls are left to runs on demand."""
     root = write_folder(tmp_path / "lifs", cases=24, size=0.12, masks="all")
     text = find_study("lifs_ucl").read_text(encoding="utf-8")
     recipe = tmp_path / "lifs_ucl.yaml"
     alone = re.sub(r"^registration: .*\n", "", text, flags=re.MULTILINE)
     assert alone != text
+    alone = alone.replace("  folds: 5\n", "  folds: 5\n  n_boot: 100\n  controls: false\n")
     recipe.write_text(alone, encoding="utf-8")
     out = tmp_path / "lifs_ucl"
     assert status("run", recipe, "--root", root, "--out", out, "--workers", 1) in (0, 3)

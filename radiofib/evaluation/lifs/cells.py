@@ -265,7 +265,9 @@ def with_domain(predictions: pd.DataFrame, ood: set[str]) -> pd.DataFrame:
 
 
 def _bare(model: str, channels: str) -> str:
-    return model.removesuffix(f" [{channels}]")
+    """Return the name of a method without the channel set, what else is said of it kept."""
+    before, _, after = model.rpartition(f" [{channels}]")
+    return before + after
 
 
 def _domains(frame: pd.DataFrame, ood: set[str]) -> list[str]:
