@@ -286,4 +286,4 @@ def test_defaults_of_the_table_are_the_models() -> None:
     assert (study.evaluation.n_boot, study.evaluation.folds, study.examples) == (2000, 5, 6)
     assert study.evaluation.settings == ("cv", "loso")
     assert study.export == ("csv", "parquet", "sav", "rds")
-    assert (study.seed, study.label, study.stager.name) == (0, "stage", "random_forest")
+    assert (study.seed, study.label, study.stager.name) == (0, "stage", "logistic")

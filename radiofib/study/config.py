@@ -161,7 +161,7 @@ class StudyConfig(StrictModel):
     --------
     >>> study = StudyConfig.parse({"title": "A study", "cohort": "cohort.csv"}, where="study.yaml")
     >>> study.stager.name, study.evaluation.folds
-    ('random_forest', 5)
+    ('logistic', 5)
     >>> StudyConfig.parse({"title": "A study"}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: name the data: give either 'card' or 'cohort'
