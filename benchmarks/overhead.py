@@ -23,6 +23,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,12 @@ def pairs(small: bool, missing: bool) -> dict[str, tuple[BaseStager, Callable[..
     }
 
 
+def fit_predict(stager: BaseStager, X: Any, y: np.ndarray, unseen: Any) -> np.ndarray:
+    """Fit a stager and predict."""
+    found: np.ndarray = stager.fit(X, y).predict_proba(unseen)
+    return found
+
+
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     start = time.process_time()
     found = work()
@@ -143,14 +150,8 @@ def overheads(rows: int, columns: int, runs: int, small: bool) -> pd.DataFrame:
         forms["array"] = (X.iloc[:cut].to_numpy(), X.iloc[cut:].to_numpy())
         for name, (stager, bare) in pairs(small, missing).items():
             for form, (train, unseen) in forms.items():
-
-                def ours(s: Any = stager, a: Any = train, b: Any = unseen) -> np.ndarray:
-                    proba: np.ndarray = s.fit(a, y[:cut]).predict_proba(b)
-                    return proba
-
-                def theirs(f: Any = bare, a: Any = train, b: Any = unseen) -> np.ndarray:
-                    return f(a, y[:cut], b)
-
+                ours = partial(fit_predict, stager, train, y[:cut], unseen)
+                theirs = partial(bare, train, y[:cut], unseen)
                 apart = float(np.abs(ours() - theirs()).max())
                 if apart > 1e-6:
                     raise SystemExit(f"{name}: predictions differ by {apart:g}")
