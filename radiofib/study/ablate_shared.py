@@ -218,7 +218,8 @@ def grow(
     if error is not None:
         yield from _each(chained, (None, error, said), ())
     else:
-        yield from _grow(chained, 0, *opened, said)
+        rows, unseen, classes = opened
+        yield from _grow(chained, 0, rows, unseen, classes, said)
 
 
 class _Opened(MetaStager):
@@ -289,7 +290,8 @@ def _grow(
         if error is not None:
             yield from _each(same, (None, error, heard), said)
         else:
-            yield from _grow(same, depth + 1, *moved, classes, _joined(said, heard))
+            after, unseen = moved
+            yield from _grow(same, depth + 1, after, unseen, classes, _joined(said, heard))
 
 
 def _by(branches: Sequence[Branch], key: Callable[[Branch], str]) -> list[list[Branch]]:
