@@ -162,7 +162,7 @@ def fit_factor_model(
         )
     table = table[:, np.isfinite(table).all(axis=0)]
     folds = table.shape[1]
-    inverse = np.linalg.pinv(columns)
+    inverse = np.asarray(np.linalg.pinv(columns), dtype=np.float64)
     # A coefficient can be told from the others when its unit vector is in the row space.
     known = np.abs(inverse @ columns - np.eye(columns.shape[1])).max(axis=1) < _TOLERANCE
     by_fold = inverse @ table

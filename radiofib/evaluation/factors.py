@@ -113,14 +113,14 @@ def _overall(
 ) -> list[dict[str, Any]]:
     """Return the means over targets; missing where one of them is."""
     n = max(one["n"] for both in found for one in both)
-    rows = []
-    for place, metric in enumerate(("auc", "accuracy")):
-        # One undefined target leaves the mean undefined: folds must stay comparable.
-        value = float(np.mean([both[place]["value"] for both in found]))
-        weight = float(np.mean([both[place]["weight"] for both in found]))
-        rows.append({"metric": metric, "value": value, "weight": weight})
-    score = {"metric": "score", "value": (rows[0]["value"] + rows[1]["value"]) / 2}
-    rows.append({**score, "weight": float(n)})
+    # One undefined target leaves the mean undefined: folds must stay comparable.
+    means = [float(np.mean([both[k]["value"] for both in found])) for k in range(2)]
+    weights = [float(np.mean([both[k]["weight"] for both in found])) for k in range(2)]
+    rows = [
+        {"metric": "auc", "value": means[0], "weight": weights[0]},
+        {"metric": "accuracy", "value": means[1], "weight": weights[1]},
+        {"metric": "score", "value": (means[0] + means[1]) / 2, "weight": float(n)},
+    ]
     return [{**here, "target": ALL_TARGETS, **row, "n": n, "n_pos": None} for row in rows]
 
 

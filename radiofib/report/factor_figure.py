@@ -46,7 +46,7 @@ _TEXTS = {
 }
 #: The page's own style sheet has the same; a file on its own must bring it along.
 _STYLE = (
-    "svg{font:13px 'Segoe UI','Noto Sans','DejaVu Sans',Arial,sans-serif}"
+    "svg{max-width:100%;height:auto;font:13px 'Segoe UI','Noto Sans','DejaVu Sans',Arial,sans-serif}"
     f"text{{fill:{_INK}}}.strong{{font-weight:600}}.tick,.muted{{font-size:12px;fill:{_SOFT}}}"
     f".grid{{stroke:{_GRID}}}.axis{{stroke:{_INK}}}.bar{{stroke-width:1.5}}"
     f".bar.cv{{stroke:{_KNOWN}}}.bar.loso{{stroke:{_UNSEEN}}}"
@@ -223,13 +223,14 @@ def figure_svg(figure: FactorFigure) -> str:
 
 
 def _markup(shape: Shape) -> Markup:
+    x, y = shape.points[:2]
     if shape.kind == "mark cv":
-        return svg.circle(*shape.points, 4.2, "mark cv")
+        return svg.circle(x, y, 4.2, "mark cv")
     if shape.kind == "mark loso":
-        return svg.diamond(*shape.points, 5.2, "mark open loso")
+        return svg.diamond(x, y, 5.2, "mark open loso")
     if shape.kind in _LINES:
-        return svg.line(*shape.points, shape.kind)
-    return svg.label(*shape.points, shape.text, anchor=shape.anchor, kind=shape.kind)
+        return svg.line(x, y, shape.points[2], shape.points[3], shape.kind)
+    return svg.label(x, y, shape.text, anchor=shape.anchor, kind=shape.kind)
 
 
 def figure_png(figure: FactorFigure, *, scale: int = 3) -> bytes:
@@ -265,7 +266,9 @@ def figure_png(figure: FactorFigure, *, scale: int = 3) -> bytes:
             letters, colour, bold = _TEXTS[shape.kind]
             anchor = {"start": "ls", "middle": "ms", "end": "rs"}[shape.anchor]
             font = _font(round(letters * over * 0.94), bold)
-            pen.text(tuple(points), clean(shape.text), fill=colour, font=font, anchor=anchor)
+            pen.text(
+                (points[0], points[1]), clean(shape.text), fill=colour, font=font, anchor=anchor
+            )
     stream = io.BytesIO()
     small = (round(WIDTH * scale), round(figure.height * scale))
     image.resize(small, Image.Resampling.LANCZOS).save(stream, format="PNG", optimize=True)

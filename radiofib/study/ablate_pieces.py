@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from radiofib.errors import Failure, RadiofibError
 from radiofib.evaluation import Split
 from radiofib.provenance import canonical_json, hash_object, radiofib_version
+from radiofib.staging.memo import remembered_steps
 from radiofib.store import read_record, write_record
-from radiofib.study.ablate_shared import Branch, grow
+from radiofib.study.ablate_shared import Branch, Outcome, grow, step_key
 from radiofib.study.ablate_tables import Bench, Cases, View
 from radiofib.study.channel_sets import class_shares
 
@@ -133,8 +134,7 @@ def cut(
     """
     groups: dict[tuple[str, str, str, str], dict[str, Leaf]] = {}
     for leaf in leaves:
-        first = leaf.branch.step_keys[0] if leaf.branch.steps else ""
-        place = (leaf.setting, leaf.split.name, leaf.view.key, first)
+        place = (leaf.setting, leaf.split.name, leaf.view.key, leaf.branch.first)
         groups.setdefault(place, {}).setdefault(leaf.key, leaf)
     pieces = [
         Piece(
@@ -169,7 +169,8 @@ def run_piece(piece: Piece) -> list[tuple[str, Failure]]:
     by_key = {leaf.key: leaf for leaf in piece.leaves}
     failures: list[tuple[str, Failure]] = []
     prior = class_shares(y.tolist(), piece.levels)
-    for outcome in grow([leaf.branch for leaf in piece.leaves], X, y, unseen):
+    outcomes = grow([leaf.branch for leaf in piece.leaves], X, y, unseen)
+    for outcome in _remembering(outcomes):
         leaf = by_key[outcome.name]
         error = outcome.error
         if outcome.proba is not None and not np.isfinite(outcome.proba).all():
@@ -188,6 +189,12 @@ def run_piece(piece: Piece) -> list[tuple[str, Failure]]:
         }
         write_record(piece.folder, leaf.key, content)
     return failures
+
+
+def _remembering(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Let stagers with inner folds share what their steps learn there, too."""
+    with remembered_steps(step_key):
+        yield from outcomes
 
 
 def _by_case(

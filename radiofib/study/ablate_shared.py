@@ -22,7 +22,7 @@ from radiofib.staging.rows import Rows
 from radiofib.staging.stagers import LogisticStager
 from radiofib.staging.steps import RowStep, Step
 
-__all__ = ["Branch", "Outcome", "describe_estimator", "grow", "unroll"]
+__all__ = ["Branch", "Outcome", "describe_estimator", "grow", "step_key", "unroll"]
 
 FloatArray = NDArray[np.float64]
 #: Features and context of rows.
@@ -47,6 +47,9 @@ class Branch:
     end_key : str
     chained : bool
         Whether it was a chain; else the whole stager is the end.
+    inner_keys : tuple of str
+        The steps that the end begins with inside what stands around it (a recalibration, a
+        vote): the same rows pass them once for all branches of a piece.
     """
 
     name: str
@@ -55,6 +58,12 @@ class Branch:
     end: BaseStager
     end_key: str
     chained: bool
+    inner_keys: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> str:
+        """The step that comes first, outside or inside; "" when there is none."""
+        return next(iter((*self.step_keys, *self.inner_keys)), "")
 
     @property
     def key(self) -> str:
@@ -141,8 +150,30 @@ def unroll(name: str, stager: BaseStager) -> Branch:
     end, chained = stager, type(stager) is ChainStager
     if chained:
         steps, end = tuple(stager.steps), stager.stager or LogisticStager()
-    keys = tuple(canonical_json(describe_estimator(step)) for step in steps)
-    return Branch(name, steps, keys, end, canonical_json(describe_estimator(end)), chained)
+    keys, inner = _keys(steps), end
+    while not isinstance(inner, ChainStager) and isinstance(
+        getattr(inner, "stager", None), BaseStager
+    ):
+        inner = inner.stager
+    inside = _keys(inner.steps) if isinstance(inner, ChainStager) else ()
+    described = canonical_json(describe_estimator(end))
+    return Branch(name, steps, keys, end, described, chained, inside)
+
+
+def _keys(steps: Sequence[Step | RowStep]) -> tuple[str, ...]:
+    return tuple(map(step_key, steps))
+
+
+def step_key(step: Step | RowStep) -> str:
+    """Return what a step is, as text.
+
+    Examples
+    --------
+    >>> from radiofib.staging.selection import NearConstant
+    >>> step_key(NearConstant()) == step_key(NearConstant())
+    True
+    """
+    return canonical_json(describe_estimator(step))
 
 
 def grow(
@@ -176,7 +207,9 @@ def grow(
     True
     """
     columns = tuple(dict.fromkeys(c for b in branches for c in b.context_columns))
-    for same in _by([b for b in branches if not b.chained], lambda b: b.end_key):
+    # Those with the same steps inside follow one another: these are remembered for a while only.
+    whole = sorted((b for b in branches if not b.chained), key=lambda b: b.inner_keys)
+    for same in _by(whole, lambda b: b.end_key):
         yield from _each(same, _caught(partial(_alone, same[0].end, columns, train, y, test)), ())
     chained = [b for b in branches if b.chained]
     if not chained:
@@ -185,7 +218,8 @@ def grow(
     if error is not None:
         yield from _each(chained, (None, error, said), ())
     else:
-        yield from _grow(chained, 0, *opened, said)
+        rows, unseen, classes = opened
+        yield from _grow(chained, 0, rows, unseen, classes, said)
 
 
 class _Opened(MetaStager):
@@ -256,7 +290,8 @@ def _grow(
         if error is not None:
             yield from _each(same, (None, error, heard), said)
         else:
-            yield from _grow(same, depth + 1, *moved, classes, _joined(said, heard))
+            after, unseen = moved
+            yield from _grow(same, depth + 1, after, unseen, classes, _joined(said, heard))
 
 
 def _by(branches: Sequence[Branch], key: Callable[[Branch], str]) -> list[list[Branch]]:

@@ -82,7 +82,8 @@ class Bench:
     ) -> pd.DataFrame:
         """Return some rows of some features and context columns."""
         place = {name: k for k, name in enumerate(self.columns)}
-        picked = self.values[np.ix_(rows, [place[c] for c in columns])]
+        wanted = np.array([place[c] for c in columns], dtype=np.intp)
+        picked = self.values[np.ix_(rows, wanted)]
         X = pd.DataFrame(picked, columns=list(columns))
         if not context:
             return X

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,11 @@ from tests.study.ablation_plants import (
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
 CLAIMS = Path(__file__).parent.parent / "reference" / "ablation_claims.csv"
+
+
+def tell(figure: object) -> None:
+    """Show a figure (pytest -s)."""
+    sys.stdout.write(f"{figure}\n")
 
 
 def limit(cohort: str, measure: str) -> float:
@@ -58,7 +64,7 @@ def effects(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     frame["covers"] = (frame["ci_low"] <= 0) & (frame["ci_high"] >= 0)
     frame["size"] = frame["estimate"].abs()
     keys = ["cohort", "domain", "factor"]
-    print(frame.groupby(keys, sort=False)[["estimate", "size", "fold_sd", "covers"]].mean())
+    tell(frame.groupby(keys, sort=False)[["estimate", "size", "fold_sd", "covers"]].mean())
     return frame
 
 
@@ -73,7 +79,7 @@ def orders(effects: pd.DataFrame, cohort: str, domain: str) -> list[tuple[str, .
 def test_the_planted_order_comes_out(effects: pd.DataFrame, cohort: str) -> None:
     found = orders(effects, cohort, "ID")
     hits = sum(order == ORDER[cohort] for order in found)
-    print(f"{cohort}: {hits} of {len(found)} seeds")
+    tell(f"{cohort}: {hits} of {len(found)} seeds")
     assert len(found) == len(SEEDS)
     assert hits >= limit(cohort, "seeds of 20 with the planted order")
 
@@ -83,22 +89,22 @@ def test_the_sequence_set_comes_first_on_unseen_scanners(
     effects: pd.DataFrame, cohort: str
 ) -> None:
     hits = sum(order[0] == FIRST_OOD[cohort] for order in orders(effects, cohort, "OOD"))
-    print(f"{cohort}, unseen: {hits} of {len(SEEDS)} seeds")
+    tell(f"{cohort}, unseen: {hits} of {len(SEEDS)} seeds")
     assert hits >= limit(cohort, "seeds of 20 in which the sequence set")
 
 
 def test_intervals_of_a_choice_without_effect_cover_zero(effects: pd.DataFrame) -> None:
     own = effects[effects["cohort"].isin(list(ORDER)) & (effects["factor"] == "decoys")]
-    print(f"decoys: {int(own['covers'].sum())} of {len(own)} intervals cover 0")
+    tell(f"decoys: {int(own['covers'].sum())} of {len(own)} intervals cover 0")
     assert len(own) == 80
     assert own["covers"].mean() >= limit("planted and other", "share of intervals")
 
 
 def test_nothing_is_claimed_where_nothing_was_planted(effects: pd.DataFrame) -> None:
     own = effects[effects["cohort"] == "null"]
-    print(f"null: {int(own['covers'].sum())} of {len(own)} intervals cover 0")
+    tell(f"null: {int(own['covers'].sum())} of {len(own)} intervals cover 0")
     assert len(own) == 160
     assert own["covers"].mean() >= limit("null", "share of all intervals")
     claimed = own[own["p_adjusted"] < 0.05].groupby("domain")["seed"].nunique()
-    print(f"null: seeds with a claim {claimed.to_dict()}")
+    tell(f"null: seeds with a claim {claimed.to_dict()}")
     assert claimed.max() <= limit("null", "most seeds of 20") if len(claimed) else True

@@ -18,7 +18,11 @@ from radiofib.staging import (
     Step,
     XGBoostStager,
 )
-from radiofib.study.ablate_shared import describe_estimator, grow, unroll
+from radiofib.staging.chain import train_step
+from radiofib.staging.memo import current_memo, remembered_steps
+from radiofib.staging.recalibrate import RecalibratedStager
+from radiofib.staging.rows import Rows
+from radiofib.study.ablate_shared import describe_estimator, grow, step_key, unroll
 
 FITS: list[str] = []
 
@@ -167,3 +171,63 @@ def test_descriptions_tell_parameters_apart() -> None:
     }
     with pytest.raises(ModelError, match="cannot be described"):
         describe_estimator(object())
+
+
+def test_steps_inside_what_stands_around_a_chain_are_learnt_once(data: Any) -> None:
+    X, y, unseen = data
+    chain = [Few(5)]
+    given = {
+        "plain": ChainStager(LogisticStager(C=1.0), chain),
+        "corrected": RecalibratedStager(ChainStager(LogisticStager(C=1.0), chain), folds=3),
+        "forest": RecalibratedStager(ChainStager(RandomForestStager(5), chain), folds=3),
+        "weights": RecalibratedStager(
+            ChainStager(LogisticStager(C=1.0), [*chain, Heavier()]), folds=3
+        ),
+    }
+    X, unseen = X.drop(columns="scanner"), unseen.drop(columns="scanner")
+    branches = [unroll(n, s) for n, s in given.items()]
+    assert {b.first for b in branches} == {step_key(Few(5))}
+    with remembered_steps(step_key) as memo:
+        found = {o.name: o for o in grow(branches, X, y, unseen)}
+    # One outer and three inner training sets, whatever the number of stagers.
+    assert [f for f in FITS if f.startswith("few")] == ["few 5"] * 4
+    assert (memo.misses, memo.hits) == (4, 9)
+    FITS.clear()
+    for name, stager in given.items():
+        assert np.array_equal(found[name].proba, stager.fit(X, y).predict_proba(unseen)), name
+    assert len([f for f in FITS if f.startswith("few")]) == 13
+
+
+def test_a_memory_that_is_full_forgets_the_oldest(data: Any) -> None:
+    X, y, _ = data
+    rows = [
+        Rows(X.iloc[k:, :12].reset_index(drop=True), y[k:], pd.DataFrame(index=range(90 - k)))
+        for k in range(3)
+    ]
+    one = int(rows[0].X.memory_usage(index=False).sum())
+    with remembered_steps(step_key, most_bytes=2 * one) as memo:
+        for k in (0, 1, 0, 2, 0, 1):
+            train_step(Few(12), rows[k])
+    assert (memo.hits, memo.misses) == (2, 4)
+    assert current_memo() is None
+
+
+def test_other_rows_stages_or_context_are_learnt_anew(data: Any) -> None:
+    X, y, _ = data
+    context = X[["scanner"]]
+    rows = Rows(X.iloc[:, :12], y, context)
+    others = [
+        Rows(rows.X.assign(t1_a_b_f1=0.0), y, context),
+        Rows(rows.X.rename(columns={"t1_a_b_f1": "t1_a_b_f99"}), y, context),
+        Rows(rows.X, y[::-1].copy(), context),
+        Rows(rows.X, y, context[::-1].reset_index(drop=True)),
+    ]
+    with remembered_steps(step_key) as memo:
+        train_step(Centred(), rows)
+        for other in others:
+            train_step(Centred(), other)
+        train_step(Centred(name="other"), rows)
+        assert memo.misses == 6
+        fitted, after = train_step(Centred(), Rows(rows.X.copy(), y.copy(), context.copy()))
+    assert memo.hits == 1
+    assert after.X.equals(fitted.transform(rows.X, context=context))
