@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from radiofib import stats
 from radiofib.errors import UsageError
-from radiofib.evaluation.conformal import commonest
+from radiofib.evaluation.conformal_cases import commonest
 from radiofib.evaluation.intervals import SPARSE
 from radiofib.evaluation.predictions import check_predictions
 from radiofib.evaluation.units import BinaryView, Unit, patient_unit, row_unit

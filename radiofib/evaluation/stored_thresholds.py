@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiofib.evaluation.abstain import AbstainRule, choose_for
-from radiofib.evaluation.conformal import Cases, cases_of, commonest
+from radiofib.evaluation.conformal_cases import Cases, cases_of, commonest
 from radiofib.evaluation.predictions import check_predictions
 from radiofib.evaluation.units import patient_unit, row_unit
 from radiofib.staging import Target, targets_for

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from radiofib.errors import UsageError
+from radiofib.report.ablation_files import DOMAINS, SETTINGS, Ablation, read_ablation
 from radiofib.report.blocks import (
     Block,
     Cell,
@@ -27,7 +26,6 @@ from radiofib.report.blocks import (
     text,
 )
 from radiofib.report.factor_figure import draw_factors, figure_png, figure_svg, inline_svg
-from radiofib.report.folder import read_csv
 from radiofib.report.format import (
     count,
     estimate_with_interval,
@@ -35,90 +33,17 @@ from radiofib.report.format import (
     pluralise,
     shorten,
     signed,
-    target_label,
 )
-from radiofib.report.layouts import TableLayout
 from radiofib.report.page import write_sections
 from radiofib.report.writing import write_text
 
 __all__ = ["PAGE", "ablation_sections", "write_ablation_page"]
 
 PAGE = "ablation.html"
-_MEASURE = ("domain", "target", "metric")
-_LAYOUTS = {
-    "factors": TableLayout(
-        "ablation/factors.csv",
-        (*_MEASURE, "factor", "level", "mean", "sd"),
-        ("n", "mean", "sd", "difference"),
-    ),
-    "effects": TableLayout(
-        "ablation/effects.csv",
-        (*_MEASURE, "factor", "level", "reference", "estimate"),
-        (
-            *("estimate", "se", "ci_low", "ci_high", "df", "p", "p_adjusted", "fold_sd"),
-            *("n_runs", "n_folds", "explained"),
-        ),
-        optional=("method", "note"),
-    ),
-    "order": TableLayout(
-        "ablation/order.csv", (*_MEASURE, "factor", "span"), ("span", "p_adjusted")
-    ),
-    "balance": TableLayout(
-        "ablation/balance.csv", ("factor",), ("levels", "fewest", "most", "worst_association")
-    ),
-    "runs": TableLayout(
-        "ablation/runs.csv", ("run", *_MEASURE, "value"), ("value",), optional=("note",)
-    ),
-    "failures": TableLayout("failures.csv", ("case", "step", "reason")),
-    "warnings": TableLayout("ablation/warnings.csv", ("run", "warning")),
-}
-_DOMAINS = {"ID": "known scanners", "OOD": "unseen scanners"}
-_SETTINGS = {"ID": "cv", "OOD": "loso"}
 #: Fewer folds than this say little of the spread between them.
 _FEW_FOLDS = 5
 _MOST_FAILURES = 20
 _LIMIT = 0.05
-
-
-@dataclass(frozen=True, eq=False)
-class _Ablation:
-    """The files of an ablation."""
-
-    root: Path
-    facts: Mapping[str, Any]
-    tables: Mapping[str, pd.DataFrame]
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Target and metric of the main measure."""
-        main = self.facts.get("main")
-        return (str(main), "auc") if main else ("all", "score")
-
-    @property
-    def measure(self) -> str:
-        """The main measure in words."""
-        target, _ = self.key
-        if target == "all":
-            return "Mean of AUC and accuracy"
-        scheme = self.facts["scheme"]
-        return f"AUC, {target_label(target, scheme['levels'], scheme['labels'])}"
-
-    @property
-    def factors(self) -> dict[str, list[str]]:
-        """Levels of each factor, the reference first."""
-        return {str(factor): levels for factor, levels in self.facts["design"]["factors"]}
-
-    def main(self, name: str) -> pd.DataFrame:
-        """Return the rows of a table that are about the main measure."""
-        frame = self.tables[name]
-        target, metric = self.key
-        return frame[(frame["target"] == target) & (frame["metric"] == metric)]
-
-    @property
-    def domains(self) -> list[str]:
-        """Domains that were tested."""
-        there = set(self.main("effects")["domain"])
-        return [d for d in _DOMAINS if d in there]
 
 
 def write_ablation_page(root: str | Path) -> Path:
@@ -137,7 +62,7 @@ def write_ablation_page(root: str | Path) -> Path:
     UsageError
         When it is no such folder.
     """
-    ablation = _read(Path(root))
+    ablation = read_ablation(Path(root))
     figure = draw_factors(ablation.main("factors"), measure=ablation.measure)
     base = ablation.root / "ablation" / "factor_figure"
     write_text(base.with_suffix(".svg"), figure_svg(figure))
@@ -150,24 +75,7 @@ def write_ablation_page(root: str | Path) -> Path:
     return write_sections(ablation_sections(ablation), ablation.root / PAGE, title, said)
 
 
-def _read(root: Path) -> _Ablation:
-    path = root / "ablation" / "ablation.json"
-    if not path.is_file():
-        raise UsageError(
-            "this is not the folder of an ablation",
-            where=str(root),
-            expected="a folder with ablation/ablation.json",
-            hint="name the output folder of 'radiofib ablate'",
-        )
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    try:
-        tables = {name: read_csv(root / one.path, one) for name, one in _LAYOUTS.items()}
-    except (OSError, ValueError) as error:
-        raise UsageError("a file of the ablation cannot be used", found=str(error)) from error
-    return _Ablation(root, facts, tables)
-
-
-def ablation_sections(ablation: _Ablation) -> tuple[Section, ...]:
+def ablation_sections(ablation: Ablation) -> tuple[Section, ...]:
     """Return the sections of the page in reading order."""
     return (
         _summary(ablation),
@@ -179,7 +87,7 @@ def ablation_sections(ablation: _Ablation) -> tuple[Section, ...]:
     )
 
 
-def _summary(ablation: _Ablation) -> Section:
+def _summary(ablation: Ablation) -> Section:
     """Say in sentences which choices matter, and draw the figure."""
     design = ablation.facts["design"]
     what = "all combinations" if design["kind"] == "grid" else "a balanced fraction"
@@ -204,7 +112,7 @@ def _summary(ablation: _Ablation) -> Section:
     return Section("matters", "Which choices matter", tuple(blocks))
 
 
-def _sentences(ablation: _Ablation, domain: str) -> list[Block]:
+def _sentences(ablation: Ablation, domain: str) -> list[Block]:
     """Say for a domain which factors are beyond noise, largest first, and which are not."""
     order = ablation.main("order")
     effects = ablation.main("effects")
@@ -223,7 +131,7 @@ def _sentences(ablation: _Ablation, domain: str) -> list[Block]:
             others.append(f"{name} ({_change(widest.to_dict())})")
         else:
             others.append(f"{name} (cannot be told)")
-    where = f"On {_DOMAINS[domain]} ({domain})"
+    where = f"On {DOMAINS[domain]} ({domain})"
     known = int(effects["p"].notna().sum())
     blocks: list[Block] = []
     if beyond:
@@ -270,7 +178,7 @@ def _change(row: Mapping[Any, Any]) -> str:
     return f"{row['level']} against {row['reference']} {sign}{shown}"
 
 
-def _differences(ablation: _Ablation) -> Section:
+def _differences(ablation: Ablation) -> Section:
     """Tabulate the effects of the main measure."""
     effects = ablation.main("effects")
     groups = []
@@ -289,7 +197,7 @@ def _differences(ablation: _Ablation) -> Section:
         groups.append(Group(factor.replace("_", " "), tuple(rows)))
     columns = [Column("Difference")]
     for domain in ablation.domains:
-        spanned = f"{_DOMAINS[domain]} ({domain})"
+        spanned = f"{DOMAINS[domain]} ({domain})"
         columns += [
             Column("Estimate (95 % interval)", kind="estimate", group=spanned),
             Column("p, adjusted", numeric=True, group=spanned),
@@ -321,7 +229,7 @@ def _effect_cells(found: pd.DataFrame) -> list[Cell]:
     ]
 
 
-def _levels(ablation: _Ablation) -> Section:
+def _levels(ablation: Ablation) -> Section:
     """Tabulate mean and standard deviation by level."""
     factors = ablation.main("factors")
     shown = [*ablation.domains, *(["drop"] if len(ablation.domains) == 2 else [])]
@@ -357,15 +265,15 @@ def _mean_cell(found: pd.DataFrame) -> Cell:
     return Cell(f"{signed(mean)}{spread}", sort=mean)
 
 
-def _method(ablation: _Ablation) -> Section:
+def _method(ablation: Ablation) -> Section:
     """Say what was compared and how."""
     facts = ablation.facts
     counts, design = facts["counts"], facts["design"]
     labels = facts["scheme"]["labels"]
     stages = ", ".join(f"{labels.get(k, k)} {v}" for k, v in counts["stages"].items())
     folds = [
-        f"{_DOMAINS[d]}: {pluralise(len(facts['folds'][s]), 'fold' if d == 'ID' else 'scanner')}"
-        for d, s in _SETTINGS.items()
+        f"{DOMAINS[d]}: {pluralise(len(facts['folds'][s]), 'fold' if d == 'ID' else 'scanner')}"
+        for d, s in SETTINGS.items()
         if s in facts["folds"]
     ]
     tried = f"{design['runs']} of {design['grid']}"
@@ -418,7 +326,7 @@ def _method(ablation: _Ablation) -> Section:
     )
 
 
-def _trouble(ablation: _Ablation) -> Section:
+def _trouble(ablation: Ablation) -> Section:
     """Say what failed and what was warned of."""
     failures, warned = ablation.tables["failures"], ablation.tables["warnings"]
     lost = ablation.tables["runs"]

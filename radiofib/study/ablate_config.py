@@ -102,14 +102,15 @@ class AblationConfig(StrictModel):
     Examples
     --------
     >>> config = AblationConfig.parse(
-    ...     {"factors": {"learner": {"forest": {}, "boosted": {"name": "xgboost"}}}}, where="study")
+    ...     {"factors": {"learner": {"linear": {}, "boosted": {"name": "xgboost"}}}}, where="study")
     >>> config.size, config.references
-    (2, {'learner': 'forest'})
+    (2, {'learner': 'linear'})
     >>> AblationConfig.parse({"factors": {"a": {"x": {}, "y": {"selct": []}}}}, where="study")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: factor 'a', level 'y': unknown key 'selct' (expected name, params,
-    scanner_flag, flags, interaction, harmonise, missing, select, reduce, fusion, ordinal, balance,
-    curriculum, recalibrate, vote, channels, families, features). Next: did you mean 'select'?.
+    scanner_flag, flags, interaction, harmonise, missing, select, reduce, fusion, ordinal, stack,
+    balance, curriculum, recalibrate, vote, channels, families, features). Next: did you mean
+    'select'?.
     """
 
     factors: dict[str, dict[str, LevelPatch]]
