@@ -3,8 +3,8 @@
 The folder is laid out as LiFS is, with its traps: 30 training cases of three scanners, all stages
 at every scanner, liver outlined on GED4 only, voxels about three times as wide as the real ones.
 Every recipe is run as it is packaged, `radiofib run NAME --root FOLDER`, on one process: `seconds`
-by the clock, `cpu_s` of the processor. Recipes that align channels in the same way share the alignment of the first of them (`aligned_by`), as a
-run that is continued does.
+by the clock, `cpu_s` of the processor. Recipes that align channels in the same way share the
+alignment of the first of them (`aligned_by`), as a run that is continued does.
 
 ID is five-fold cross-validation, OOD leave-one-scanner-out. With 30 cases a cell has a standard
 error of about 9 points, so the table shows that recipes run, not which is better; published rows
