@@ -34,8 +34,7 @@ def ablate(
 
     Example: radiofib ablate study.yaml --root data --out ablation
     """
-    from radiofib.study.ablate import ablate_study
-    from radiofib.study.config import StudyConfig, find_study
+    from radiofib.study import StudyConfig, ablate_study, find_study
 
     config = StudyConfig.from_yaml(find_study(study))
     with progress_bar() as tell:

@@ -46,8 +46,8 @@ _TEXTS = {
 }
 #: The page's own style sheet has the same; a file on its own must bring it along.
 _STYLE = (
-    "svg{max-width:100%;height:auto;"
-    "font:13px 'Segoe UI','Noto Sans','DejaVu Sans',Arial,sans-serif}"
+    "svg{max-width:100%;height:auto}"
+    "svg{font:13px 'Segoe UI','Noto Sans','DejaVu Sans',Arial,sans-serif}"
     f"text{{fill:{_INK}}}.strong{{font-weight:600}}.tick,.muted{{font-size:12px;fill:{_SOFT}}}"
     f".grid{{stroke:{_GRID}}}.axis{{stroke:{_INK}}}.bar{{stroke-width:1.5}}"
     f".bar.cv{{stroke:{_KNOWN}}}.bar.loso{{stroke:{_UNSEEN}}}"
