@@ -22,6 +22,7 @@ from radiofib.study.audit import audit_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
+from radiofib.study.counts import counts_step
 from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for, write_doubts
 from radiofib.study.folder import RunFolder, write_failures
@@ -145,6 +146,7 @@ def run_study(
     failures += audit_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += counts_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += uncertainty_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += clinical_step(study, table, cohort.scheme, folder, features_hash, tell)
