@@ -99,7 +99,9 @@ def test_the_command_leaves_with_three_when_nothing_was_scored(nested: AblationR
         "  features: f.parquet\n  folds: 5\n"
     )
     arguments = ["ablate", str(study), "--root", str(root), "--out", str(root / "cli")]
-    assert main([*arguments, "--workers", "1"]) == 3
+    with pytest.raises(SystemExit) as left:
+        main([*arguments, "--workers", "1"])
+    assert left.value.code == 3
 
 
 def test_scanners_with_every_stage_are_judged_and_scored(tmp_path: Path) -> None:
