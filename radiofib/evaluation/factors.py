@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "factor_effects",
     "factor_order",
     "factor_table",
+    "note_factors",
     "run_scores",
     "score_folds",
 ]
@@ -293,13 +294,29 @@ def _holm(values: Sequence[float]) -> list[float]:
     return [float(v) for v in p]
 
 
-def factor_order(effects: pd.DataFrame) -> pd.DataFrame:
+def note_factors(effects: pd.DataFrame, factors: Collection[str], note: str) -> pd.DataFrame:
+    """Return effects with a note added to the rows of some factors; numbers stay.
+
+    Examples
+    --------
+    >>> effects = pd.DataFrame({"factor": ["a", "b", "b"], "note": ["", "", "one fold"]})
+    >>> note_factors(effects, ["b"], "not judged")["note"].tolist()
+    ['', 'not judged', 'one fold; not judged']
+    """
+    own = effects["factor"].isin(list(factors))
+    noted = effects["note"].map(lambda before: f"{before}; {note}" if before else note)
+    return effects.assign(note=effects["note"].mask(own, noted))
+
+
+def factor_order(effects: pd.DataFrame, *, unjudged: Collection[str] = ()) -> pd.DataFrame:
     """Return the factors by how far apart their levels are, the widest first.
 
     Parameters
     ----------
     effects : DataFrame
         As :func:`factor_effects` returns it.
+    unjudged : collection of str
+        Factors that are not to be called beyond noise, whatever their p.
 
     Returns
     -------
@@ -326,7 +343,9 @@ def factor_order(effects: pd.DataFrame) -> pd.DataFrame:
         best, worst = fine[np.argmax(means[fine])], fine[np.argmin(means[fine])]
         p = float(part["p_adjusted"].min())
         row |= {"span": float(means[best] - means[worst]), "best": levels[best]}
-        row |= {"worst": levels[worst], "p_adjusted": p, "beyond_noise": p < _SIGNIFICANT}
+        judged = row["factor"] not in unjudged
+        row |= {"worst": levels[worst], "p_adjusted": p}
+        row |= {"beyond_noise": judged and p < _SIGNIFICANT}
         rows.append(row)
     names = ["factor", "span", "best", "worst", "p_adjusted", "beyond_noise"]
     frame = pd.DataFrame(rows, columns=[*_MEASURE, *names])

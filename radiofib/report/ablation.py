@@ -99,7 +99,7 @@ def _summary(ablation: Ablation) -> Section:
         f"{tried} of {pluralise(len(ablation.factors), 'factor')} ({what}) on {patients}, all in "
         f"the same folds. Judged by: {judged}."
     )
-    blocks: list[Block] = [Paragraph(lead, lead=True)]
+    blocks: list[Block] = [Paragraph(lead, lead=True), *_confounded(ablation)]
     for domain in ablation.domains:
         blocks += _sentences(ablation, domain)
     figure = draw_factors(ablation.main("factors"), measure=ablation.measure)
@@ -112,13 +112,31 @@ def _summary(ablation: Ablation) -> Section:
     return Section("matters", "Which choices matter", tuple(blocks))
 
 
+def _confounded(ablation: Ablation) -> list[Block]:
+    """Say what cannot be told because scanner and stage go together."""
+    words, unjudged = ablation.scanner_words, ablation.unjudged
+    if not words:
+        return []
+    said = words[0].upper() + words[1:]
+    if ablation.scanners_confounded:
+        said = f"Scanner effects and harmonisation are not identifiable in this table: {words}"
+    if unjudged:
+        names = ", ".join(factor.replace("_", " ") for factor in unjudged)
+        said += f". Not judged for that reason: {names}; what they seem to change may be the stage"
+    return [Note(f"{shorten(said, 900)}.", caution=True)]
+
+
 def _sentences(ablation: Ablation, domain: str) -> list[Block]:
     """Say for a domain which factors are beyond noise, largest first, and which are not."""
+    where = f"On {DOMAINS[domain]} ({domain})"
+    if domain in ablation.unscored:
+        return [Note(f"{where}, {shorten(ablation.unscored[domain], 600)}.", caution=True)]
     order = ablation.main("order")
     effects = ablation.main("effects")
     order, effects = order[order["domain"] == domain], effects[effects["domain"] == domain]
     beyond, hints, others = [], [], []
-    for row in order.to_dict(orient="records"):
+    judged = order[~order["factor"].isin(ablation.unjudged)]
+    for row in judged.to_dict(orient="records"):
         own = effects[effects["factor"] == row["factor"]]
         name = str(row["factor"]).replace("_", " ")
         clear, hinted = own[own["p_adjusted"] < _LIMIT], own[own["p"] < _LIMIT]
@@ -131,7 +149,6 @@ def _sentences(ablation: Ablation, domain: str) -> list[Block]:
             others.append(f"{name} ({_change(widest.to_dict())})")
         else:
             others.append(f"{name} (cannot be told)")
-    where = f"On {DOMAINS[domain]} ({domain})"
     known = int(effects["p"].notna().sum())
     blocks: list[Block] = []
     if beyond:
@@ -140,8 +157,11 @@ def _sentences(ablation: Ablation, domain: str) -> list[Block]:
         )
         blocks.append(Paragraph(f"{said}), the largest factor first:"))
         blocks.append(Items(tuple(shorten(b, 400) for b in beyond)))
+    elif len(judged):
+        which = "no difference" if len(judged) == len(order) else "no other difference"
+        blocks.append(Paragraph(f"{where}, {which} is beyond noise."))
     else:
-        blocks.append(Paragraph(f"{where}, no difference is beyond noise."))
+        blocks.append(Paragraph(f"{where}, no difference can be judged."))
     if hints:
         said = "A hint, no more: the interval leaves out 0, but among so many differences such a "
         blocks.append(Paragraph(f"{said}one comes about by chance too."))
@@ -192,7 +212,7 @@ def _differences(ablation: Ablation) -> Section:
                     & (effects["factor"] == factor)
                     & (effects["level"] == level)
                 ]
-                cells += _effect_cells(found)
+                cells += _effect_cells(found, judged=factor not in ablation.unjudged)
             rows.append(tuple(cells))
         groups.append(Group(factor.replace("_", " "), tuple(rows)))
     columns = [Column("Difference")]
@@ -217,11 +237,11 @@ def _differences(ablation: Ablation) -> Section:
     return Section("differences", "Differences between levels", (table,))
 
 
-def _effect_cells(found: pd.DataFrame) -> list[Cell]:
+def _effect_cells(found: pd.DataFrame, *, judged: bool) -> list[Cell]:
     if found.empty or pd.isna(found["estimate"].iloc[0]):
         return [text("not estimable"), text("–")]
     row = found.iloc[0]
-    clear = bool(row["p_adjusted"] < _LIMIT)
+    clear = judged and bool(row["p_adjusted"] < _LIMIT)
     shown = estimate_with_interval(row["estimate"], row["ci_low"], row["ci_high"])
     return [
         Cell(shown, sort=float(row["estimate"]), strong=clear),

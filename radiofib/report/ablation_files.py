@@ -77,6 +77,26 @@ class Ablation:
         """Levels of each factor, the reference first."""
         return {str(factor): levels for factor, levels in self.facts["design"]["factors"]}
 
+    @property
+    def scanner_words(self) -> str:
+        """What the audit says of scanners and stages that cannot be told apart; may be empty."""
+        return str(self.facts.get("scanner_by_stage", {}).get("words", ""))
+
+    @property
+    def scanners_confounded(self) -> bool:
+        """Whether effects of scanners cannot be judged at all."""
+        return bool(self.facts.get("scanner_by_stage", {}).get("whole", False))
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Factors that change what the stager knows of scanners, where that cannot be judged."""
+        return tuple(map(str, self.facts.get("scanner_by_stage", {}).get("unjudged", ())))
+
+    @property
+    def unscored(self) -> dict[str, str]:
+        """Domains in which nothing could be scored, with the reason."""
+        return {str(k): str(v) for k, v in self.facts.get("unscored", {}).items()}
+
     def main(self, name: str) -> pd.DataFrame:
         """Return the rows of a table that are about the main measure."""
         frame = self.tables[name]

@@ -28,6 +28,7 @@ from radiofib.study.ablate_pieces import (
     split_key,
 )
 from radiofib.study.ablate_results import collect, write_results
+from radiofib.study.ablate_scanners import scanner_confounding, scanner_factors
 from radiofib.study.ablate_shared import Branch, unroll
 from radiofib.study.ablate_tables import (
     Bench,
@@ -218,7 +219,9 @@ def ablate_study(
             hint=f"see {folder.root / 'failures.csv'}",
         )
     facts = _facts(study, config, design, seed, cases, splits)
-    write_results(folder, config, design, balance(design), found, targets, splits, facts)
+    failures += write_results(
+        folder, config, design, balance(design), found, targets, splits, facts
+    )
     write_failures(folder, failures)
     page = write_ablation_page(folder.root)
     folder.write_manifest()
@@ -341,6 +344,7 @@ def _facts(
 ) -> dict[str, Any]:
     """Return what the page says of how it was done."""
     scheme = cases.scheme
+    confounding = scanner_confounding(cases)
     return {
         "title": study.title,
         "description": study.description,
@@ -364,6 +368,11 @@ def _facts(
             "stages": {
                 level: int((cases.frame["y_true"] == level).sum()) for level in scheme.levels
             },
+        },
+        "scanner_by_stage": {
+            "words": confounding.words,
+            "whole": confounding.whole,
+            "unjudged": list(scanner_factors(config.factors)) if confounding.whole else [],
         },
         "seed": seed,
         "config_hash": hash_object(config.model_dump(mode="json")),

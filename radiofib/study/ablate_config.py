@@ -172,23 +172,21 @@ class AblationConfig(StrictModel):
     @model_validator(mode="after")
     def _comparable(self) -> Self:
         if not self.factors:
-            raise ValueError("an ablation needs at least one factor")
+            raise _refused("an ablation needs at least one factor")
         owner: dict[str, str] = {}
         for factor, levels in self.factors.items():
             if factor in _TAKEN:
-                raise ValueError(
-                    f"{factor!r} is a column of the results: name the factor otherwise"
-                )
+                raise _refused(f"{factor!r} is a column of the results: name the factor otherwise")
             if len(levels) < 2:
-                raise ValueError(f"factor {factor!r} needs at least two levels")
+                raise _refused(f"factor {factor!r} needs at least two levels")
             _check_different(factor, levels)
             for key in sorted({key for patch in levels.values() for key in patch.sets()}):
                 if key in owner:
                     what = "'name' or 'params'" if key == "name" else repr(key)
-                    raise ValueError(f"factors {owner[key]!r} and {factor!r} both set {what}")
+                    raise _refused(f"factors {owner[key]!r} and {factor!r} both set {what}")
                 owner[key] = factor
         if not self.settings or len(set(self.settings)) < len(self.settings):
-            raise ValueError("'settings' must list 'cv', 'loso' or both, each once")
+            raise _refused("'settings' must list 'cv', 'loso' or both, each once")
         return self
 
 
@@ -225,6 +223,11 @@ def apply_patches(base: StagerPlan, patches: Mapping[str, LevelPatch], *, where:
     return StagerPlan.parse(data, where=where)
 
 
+def _refused(problem: str) -> ConfigError:
+    """Return the error of factors that do not go together; all of them would be no finding."""
+    return ConfigError(problem, where="ablate")
+
+
 def _check_name(
     name: Any, pattern: re.Pattern[str], what: str, expected: str, where: str | None = None
 ) -> None:
@@ -244,5 +247,5 @@ def _check_different(factor: str, levels: Mapping[str, LevelPatch]) -> None:
         given = repr(sorted(patch.given().items()))
         if given in seen:
             same = list_some([seen[given], level])
-            raise ValueError(f"levels of factor {factor!r} change the same: {same}")
+            raise _refused(f"levels of factor {factor!r} change the same: {same}")
         seen[given] = level

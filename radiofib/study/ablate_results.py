@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofib.errors import Failure, SplitError
 from radiofib.evaluation import Split
 from radiofib.evaluation.apply import domains
 from radiofib.evaluation.factors import (
+    ALL_TARGETS,
     DOMAIN_OF,
     factor_effects,
     factor_order,
     factor_table,
+    note_factors,
     run_scores,
     score_folds,
 )
@@ -27,7 +30,10 @@ from radiofib.study.ablate_pieces import Leaf, read_leaf
 from radiofib.study.ablate_tables import Cases
 from radiofib.study.folder import RunFolder
 
-__all__ = ["TABLES", "Collected", "collect", "fold_overlap", "write_results"]
+__all__ = ["TABLES", "Collected", "collect", "fold_overlap", "unscored_domains", "write_results"]
+
+_UNJUDGED = "not judged: scanner and stage cannot be told apart in this table"
+_FEW = 4
 
 #: Tables that are always written, beside ``predictions.csv`` on demand.
 TABLES = ("design", "balance", "folds", "runs", "factors", "effects", "order", "warnings")
@@ -138,13 +144,16 @@ def write_results(
     targets: Sequence[Target],
     splits: Mapping[str, Sequence[Split]],
     facts: Mapping[str, Any],
-) -> None:
-    """Compute and write the tables of ``ablation/``."""
+) -> list[Failure]:
+    """Compute and write the tables of ``ablation/``; return the domains without any score."""
     levels = [str(v) for v in facts["scheme"]["levels"]]
     folds = score_folds(found.predictions, levels=levels, targets=targets)
     scores = run_scores(folds)
     frame = design.frame()
     effects = factor_effects(folds, frame, design.factors, overlap=fold_overlap(splits))
+    unjudged = [str(factor) for factor in facts["scanner_by_stage"]["unjudged"]]
+    effects = note_factors(effects, unjudged, _UNJUDGED)
+    unscored = unscored_domains(folds, main=facts["main"])
     tables = {
         "design": frame,
         "balance": evenness,
@@ -152,7 +161,7 @@ def write_results(
         "runs": frame.merge(_noted(scores, found, frame), on="run", how="right"),
         "factors": factor_table(scores, frame, design.factors),
         "effects": effects,
-        "order": factor_order(effects),
+        "order": factor_order(effects, unjudged=unjudged),
         "warnings": found.warnings,
     }
     for name in TABLES:
@@ -161,7 +170,53 @@ def write_results(
         folder.write_frame("ablation/predictions.csv", found.predictions)
     else:
         folder.discard("ablation/predictions.csv")
-    folder.write_json("ablation/ablation.json", dict(facts))
+    folder.write_json("ablation/ablation.json", {**facts, "unscored": unscored})
+    steps = {domain: setting for setting, domain in DOMAIN_OF.items()}
+    return [
+        Failure.from_error(SplitError(reason), case="", step=f"ablate {steps[domain]}")
+        for domain, reason in unscored.items()
+    ]
+
+
+def unscored_domains(folds: pd.DataFrame, *, main: str | None) -> dict[str, str]:
+    """Return the domains in which no fold has the main measure, with the reason.
+
+    Parameters
+    ----------
+    folds : DataFrame
+        As :func:`~radiofib.evaluation.factors.score_folds` returns it.
+    main : str, optional
+        Target whose AUC is the main measure; left out: the mean over all targets.
+
+    Examples
+    --------
+    >>> folds = pd.DataFrame({"run": "r001", "domain": "OOD", "fold": ["A", "B"], "target": "t",
+    ...                       "metric": "auc", "value": np.nan})
+    >>> unscored_domains(folds, main="t")["OOD"]
+    'nothing could be scored: no left-out scanner has patients on both sides of t (A: t; B: t)'
+    """
+    target, metric = (main, "auc") if main else (ALL_TARGETS, "score")
+    found: dict[str, str] = {}
+    for domain, part in folds.groupby("domain", sort=False):
+        own = part[(part["target"] == target) & (part["metric"] == metric)]
+        if own.empty or own["value"].notna().any():
+            continue
+        areas = part[(part["metric"] == "auc") & (part["target"] != ALL_TARGETS)]
+        if main:
+            areas = areas[areas["target"] == main]
+        lacking = areas[areas["value"].isna()].drop_duplicates(["fold", "target"])
+        said = [
+            f"{fold}: {', '.join(one['target'].astype(str))}"
+            for fold, one in lacking.groupby("fold", sort=False)
+        ]
+        more = f"; and {len(said) - _FEW} more" if len(said) > _FEW else ""
+        which = "left-out scanner" if domain == DOMAIN_OF["loso"] else "fold"
+        sides = f"both sides of {main or 'every comparison'}"
+        found[str(domain)] = (
+            f"nothing could be scored: no {which} has patients on {sides} "
+            f"({'; '.join(said[:_FEW])}{more})"
+        )
+    return found
 
 
 def _noted(scores: pd.DataFrame, found: Collected, design: pd.DataFrame) -> pd.DataFrame:

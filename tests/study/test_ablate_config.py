@@ -64,6 +64,7 @@ def test_factors_that_set_the_same_key_are_named(other: dict[str, Any], named: s
     assert f"'{owner}'" in text
     assert "'third'" in text
     assert named in text
+    assert "found" not in text
 
 
 def test_an_empty_level_changes_nothing_and_null_is_a_value() -> None:
