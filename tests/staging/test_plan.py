@@ -220,3 +220,37 @@ def test_a_context_column_that_is_not_there_is_named():
         cross_validate(table, plan.build(), folds=2)
     with pytest.raises(StagerInputError):
         plan.build().fit(table.X, table.obs["stage"].astype(str))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"select": {"name": "mrmr", "params": {"n_features": "many"}}},
+         r"'n_features' of select 'mrmr'.*a whole number; found text 'many'"),
+        ({"select": {"name": "mrmr", "params": {"n_features": "5"}}}, "without quotes"),
+        ({"select": {"name": "mrmr", "params": {"n_features": True}}}, "found true"),
+        ({"select": {"name": "mrmr", "params": {"n_features": None}}}, "found null"),
+        ({"reduce": {"name": "pca", "params": {"n_components": [3]}}}, "expected a number; "),
+        ({"missing": {"name": "dropout", "params": {"rate": "half"}}}, "missing 'dropout'"),
+        ({"name": "logistic", "params": {"C": "1e-3"}}, "'C' of stager 'logistic'"),
+        ({"name": "xgboost", "params": {"monotone": {"t1_a": "up"}}}, "names, each with a whole"),
+        ({"stack": [{"name": "random_forest", "params": {"max_depth": 2.5}}]}, "number or null"),
+        ({"vote": {"name": "folds", "params": {"folds": "5"}}}, "vote 'folds'"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_parameter_of_the_wrong_type_is_named_before_any_fit(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        StagerPlan.parse(settings, where="study").build()
+
+
+def test_whole_numbers_stand_for_numbers_and_none_where_it_may():
+    for settings in (
+        {"params": {"C": 1}},
+        {"name": "random_forest", "params": {"max_depth": None, "max_features": 0.5}},
+        {"select": {"name": "mrmr", "params": {"n_features": np.int64(4)}}},
+        {"select": {"name": "reliability", "params": {"known": {"t1_a": 1}}}},
+        {"vote": {"name": "folds", "params": {"folds": None}}},
+        {"reduce": {"name": "pca", "params": {"n_components": 3}}},
+    ):
+        StagerPlan.parse(settings, where="study").build()
