@@ -20,6 +20,7 @@ from radiofib.staging import (
 )
 from radiofib.staging.parts import PARTS
 from radiofib.staging.recalibrate import RecalibratedStager
+from radiofib.staging.rows import inner_folds
 from radiofib.table import FeatureTable
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofib.staging.FallbackWarning")
@@ -254,3 +255,16 @@ def test_whole_numbers_stand_for_numbers_and_none_where_it_may():
         {"reduce": {"name": "pca", "params": {"n_components": 3}}},
     ):
         StagerPlan.parse(settings, where="study").build()
+
+
+def test_none_is_among_the_recalibrations_that_a_message_lists():
+    with pytest.raises(ConfigError, match=r"'platt': logistic, .*none"):
+        StagerPlan.parse({"recalibrate": "platt"}, where="study")
+
+
+def test_messages_call_stages_by_their_plain_names():
+    X = pd.DataFrame({"t1_a": [1.0, 2.0, 3.0]})
+    with pytest.raises(StagerInputError, match=r"found 's1' in all 3 rows"):
+        LogisticStager().fit(X, np.array(["s1"] * 3))
+    with pytest.raises(StagerInputError, match=r"stage 's2' has one training patient"):
+        list(inner_folds(np.array(["s1", "s1", "s2"]), None, 2))
