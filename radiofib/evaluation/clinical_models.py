@@ -14,13 +14,13 @@ from radiofib.errors import ConfigError, TableError
 from radiofib.stats.serum import INPUTS, ULN_AST, apri, fib4
 from radiofib.table import FeatureTable
 
-__all__ = ["CLINICAL", "ClinicalModel", "covariate_model", "score_model"]
+__all__ = ["CLINICAL", "MOST_KINDS", "ClinicalModel", "covariate_model", "score_model"]
 
 FloatArray = NDArray[np.float64]
 #: Name of the model of covariates.
 CLINICAL = "clinical"
 #: Different texts of a covariate that are still kinds and no names or remarks.
-_MOST_KINDS = 10
+MOST_KINDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +113,11 @@ def _as_numbers(name: str, column: pd.Series) -> dict[str, FloatArray]:
             raise TableError("covariate is infinite", where=f"column {name!r}")
         return {name: values}
     kinds = sorted({str(v).strip() for v in column.dropna()})
-    if len(kinds) > _MOST_KINDS:
+    if len(kinds) > MOST_KINDS:
         raise ConfigError(
             f"covariate {name!r} holds texts of {len(kinds)} kinds",
             where="clinical",
-            expected=f"numbers, or at most {_MOST_KINDS} kinds",
+            expected=f"numbers, or at most {MOST_KINDS} kinds",
             found=list_some(kinds, 4),
             hint="turn remarks such as '< 40' into numbers, or leave it out",
         )

@@ -98,7 +98,7 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if self.classes_.size < 2:
             raise StagerInputError(
                 "y has 1 class, nothing can be learnt",
-                found=f"{self.classes_[0]!r} in all {labels.size} rows",
+                found=f"{str(self.classes_[0])!r} in all {labels.size} rows",
                 hint="train on rows of at least two stages",
             )
         self._learn(_within_range(checked), context, codes, weights)

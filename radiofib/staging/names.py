@@ -14,6 +14,7 @@ from radiofib.staging.boosting import FocalXGBoostStager, OrdinalXGBoostStager
 from radiofib.staging.continuation_ratio import ContinuationRatioStager
 from radiofib.staging.elastic_net import ElasticNetStager
 from radiofib.staging.firth import FirthStager
+from radiofib.staging.param_types import check_types
 from radiofib.staging.proportional_odds import ProportionalOddsStager
 from radiofib.staging.stagers import LogisticStager, RandomForestStager, XGBoostStager
 
@@ -87,7 +88,8 @@ def make_stager(
     Raises
     ------
     ConfigError
-        When the name or a parameter is unknown; the nearest known one is named.
+        When the name or a parameter is unknown (the nearest known one is named), or a parameter
+        is of the wrong type.
 
     Examples
     --------
@@ -104,4 +106,5 @@ def make_stager(
     known = list(inspect.signature(kind).parameters)
     for given in params:
         check_known(given, known, what=f"parameter of stager {name!r}", error=ConfigError)
+    check_types(kind, params, what=f"stager {name!r}")
     return kind(scanner_column=scanner_column, random_state=random_state, **params)

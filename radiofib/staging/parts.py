@@ -19,6 +19,7 @@ from radiofib.staging.extreme import ExtremeStager
 from radiofib.staging.fusion import LateFusionStager
 from radiofib.staging.harmonise import ComBatHarmoniser, ScannerScaler
 from radiofib.staging.imbalance import BagStager, ClassWeights, SmoteRows
+from radiofib.staging.param_types import check_types
 from radiofib.staging.recalibrate import METHODS, RecalibratedStager
 from radiofib.staging.reduce import PartialLeastSquares, PrincipalComponents
 from radiofib.staging.relevance import RelevanceFilter
@@ -95,7 +96,7 @@ def make_part(section: str, name: str, params: dict[str, Any], **given: Any) -> 
     Raises
     ------
     ConfigError
-        When section, name or a parameter is unknown.
+        When section, name or a parameter is unknown, or a parameter is of the wrong type.
 
     Examples
     --------
@@ -112,5 +113,6 @@ def make_part(section: str, name: str, params: dict[str, Any], **given: Any) -> 
     own = [p for p in accepted if p not in part.fixed and p not in _FROM_STUDY]
     for key in params:
         check_known(key, own, what=f"parameter of {section} {name!r}", error=ConfigError)
+    check_types(part.kind, params, what=f"{section} {name!r}")
     filled = {key: value for key, value in given.items() if key in accepted}
     return part.kind(**{**filled, **part.fixed, **params})

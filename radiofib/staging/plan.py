@@ -136,6 +136,9 @@ class StagerPlan(StrictModel):
                 raise ValueError(f"unknown fusion {self.fusion.name!r}: {', '.join(FUSIONS)}")
             if self.fusion.name == "early" and self.fusion.params:
                 raise ValueError("'fusion: early' has no parameters")
+        known = [*PARTS["recalibrate"], "none"]
+        if self.recalibrate is not None and self.recalibrate.name not in known:
+            raise ValueError(f"unknown recalibrate {self.recalibrate.name!r}: {', '.join(known)}")
         if "scanner" in self.flags:
             raise ValueError("the scanner is given by 'scanner_flag: true', not in 'flags'")
         return self

@@ -109,7 +109,7 @@ def inner_folds(
     fewest = min(holders, key=lambda stage: (holders[stage], str(stage)))
     if holders[fewest] < 2:
         raise StagerInputError(
-            f"stage {fewest!r} has one training patient: no inner folds can be made",
+            f"stage {str(fewest)!r} has one training patient: no inner folds can be made",
             expected="two patients of each stage",
             hint="leave that stage out, join stages, or use a setting without inner folds",
         )

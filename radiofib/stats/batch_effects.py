@@ -23,6 +23,8 @@ Codes = NDArray[np.intp]
 
 #: Most steps of the shrinkage; some ten are usual.
 MAX_ITERATIONS = 1000
+#: Ranges that are none: their squares are lost, or they are rounding of the values.
+_LEAST_RANGE, _ROUNDING = 1e-150, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +69,12 @@ def estimate_batch_effects(
 
     Every feature is learnt from the rows that have it. A batch with one value of a feature (none
     with `mean_only`) takes no part in that feature; a feature that is constant within a batch
-    (everywhere, with `mean_only`), is left in one batch of several, or is not left in the
-    reference batch, is not learnt at all. The means over all rows and the variance within
-    batches are those of the values that are there; sva weighs by the rows of a batch whether
-    they have the value or not, and divides by one less where some are missing.
+    (everywhere, with `mean_only`), is left in one batch of several, or is constant or not left in
+    the reference batch, is not learnt at all. Constant is also what varies by rounding alone: a
+    range below 1e-150, whose square is lost, or below 1e-12 of the values. The means over all
+    rows and the variance within batches are those of the values that are there; sva weighs by
+    the rows of a batch whether they have the value or not, and divides by one less where some
+    are missing.
 
     Parameters
     ----------
@@ -92,8 +96,7 @@ def estimate_batch_effects(
     Raises
     ------
     UsageError
-        When covariates and batches cannot be told apart, or a feature does not vary in the
-        reference batch.
+        When covariates and batches cannot be told apart.
 
     Examples
     --------
@@ -118,8 +121,6 @@ def estimate_batch_effects(
     else:
         mean, spread = middle[home], np.sqrt(squares[home] / count[home])
         kept[home] = False
-    if (spread == 0).any():
-        raise UsageError("a feature does not vary in the reference batch")
     shift, scale = np.zeros(kept.shape), np.ones(kept.shape)
     for code in range(n_batches):
         standard = count[code], (middle[code] - mean) / spread, squares[code] / spread**2
@@ -225,13 +226,16 @@ def _learnable(
         here = x[codes == code]
         count[code] = np.sum(~np.isnan(here), axis=0)
         low = np.fmin.reduce(here, axis=0, initial=np.inf)
-        moves[code] = np.fmax.reduce(here, axis=0, initial=-np.inf) > low
+        high = np.fmax.reduce(here, axis=0, initial=-np.inf)
+        size = np.where(count[code] > 0, np.maximum(np.abs(low), np.abs(high)), 0.0)
+        with np.errstate(invalid="ignore"):
+            moves[code] = high - low > np.maximum(_LEAST_RANGE, _ROUNDING * size)
     part: BoolArray = count >= (1 if mean_only else 2)
     # A feature that is constant within a batch has no scale there.
     sound = (moves & part).any(axis=0) if mean_only else (moves | ~part).all(axis=0)
     sound &= part.sum(axis=0) >= min(2, n_batches)
     if home is not None:
-        sound &= part[home]
+        sound &= part[home] & moves[home]
     learnable: BoolArray = part & sound
     return learnable
 

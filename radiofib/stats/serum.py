@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiofib._checks import check_same_length
 from radiofib.errors import UsageError
 
-__all__ = ["CUTOFFS", "INPUTS", "ULN_AST", "SerumCutoff", "apri", "fib4"]
+__all__ = ["CUTOFFS", "INPUTS", "POSSIBLE", "ULN_AST", "SerumCutoff", "apri", "fib4"]
 
 FloatArray = NDArray[np.float64]
 #: Upper limit of normal of AST, U/l, where the laboratory's own is not known.
@@ -42,6 +42,8 @@ _QUANTITIES = {
         "10^9/l", 1, 2500, "10^12/l? Multiply by 1000", "counts per ul? Divide by 1000"
     ),
 }
+#: quantity -> lowest and highest possible value, unit
+POSSIBLE = {name: (q.low, q.high, q.unit) for name, q in _QUANTITIES.items()}
 #: score -> what it needs
 INPUTS = {"fib4": ("age", "ast", "alt", "platelets"), "apri": ("ast", "platelets")}
 

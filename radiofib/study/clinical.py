@@ -10,6 +10,7 @@ from radiofib.evaluation import evaluate
 from radiofib.evaluation.clinical import ClinicalRun, clinical_predictions, setting_splits
 from radiofib.evaluation.clinical_models import ClinicalModel, covariate_model, score_model
 from radiofib.evaluation.clinical_value import added_value, cutoff_rows
+from radiofib.evaluation.clinical_values import without_impossible
 from radiofib.parallel import one_thread
 from radiofib.staging import check_order, targets_for
 from radiofib.study.channel_sets import channel_sets, within
@@ -120,9 +121,12 @@ def _compare(
     folder: RunFolder,
     tell: Progress,
 ) -> None:
+    columns = {str(k): v for k, v in settings.columns.items()}
+    rows, slips = without_impossible(rows, settings.covariates, settings.scores, columns)
     models, failures = clinical_models(rows, settings)
     if not models:
         raise SplitError("no clinical model could be made", found=failures[0].reason)
+    failures = [*slips, *failures]
     targets = targets_for(scheme.levels, ordered=scheme.ordered)
     runs, added = [], []
     todo = _settings(study, rows)
@@ -147,7 +151,6 @@ def _compare(
         n_boot=study.evaluation.n_boot,
         random_state=study.seed,
     )
-    columns = {str(k): v for k, v in settings.columns.items()}
     cutoffs = cutoff_rows(rows, models, targets, levels=scheme.levels, columns=columns)
     tables = (predictions, result.metrics, pd.concat(added, ignore_index=True), cutoffs)
     for name, frame in zip(CLINICAL_FILES, tables, strict=False):

@@ -319,3 +319,40 @@ def test_real_ultrasound_is_numbered_by_class(external_data, tmp_path):
     order = done.verdicts.set_index("check").loc["case_order"]
     assert order["statistic"] == 1.0
     assert order["n"] == 55
+
+
+def test_the_stage_among_the_features_is_named():
+    made = simulate_audit_table(120, seed=5, features_per_channel=4)
+    table = made.table
+    stage = table.obs["stage"].astype(str)
+    code = stage.astype("category").cat.codes.astype(float)
+    rng = np.random.default_rng(0)
+    planted = {
+        "us_stage_num": code,
+        "us_odd_codes": code.map({0.0: 7.5, 1.0: -1.0, 2.0: 3.0, 3.0: 0.25}),
+        "us_halves": code.mask(rng.random(len(code)) < 0.3),
+        "us_jittered": -code + rng.uniform(-0.4, 0.4, len(code)),
+        "us_halved": (code > 1).astype(float) + rng.integers(0, 2, len(code)),
+    }
+    X = table.X.assign(**planted)
+    done = audit(FeatureTable(X, table.obs), shuffles=100)
+    found = done.evidence["identifiers"]
+    assert set(found.loc[found["rule"] == "determines the stage", "column"]) == set(planted) - {
+        "us_halved"
+    }
+    said = done.verdicts.set_index("check").loc["identifiers"]
+    assert said["verdict"] == "found"
+    assert "determines the stage: 4 different values, each in one stage only" in said["finding"]
+
+
+def test_our_own_outputs_among_the_features_are_named():
+    made = simulate_audit_table(60, seed=5, features_per_channel=4)
+    rng = np.random.default_rng(0)
+    level = made.table.obs["stage"].astype(str).iloc[0]
+    names = ("y_true", "fold", "distance_p", f"p_{level}")
+    noise = {name: rng.normal(size=60) for name in (*names, "p_other")}
+    done = audit(FeatureTable(made.table.X.assign(**noise), made.table.obs), shuffles=100)
+    found = done.evidence["identifiers"]
+    assert set(found["column"]) == set(names)
+    assert set(found["rule"]) == {"an output of radiofib"}
+    assert "an output of radiofib" in done.verdicts.set_index("check").loc["identifiers", "finding"]

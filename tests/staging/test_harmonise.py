@@ -292,3 +292,27 @@ def test_models_with_steps_can_be_stored(step):
         # The same rows give the same model.
         twice = clone(model).fit(given, y)
         assert np.array_equal(twice.predict_proba(given), fitted.predict_proba(given))
+
+
+@pytest.mark.parametrize("options", [{}, {"mean_only": True}, {"reference": "a"}], ids=str)
+def test_columns_that_vary_by_nothing_stay_as_they_are(options):
+    rng = np.random.default_rng(4)
+    context = pd.DataFrame({"scanner": np.repeat(["a", "b"], 20)})
+    X = pd.DataFrame(rng.normal(size=(40, 6)), columns=[f"t1_f{i}" for i in range(6)])
+    X.loc[20:] += 2.0
+    rest = ComBatHarmoniser("scanner", **options).fit_transform(X.iloc[:, :4], context=context)
+    X["t1_f4"] *= 1e-300
+    X["t1_f5"] = 1e6 + 1e-9 * X["t1_f5"]
+    done = ComBatHarmoniser("scanner", **options).fit_transform(X, context=context)
+    np.testing.assert_array_equal(done[["t1_f4", "t1_f5"]], X[["t1_f4", "t1_f5"]])
+    np.testing.assert_allclose(done.iloc[:, :4], rest, rtol=1e-12)
+
+
+def test_a_feature_that_is_constant_in_the_reference_stays_as_it_is():
+    rng = np.random.default_rng(5)
+    context = pd.DataFrame({"scanner": np.repeat(["a", "b"], 20)})
+    X = pd.DataFrame(rng.normal(size=(40, 4)), columns=[f"t1_f{i}" for i in range(4)])
+    X.loc[:19, "t1_f0"] = 1.0
+    step = ComBatHarmoniser("scanner", reference="a", mean_only=True)
+    done = step.fit_transform(X, context=context)
+    np.testing.assert_array_equal(done["t1_f0"], X["t1_f0"])

@@ -20,6 +20,7 @@ from radiofib.staging import (
 )
 from radiofib.staging.parts import PARTS
 from radiofib.staging.recalibrate import RecalibratedStager
+from radiofib.staging.rows import inner_folds
 from radiofib.table import FeatureTable
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofib.staging.FallbackWarning")
@@ -220,3 +221,50 @@ def test_a_context_column_that_is_not_there_is_named():
         cross_validate(table, plan.build(), folds=2)
     with pytest.raises(StagerInputError):
         plan.build().fit(table.X, table.obs["stage"].astype(str))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"select": {"name": "mrmr", "params": {"n_features": "many"}}},
+         r"'n_features' of select 'mrmr'.*a whole number; found text 'many'"),
+        ({"select": {"name": "mrmr", "params": {"n_features": "5"}}}, "without quotes"),
+        ({"select": {"name": "mrmr", "params": {"n_features": True}}}, "found true"),
+        ({"select": {"name": "mrmr", "params": {"n_features": None}}}, "found null"),
+        ({"reduce": {"name": "pca", "params": {"n_components": [3]}}}, "expected a number; "),
+        ({"missing": {"name": "dropout", "params": {"rate": "half"}}}, "missing 'dropout'"),
+        ({"name": "logistic", "params": {"C": "1e-3"}}, "'C' of stager 'logistic'"),
+        ({"name": "xgboost", "params": {"monotone": {"t1_a": "up"}}}, "names, each with a whole"),
+        ({"stack": [{"name": "random_forest", "params": {"max_depth": 2.5}}]}, "number or null"),
+        ({"vote": {"name": "folds", "params": {"folds": "5"}}}, "vote 'folds'"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_parameter_of_the_wrong_type_is_named_before_any_fit(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        StagerPlan.parse(settings, where="study").build()
+
+
+def test_whole_numbers_stand_for_numbers_and_none_where_it_may():
+    for settings in (
+        {"params": {"C": 1}},
+        {"name": "random_forest", "params": {"max_depth": None, "max_features": 0.5}},
+        {"select": {"name": "mrmr", "params": {"n_features": np.int64(4)}}},
+        {"select": {"name": "reliability", "params": {"known": {"t1_a": 1}}}},
+        {"vote": {"name": "folds", "params": {"folds": None}}},
+        {"reduce": {"name": "pca", "params": {"n_components": 3}}},
+    ):
+        StagerPlan.parse(settings, where="study").build()
+
+
+def test_none_is_among_the_recalibrations_that_a_message_lists():
+    with pytest.raises(ConfigError, match=r"'platt': logistic, .*none"):
+        StagerPlan.parse({"recalibrate": "platt"}, where="study")
+
+
+def test_messages_call_stages_by_their_plain_names():
+    X = pd.DataFrame({"t1_a": [1.0, 2.0, 3.0]})
+    with pytest.raises(StagerInputError, match=r"found 's1' in all 3 rows"):
+        LogisticStager().fit(X, np.array(["s1"] * 3))
+    with pytest.raises(StagerInputError, match=r"stage 's2' has one training patient"):
+        list(inner_folds(np.array(["s1", "s1", "s2"]), None, 2))

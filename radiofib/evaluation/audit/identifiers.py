@@ -1,4 +1,4 @@
-"""Columns among the features that name a case rather than describe it."""
+"""Columns among the features that name a case, are its stage, or were said by a model."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ _DENSE = 1 / 3
 #: Rank correlation with the order of the rows above which a column stands in that order.
 _IN_ORDER = 0.98
 _FEWEST = 12
+#: Most different values of a column that may be a coding of the stage, and most per stage.
+_MOST_CODES, _CODES_PER_STAGE = 12, 2
+#: Chance, over all columns, that values fall on stages so purely.
+_PURE = 1e-6
+#: Columns that radiofib writes beside a case; ``p_<stage>`` come on top.
+_OUTPUTS = frozenset(("y_true", "y_pred", "fold", "domain", "setting", "distance_p", "unfamiliar"))
 _NAME = re.compile(
     r"(^|[_.\s-])(id|ids|uid|uuid|pid|mrn|accession|serial|"
     r"(case|patient|subject|sample|study|series|record|row|image|file|exam|slide)"
@@ -32,7 +38,7 @@ _NAME = re.compile(
 def find_identifiers(patients: Patients) -> pd.DataFrame:
     """Return the columns that look like identifiers, and why.
 
-    Three rules, each on the values of patients:
+    Columns that are no identifiers but the answer itself are named with them. The rules:
 
     - ``numbers given out``: whole numbers, all different, that fill at least a third of their
       range once their common step is taken out (7001, 7008, 7015 ... are such numbers; voxel
@@ -40,7 +46,12 @@ def find_identifiers(patients: Patients) -> pd.DataFrame:
     - ``in order``: a rank correlation of at least .98 with the order of the rows or with the
       numbers in the case names, all values different;
     - ``name``: a name such as ``patient_id`` or ``case_number`` over values of which at least
-      nine in ten are different whole numbers.
+      nine in ten are different whole numbers;
+    - ``determines the stage``: a column of few values, each of which occurs in one stage only
+      (codes of the stage), or, with three stages or more, one that puts all patients in the
+      order of their stages without a single exchange;
+    - ``an output of radiofib``: a name that a table of predictions uses, ``y_true``, ``fold``,
+      ``p_s1`` ..., whatever the values are.
 
     Returns
     -------
@@ -52,12 +63,25 @@ def find_identifiers(patients: Patients) -> pd.DataFrame:
     See :func:`radiofib.evaluation.audit.audit`.
     """
     rows: list[dict[str, Any]] = []
+    names = [str(name) for name in patients.table.X.columns]
+    outputs = _OUTPUTS | {f"p_{level}".lower() for level in patients.levels}
+    for name in names:
+        if name.lower() in outputs:
+            detail = "an output of radiofib, by its name"
+            rows.append({"column": name, "rule": "an output of radiofib", "detail": detail})
     if patients.count < _FEWEST:
         return pd.DataFrame(rows, columns=list(IDENTIFIER_EVIDENCE))
     values = _per_patient(patients)
+    rank = {level: k for k, level in enumerate(patients.levels)}
+    stages = np.array([rank[stage] for stage in patients.stages.tolist()], dtype=np.intp)
     places = [(rankdata(p), word) for p, word in zip(patients.numbers().T, _PLACES, strict=False)]
-    for name, column in zip(map(str, patients.table.X.columns), values.T, strict=True):
-        for rule, detail in _rules(name, column, places):
+    for name, column in zip(names, values.T, strict=True):
+        rules = _rules(name, column, places)
+        # Case numbers of cases sorted by stage are no copy of the stage.
+        detail = "" if rules else _stage_itself(column, stages, len(names))
+        if detail:
+            rules = [("determines the stage", detail)]
+        for rule, detail in rules:
             rows.append({"column": name, "rule": rule, "detail": detail})
     return pd.DataFrame(rows, columns=list(IDENTIFIER_EVIDENCE))
 
@@ -73,6 +97,35 @@ def _per_patient(patients: Patients) -> FloatArray:
             first[owner] = row
     X: FloatArray = patients.table.X.to_numpy(dtype=np.float64, na_value=np.nan)[first]
     return X
+
+
+def _stage_itself(column: FloatArray, stages: NDArray[np.intp], columns: int) -> str:
+    """Return how a column gives the stage away; "" when it does not."""
+    known = ~np.isnan(column)
+    values, here = column[known], stages[known]
+    if values.size < max(_FEWEST, 0.5 * column.size):
+        return ""
+    counts = np.bincount(here)
+    counts = counts[counts > 0]
+    if counts.size < 2:
+        return ""
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) > 0])
+    low = np.minimum.reduceat(here[order], starts)
+    high = np.maximum.reduceat(here[order], starts)
+    if (low != high).any():
+        return ""
+    if starts.size <= min(max(_MOST_CODES, _CODES_PER_STAGE * counts.size), values.size / 3):
+        # The chance of each value's rows to share the stage of the first of them.
+        shares = counts / values.size
+        times = np.diff(np.r_[starts, values.size])
+        chance = np.prod([(shares**m).sum() for m in times.tolist()])
+        if chance * columns < _PURE:
+            return f"determines the stage: {starts.size} different values, each in one stage only"
+    turns = np.diff(low)
+    if counts.size >= 3 and counts.min() >= 3 and ((turns >= 0).all() or (turns <= 0).all()):
+        return "determines the stage: its order is that of the stages, without an exchange"
+    return ""
 
 
 def _rules(
