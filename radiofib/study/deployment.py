@@ -16,6 +16,7 @@ from radiofib.evaluation.stored_thresholds import Thresholds
 from radiofib.staging import StagerInputError, stager_frame
 from radiofib.staging.distance import TrainingDistance
 from radiofib.table import FeatureTable
+from radiofib.table.columns import names_of
 
 __all__ = ["Prediction", "judge_predictions", "write_companion"]
 
@@ -76,8 +77,8 @@ def write_companion(
     except StagerInputError:
         companion_path(model).unlink(missing_ok=True)
         return None
-    named = rows.obs[scanner].dropna() if scanner in rows.obs else pd.Series(dtype=object)
-    known = tuple(sorted({str(n) for n in named if str(n).strip()}))
+    named = names_of(rows.obs[scanner]) if scanner in rows.obs else pd.Series(dtype=object)
+    known = tuple(sorted({str(n) for n in named.dropna() if str(n).strip()}))
     found = np.zeros(0) if scores is None else scores
     return Companion(distance, known, found, thresholds).write(model)
 
