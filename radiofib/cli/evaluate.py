@@ -10,6 +10,8 @@ import typer
 from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL, finish
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 __all__ = ["register"]
@@ -86,7 +88,7 @@ def predict(
     typer.echo(f"{len(found.predictions)} rows: {out}")
     for line in found.warnings:
         typer.secho(line, err=True, fg=typer.colors.YELLOW)
-    _tell_empty(found.predictions)
+    _tell_empty(found.predictions, found.left)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -97,7 +99,7 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     temporary.replace(path)
 
 
-def _tell_empty(predictions: pd.DataFrame) -> None:
+def _tell_empty(predictions: pd.DataFrame, left: Mapping[int, str]) -> None:
     """Say which rows have no probabilities, and leave with the exit status of DESIGN: 3 or 1."""
     from radiofib._checks import list_some
 
@@ -105,12 +107,14 @@ def _tell_empty(predictions: pd.DataFrame) -> None:
     empty = predictions[predictions[columns].isna().all(axis=1)]
     if empty.empty:
         return
-    typer.secho(
-        f"{len(empty)} of {len(predictions)} rows have none of the model's features, so their "
-        f"probabilities are empty: {list_some(dict.fromkeys(empty['case']), 5)}",
-        err=True,
-        fg=typer.colors.YELLOW,
-    )
+    reasons = [left.get(int(row), "have none of the model's features") for row in empty.index]
+    for reason, part in empty.groupby(reasons, sort=False):
+        typer.secho(
+            f"{len(part)} of {len(predictions)} rows {reason}, so their "
+            f"probabilities are empty: {list_some(dict.fromkeys(part['case']), 5)}",
+            err=True,
+            fg=typer.colors.YELLOW,
+        )
     raise typer.Exit(DONE_WITH_FAILURES if len(empty) < len(predictions) else NOTHING_USEFUL)
 
 

@@ -13,9 +13,16 @@ import pandas as pd
 from radiofib._checks import alike_names, check_known, list_some
 from radiofib.datacard import StageScheme, derive_scheme, make_scheme
 from radiofib.errors import TableError
-from radiofib.evaluation import Evaluation, predict_table
+from radiofib.evaluation import Evaluation
 from radiofib.staging import StagerPlan, load_stager, save_stager, stager_frame
-from radiofib.study.deployment import Prediction, judge_predictions, write_companion
+from radiofib.study.deployment import (
+    Prediction,
+    judge_predictions,
+    predict_possible,
+    unseen_note,
+    without_infinite_rows,
+    write_companion,
+)
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
 
@@ -124,24 +131,45 @@ def predict_features(model_path: Path, features: Path) -> Prediction:
         Predictions as :func:`radiofib.evaluation.predict_table` returns them, with what the
         stager's companion says of them (:func:`judge_predictions`). ``y_true`` holds the model's
         levels where the table has the label column. Where their order means nothing, the
-        column ``ordered`` tells the evaluation so.
+        column ``ordered`` tells the evaluation so. Rows that the model cannot take (infinite
+        numbers, scanners it refuses) have no probabilities, see ``left``; a label that is
+        none of the model's is missing in ``y_true``, with a warning.
     """
     model, metadata = load_stager(model_path)
     levels, label = metadata["levels"], str(metadata.get("label", "stage"))
     ordered = bool(metadata.get("ordered", True))
     table = FeatureTable.read(features, label=label)
+    notes: list[str] = []
     if label in table.obs:
         scheme = make_scheme(label, levels, metadata.get("labels"), ordered)
         obs = table.obs.copy()
-        obs[label] = [None if pd.isna(v) else scheme.parse(v) for v in obs[label]]
+        given = obs[label]
+        obs[label] = [None if pd.isna(v) else scheme.find(v) for v in given]
+        notes += _outside(given[given.notna() & obs[label].isna()], label, scheme)
         table = replace(table, obs=obs)
     table = _with_empty_features(table, metadata.get("feature_columns") or [])
-    predictions = predict_table(
+    table, infinite = without_infinite_rows(table, getattr(model, "feature_names_in_", None))
+    predictions, refused = predict_possible(
         model, table, levels=levels, model_name=_model_name(metadata), label=label
     )
+    unseen = unseen_note(predictions)
+    notes += [] if unseen is None else [unseen]
     if not ordered:
         predictions = predictions.assign(ordered=False)
-    return judge_predictions(model_path, table, predictions)
+    found = judge_predictions(model_path, table, predictions)
+    # Of two reasons the number is the one that can be corrected in the table.
+    return replace(found, warnings=(*notes, *found.warnings), left={**refused, **infinite})
+
+
+def _outside(values: pd.Series, label: str, scheme: StageScheme) -> list[str]:
+    """Return a note of labels that are none of the model's."""
+    if values.empty:
+        return []
+    names = list_some(dict.fromkeys(repr(str(v)) for v in values))
+    return [
+        f"{len(values)} label(s) in {label!r} are none of the model's "
+        f"({list_some(scheme.labels.values())}), so y_true is empty there: {names}"
+    ]
 
 
 def _model_name(metadata: Mapping[str, Any]) -> str:
@@ -155,7 +183,7 @@ def _with_empty_features(table: FeatureTable, wanted: list[str]) -> FeatureTable
     empty = [c for c in wanted if c in table.obs and table.obs[c].isna().all()]
     if not empty:
         return table
-    X = table.X.assign(**dict.fromkeys(empty, np.nan))
+    X = table.X.reindex(columns=[*table.X.columns, *empty])
     return replace(table, X=X, obs=table.obs.drop(columns=empty))
 
 
