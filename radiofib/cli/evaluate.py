@@ -47,6 +47,7 @@ def train(
     from radiofib.errors import UsageError
     from radiofib.staging import StagerPlan
     from radiofib.study import scanner_notes, train_table
+    from radiofib.study.tables import train_notes
     from radiofib.table import FeatureTable
 
     if stager is not None and settings is not None:
@@ -57,8 +58,13 @@ def train(
     name = plan if isinstance(plan, str) else plan.name
     table = FeatureTable.read(features, label=label)
     scheme = train_table(table, out, label=label, scanner=scanner, stager=plan, seed=seed)
-    for note in scanner_notes(table, scanner) if scanner else []:
+    learnt, notes = train_notes(table, label)
+    if scanner is None and isinstance(plan, StagerPlan) and plan.uses_scanner:
+        scanner = "scanner"
+    notes += scanner_notes(table, scanner) if scanner else []
+    for note in notes:
         typer.secho(f"note: {note}", err=True, fg=typer.colors.YELLOW)
+    typer.echo(f"learnt from {learnt}")
     typer.echo(f"{name} for {', '.join(scheme.labels.values())}: {out}")
 
 

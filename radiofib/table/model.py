@@ -197,7 +197,8 @@ class FeatureTable:
         if case in frame and case != "case":
             frame = frame.rename(columns={case: "case"})
         if "case" not in frame:
-            frame.insert(0, "case", [f"row{i + 1}" for i in range(len(frame))])
+            cases = pd.DataFrame({"case": [f"row{i + 1}" for i in range(len(frame))]}, frame.index)
+            frame = pd.concat([cases, frame], axis=1)
         for name in NAME_COLUMNS:
             if name in frame and name != label:
                 frame[name] = whole_names(frame[name])
