@@ -10,6 +10,8 @@ import typer
 from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL, finish
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 __all__ = ["register"]
@@ -45,6 +47,7 @@ def train(
     from radiofib.errors import UsageError
     from radiofib.staging import StagerPlan
     from radiofib.study import scanner_notes, train_table
+    from radiofib.study.tables import train_notes
     from radiofib.table import FeatureTable
 
     if stager is not None and settings is not None:
@@ -55,8 +58,13 @@ def train(
     name = plan if isinstance(plan, str) else plan.name
     table = FeatureTable.read(features, label=label)
     scheme = train_table(table, out, label=label, scanner=scanner, stager=plan, seed=seed)
-    for note in scanner_notes(table, scanner) if scanner else []:
+    learnt, notes = train_notes(table, label)
+    if scanner is None and isinstance(plan, StagerPlan) and plan.uses_scanner:
+        scanner = "scanner"
+    notes += scanner_notes(table, scanner) if scanner else []
+    for note in notes:
         typer.secho(f"note: {note}", err=True, fg=typer.colors.YELLOW)
+    typer.echo(f"learnt from {learnt}")
     typer.echo(f"{name} for {', '.join(scheme.labels.values())}: {out}")
 
 
@@ -86,7 +94,7 @@ def predict(
     typer.echo(f"{len(found.predictions)} rows: {out}")
     for line in found.warnings:
         typer.secho(line, err=True, fg=typer.colors.YELLOW)
-    _tell_empty(found.predictions)
+    _tell_empty(found.predictions, found.left)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -97,7 +105,7 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     temporary.replace(path)
 
 
-def _tell_empty(predictions: pd.DataFrame) -> None:
+def _tell_empty(predictions: pd.DataFrame, left: Mapping[int, str]) -> None:
     """Say which rows have no probabilities, and leave with the exit status of DESIGN: 3 or 1."""
     from radiofib._checks import list_some
 
@@ -105,12 +113,14 @@ def _tell_empty(predictions: pd.DataFrame) -> None:
     empty = predictions[predictions[columns].isna().all(axis=1)]
     if empty.empty:
         return
-    typer.secho(
-        f"{len(empty)} of {len(predictions)} rows have none of the model's features, so their "
-        f"probabilities are empty: {list_some(dict.fromkeys(empty['case']), 5)}",
-        err=True,
-        fg=typer.colors.YELLOW,
-    )
+    reasons = [left.get(int(row), "have none of the model's features") for row in empty.index]
+    for reason, part in empty.groupby(reasons, sort=False):
+        typer.secho(
+            f"{len(part)} of {len(predictions)} rows {reason}, so their "
+            f"probabilities are empty: {list_some(dict.fromkeys(part['case']), 5)}",
+            err=True,
+            fg=typer.colors.YELLOW,
+        )
     raise typer.Exit(DONE_WITH_FAILURES if len(empty) < len(predictions) else NOTHING_USEFUL)
 
 

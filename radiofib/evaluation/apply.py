@@ -12,6 +12,7 @@ from radiofib.errors import TableError
 from radiofib.evaluation.labels import as_text, labels_as_text
 from radiofib.staging import BaseStager, check_levels, stager_frame
 from radiofib.table import FeatureTable
+from radiofib.table.columns import names_of
 
 __all__ = ["describe_rows", "domains", "level_probabilities", "predict_table", "scanner_names"]
 
@@ -121,7 +122,7 @@ def scanner_names(table: FeatureTable, column: str) -> pd.Series:
     """Return the scanner of each row as text, None where it is not known."""
     if column not in table.obs:
         return pd.Series([None] * table.n_rows, dtype=object)
-    values = table.obs[column].tolist()
+    values = names_of(table.obs[column]).tolist()
     return pd.Series(
         [None if pd.isna(v) or not str(v).strip() else str(v) for v in values], dtype=object
     )

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, validate_data
 from radiofib._checks import check_no_duplicates, list_some
 from radiofib.errors import ModelError, TableError
 from radiofib.table import FeatureTable
+from radiofib.table.columns import names_of
 
 __all__ = [
     "LARGEST",
@@ -40,7 +41,8 @@ def stager_frame(table: FeatureTable, context: str | Sequence[str] | None = None
     table : FeatureTable
     context : str or sequence of str, optional
         Columns of ``obs`` that a stager reads: its ``context_columns``. Where there is no
-        ``patient``, each case is one.
+        ``patient``, each case is one. Whole numbers that name something become text without
+        a point (:func:`radiofib.table.columns.names_of`).
 
     Raises
     ------
@@ -68,6 +70,7 @@ def stager_frame(table: FeatureTable, context: str | Sequence[str] | None = None
                 hint="name the column that says which scanner a row is from, or train without one",
             )
         column = table.obs[source].reset_index(drop=True).astype(object).rename(name)
+        column = names_of(column)
         parts.append(column.where(column.notna(), None).to_frame())
     return pd.concat(parts, axis=1) if wanted else X
 

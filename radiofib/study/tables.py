@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +13,34 @@ import pandas as pd
 
 from radiofib._checks import alike_names, check_known, list_some
 from radiofib.datacard import StageScheme, derive_scheme, make_scheme
-from radiofib.errors import TableError
-from radiofib.evaluation import Evaluation, predict_table
+from radiofib.errors import ConfigError, TableError
+from radiofib.evaluation import Evaluation
+from radiofib.registry import parse_column
 from radiofib.staging import StagerPlan, load_stager, save_stager, stager_frame
-from radiofib.study.deployment import Prediction, judge_predictions, write_companion
+from radiofib.study.deployment import (
+    Prediction,
+    judge_predictions,
+    predict_possible,
+    unseen_note,
+    without_infinite_rows,
+    write_companion,
+)
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
 
 __all__ = [
+    "output_columns",
     "predict_features",
     "scanner_notes",
+    "train_notes",
     "train_table",
     "write_evaluation",
 ]
+
+#: What ``predict`` and ``run`` write of a case; a stager must not learn from it.
+_OUTPUT = re.compile(
+    r"y_true|p_.+|fold|domain|distance_p|unfamiliar|set_low|set_high|set_for|call_.+"
+)
 
 
 def train_table(
@@ -43,7 +59,8 @@ def train_table(
 
     Labels that are not categories of a known scheme become levels as
     :func:`radiofib.datacard.derive_scheme` makes them; the model file keeps both, and how many
-    features have a value (``columns``). Texts without a natural order stay unordered.
+    features have a value (``columns``). Texts without a natural order stay unordered. Columns
+    of predictions (:func:`output_columns`) are no features.
 
     Returns
     -------
@@ -63,6 +80,7 @@ def train_table(
         scanner = "scanner"
     for column in filter(None, (label, scanner)):
         check_known(column, map(str, table.obs.columns), what="column", error=TableError)
+    table = replace(table, X=table.X.drop(columns=output_columns(table)))
     rows = table.subset(table.obs[label].notna().to_numpy())
     if rows.n_rows == 0:
         raise TableError(f"no row has a value in {label!r}", hint="name another --label")
@@ -95,6 +113,82 @@ def train_table(
     return scheme
 
 
+def output_columns(table: FeatureTable) -> list[str]:
+    """Return the features that are called as the columns of predictions are.
+
+    A table of predictions joined to a table of features would teach a stager what another one,
+    or the truth, said of the same case. A column of the registry is a feature in any case.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"p_f0": [0.1], "fold": [1.0], "p_original_glcm_contrast": [1.0],
+    ...                   "fold_change": [2.0]})
+    >>> output_columns(FeatureTable(X, pd.DataFrame({"case": ["a"]})))
+    ['p_f0', 'fold']
+    """
+    named = [str(c) for c in table.X if _OUTPUT.fullmatch(str(c))]
+    return [c for c in named if not _is_registered(c)]
+
+
+def _is_registered(column: str) -> bool:
+    try:
+        parse_column(column)
+    except ConfigError:
+        return False
+    return True
+
+
+def train_notes(table: FeatureTable, label: str) -> tuple[str, list[str]]:
+    """Return what a stager learns from, and notes of what is left out.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        As :func:`train_table` takes it.
+    label : str
+
+    Returns
+    -------
+    learnt : str
+        Rows, patients, and features that have a value.
+    notes : list of str
+        Rows without a label, and columns that are outputs (:func:`output_columns`).
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"x": [1.0, 2.0, 3.0], "p_f0": [0.1, 0.2, 0.3]})
+    >>> obs = pd.DataFrame({"case": ["a", "b", "c"], "stage": ["F0", "F1", None]})
+    >>> learnt, notes = train_notes(FeatureTable(X, obs), "stage")
+    >>> learnt
+    '2 rows of 2 patients, 1 feature'
+    >>> notes[0]
+    "1 row without a value in 'stage' is left out"
+    >>> notes[1]
+    'columns of predictions are no features and are left out: p_f0'
+    """
+    outputs = output_columns(table)
+    labelled = table.obs[label].notna().to_numpy()
+    rows = table.subset(labelled)
+    features = int(rows.X.drop(columns=outputs).notna().any().sum())
+    learnt = (
+        f"{_count(rows.n_rows, 'row')} of {_count(rows.patients, 'patient')}, "
+        f"{_count(features, 'feature')}"
+    )
+    bare = int((~labelled).sum())
+    notes = []
+    if bare:
+        is_are = "is" if bare == 1 else "are"
+        notes.append(f"{_count(bare, 'row')} without a value in {label!r} {is_are} left out")
+    if outputs:
+        names = list_some(outputs)
+        notes.append(f"columns of predictions are no features and are left out: {names}")
+    return learnt, notes
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def scanner_notes(table: FeatureTable, scanner: str) -> list[str]:
     """Return a note for each group of scanner names that differ only in case or space.
 
@@ -124,24 +218,45 @@ def predict_features(model_path: Path, features: Path) -> Prediction:
         Predictions as :func:`radiofib.evaluation.predict_table` returns them, with what the
         stager's companion says of them (:func:`judge_predictions`). ``y_true`` holds the model's
         levels where the table has the label column. Where their order means nothing, the
-        column ``ordered`` tells the evaluation so.
+        column ``ordered`` tells the evaluation so. Rows that the model cannot take (infinite
+        numbers, scanners it refuses) have no probabilities, see ``left``; a label that is
+        none of the model's is missing in ``y_true``, with a warning.
     """
     model, metadata = load_stager(model_path)
     levels, label = metadata["levels"], str(metadata.get("label", "stage"))
     ordered = bool(metadata.get("ordered", True))
     table = FeatureTable.read(features, label=label)
+    notes: list[str] = []
     if label in table.obs:
         scheme = make_scheme(label, levels, metadata.get("labels"), ordered)
         obs = table.obs.copy()
-        obs[label] = [None if pd.isna(v) else scheme.parse(v) for v in obs[label]]
+        given = obs[label]
+        obs[label] = [None if pd.isna(v) else scheme.find(v) for v in given]
+        notes += _outside(given[given.notna() & obs[label].isna()], label, scheme)
         table = replace(table, obs=obs)
     table = _with_empty_features(table, metadata.get("feature_columns") or [])
-    predictions = predict_table(
+    table, infinite = without_infinite_rows(table, getattr(model, "feature_names_in_", None))
+    predictions, refused = predict_possible(
         model, table, levels=levels, model_name=_model_name(metadata), label=label
     )
+    unseen = unseen_note(predictions)
+    notes += [] if unseen is None else [unseen]
     if not ordered:
         predictions = predictions.assign(ordered=False)
-    return judge_predictions(model_path, table, predictions)
+    found = judge_predictions(model_path, table, predictions)
+    # Of two reasons the number is the one that can be corrected in the table.
+    return replace(found, warnings=(*notes, *found.warnings), left={**refused, **infinite})
+
+
+def _outside(values: pd.Series, label: str, scheme: StageScheme) -> list[str]:
+    """Return a note of labels that are none of the model's."""
+    if values.empty:
+        return []
+    names = list_some(dict.fromkeys(repr(str(v)) for v in values))
+    return [
+        f"{len(values)} label(s) in {label!r} are none of the model's "
+        f"({list_some(scheme.labels.values())}), so y_true is empty there: {names}"
+    ]
 
 
 def _model_name(metadata: Mapping[str, Any]) -> str:
@@ -155,7 +270,7 @@ def _with_empty_features(table: FeatureTable, wanted: list[str]) -> FeatureTable
     empty = [c for c in wanted if c in table.obs and table.obs[c].isna().all()]
     if not empty:
         return table
-    X = table.X.assign(**dict.fromkeys(empty, np.nan))
+    X = table.X.reindex(columns=[*table.X.columns, *empty])
     return replace(table, X=X, obs=table.obs.drop(columns=empty))
 
 

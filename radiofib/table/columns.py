@@ -6,6 +6,7 @@ import numbers
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,15 @@ import pandas as pd
 from radiofib.errors import TableError
 from radiofib.table.reading import read_frame
 
-__all__ = ["OBS_COLUMNS", "is_nameless", "kind_of_column", "numbers_of"]
+__all__ = [
+    "NAME_COLUMNS",
+    "OBS_COLUMNS",
+    "is_nameless",
+    "kind_of_column",
+    "names_of",
+    "numbers_of",
+    "whole_names",
+]
 
 #: Columns that describe a row and are never features.
 OBS_COLUMNS = (
@@ -33,6 +42,9 @@ OBS_COLUMNS = (
     "mask_source",
 )
 
+#: Those that hold names, which stay names when they are written as numbers.
+NAME_COLUMNS = ("case", "patient", "scanner", "vendor", "site")
+
 _IDENTIFIER = re.compile(
     r"id|pid|uid|(case|patient|subject|sample|image|row|record|study|series|exam)id|case|patient"
 )
@@ -42,6 +54,8 @@ _INDEX = re.compile(
 )
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?", re.I)
 _CODE = re.compile(r"0[0-9]+")
+#: A whole number as programs write it when another cell of its column is empty.
+_WHOLE = re.compile(r"(0|[1-9][0-9]*)\.0+")
 #: Decimal commas, and groups of thousands.
 _COMMA = re.compile(
     r"[+-]?([0-9]*,[0-9]+(e[+-]?[0-9]+)?|[0-9]{1,3}([., '][0-9]{3})+([.,][0-9]+)?)", re.I
@@ -53,6 +67,68 @@ _ABSENT = re.compile(r"#.*|n\.?/?a\.?|nan|<na>|null|none|nil|missing|unknown|-+|
 def is_nameless(column: str) -> bool:
     """Tell whether a column has no name of its own (pandas writes ``Unnamed: 3``)."""
     return not column.strip() or re.fullmatch(r"Unnamed: [0-9]+", column) is not None
+
+
+def names_of(column: pd.Series, name: str | None = None) -> pd.Series:
+    """Return a column that names something with its numbers as text: ``1`` and ``1.0`` as ``1``.
+
+    One empty cell makes floats of a column of whole numbers, so that the same scanner would
+    have two names. Text stays text, missing stays missing. Columns that measure something, such
+    as the field strength, are returned as they are.
+
+    Parameters
+    ----------
+    column : Series
+    name : str, optional
+        What it is called, by default its own name: one of :data:`NAME_COLUMNS` or any other
+        that is not in :data:`OBS_COLUMNS` holds names.
+
+    Examples
+    --------
+    >>> names_of(pd.Series([1.0, 2.5, "B 1.0"], dtype=object, name="scanner")).tolist()
+    ['1', '2.5', 'B 1.0']
+    >>> names_of(pd.Series([1.5, 3.0], name="field_t")).tolist()
+    [1.5, 3.0]
+    """
+    name = str(column.name) if name is None else name
+    if name in OBS_COLUMNS and name not in NAME_COLUMNS:
+        return column
+    values = column.tolist()
+    if not any(_is_plain_number(v) for v in values):
+        return column
+    texts = [_name_of(v) if _is_plain_number(v) else v for v in values]
+    return pd.Series(texts, index=column.index, name=column.name, dtype=object)
+
+
+def whole_names(column: pd.Series) -> pd.Series:
+    """Return :func:`names_of` a column of a file, whose texts ``1.0`` lose their point as well.
+
+    Examples
+    --------
+    >>> whole_names(pd.Series(["1.0", "007", "1.50", "B 1.0"], name="scanner")).tolist()
+    ['1', '007', '1.50', 'B 1.0']
+    """
+    named = names_of(column)
+    values = named.tolist()
+    if not any(isinstance(v, str) and _WHOLE.fullmatch(v.strip()) for v in values):
+        return named
+    texts = [
+        v.strip().partition(".")[0] if isinstance(v, str) and _WHOLE.fullmatch(v.strip()) else v
+        for v in values
+    ]
+    return pd.Series(texts, index=column.index, name=column.name, dtype=object)
+
+
+def _is_plain_number(value: object) -> bool:
+    return (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, bool | np.bool_)
+        and not pd.isna(value)
+    )
+
+
+def _name_of(value: Any) -> str:
+    return str(int(value)) if float(value).is_integer() else str(value)
 
 
 def kind_of_column(column: pd.Series, label: str) -> str:

@@ -17,7 +17,13 @@ from radiofib._checks import check_no_duplicates, list_some
 from radiofib.errors import TableError
 from radiofib.provenance import canonical_json
 from radiofib.registry.codebook import CODEBOOK_COLUMNS
-from radiofib.table.columns import is_nameless, kind_of_column, numbers_of
+from radiofib.table.columns import (
+    NAME_COLUMNS,
+    is_nameless,
+    kind_of_column,
+    numbers_of,
+    whole_names,
+)
 from radiofib.table.reading import open_parquet, read_frame
 
 __all__ = ["CODEBOOK_COLUMNS", "MISSING_COLUMNS", "FeatureTable", "join_tables"]
@@ -191,7 +197,11 @@ class FeatureTable:
         if case in frame and case != "case":
             frame = frame.rename(columns={case: "case"})
         if "case" not in frame:
-            frame.insert(0, "case", [f"row{i + 1}" for i in range(len(frame))])
+            cases = pd.DataFrame({"case": [f"row{i + 1}" for i in range(len(frame))]}, frame.index)
+            frame = pd.concat([cases, frame], axis=1)
+        for name in NAME_COLUMNS:
+            if name in frame and name != label:
+                frame[name] = whole_names(frame[name])
         frame["case"] = frame["case"].astype(str)
         frame = frame.drop(
             columns=[c for c in frame if is_nameless(str(c)) and frame[c].isna().all()]

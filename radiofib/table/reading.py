@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from radiofib._checks import check_no_duplicates
 from radiofib.errors import TableError
 from radiofib.table.guard import unguard_frame
 
@@ -61,7 +62,8 @@ def read_frame(
     Raises
     ------
     TableError
-        When the file is missing, of another kind, empty or unreadable.
+        When the file is missing, of another kind, empty or unreadable, or two columns of a
+        CSV or XLSX file have one name.
     """
     path = Path(path)
     readers = {
@@ -124,7 +126,9 @@ def _without_surplus(text: str, separator: str, name: str) -> str:
     pandas would take the first cells of a longer row for an index and shift the others.
     """
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    width = len(next((r for r in rows if any(r)), []))
+    header = next((r for r in rows if any(r)), [])
+    _check_header(header, name)
+    width = len(header)
     if all(len(r) <= width for r in rows):
         return text
     for number, row in enumerate(rows, start=1):
@@ -140,7 +144,15 @@ def _without_surplus(text: str, separator: str, name: str) -> str:
     return short.getvalue()
 
 
+def _check_header(header: Sequence[object], name: str) -> None:
+    """Refuse columns of one name, which pandas would take apart as ``x`` and ``x.1``."""
+    names = [str(c) for c in header if c is not None and str(c).strip()]
+    check_no_duplicates(names, what="column", where=f"{name}, header", error=TableError)
+
+
 def _read_xlsx(path: Path, text_columns: dict[str, type], _keep: bool) -> pd.DataFrame:
+    head = pd.read_excel(path, header=None, nrows=1, dtype=object, engine="openpyxl")
+    _check_header([c for c in head.to_numpy().ravel() if pd.notna(c)], path.name)
     frame: pd.DataFrame = pd.read_excel(
         path, dtype=text_columns, engine="openpyxl", keep_default_na=False, na_values=_NA
     )
