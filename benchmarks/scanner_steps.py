@@ -23,7 +23,8 @@ from threadpoolctl import threadpool_limits
 from radiofib.staging.block_regression import BlockRegression
 from radiofib.staging.blocks import BlockDropout, BlockFill, Blocks
 from radiofib.staging.context import ContextFlags, ScannerInteraction
-from radiofib.staging.fusion import ChannelEmbedding, LateFusionStager
+from radiofib.staging.embedding import ChannelEmbedding
+from radiofib.staging.fusion import LateFusionStager
 from radiofib.staging.harmonise import ComBatHarmoniser, ScannerScaler
 from radiofib.staging.rows import Rows
 from radiofib.staging.stagers import LogisticStager

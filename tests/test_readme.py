@@ -270,6 +270,21 @@ def test_every_part_of_a_stager_is_in_its_table(repository: Path) -> None:
     assert study.stager.build().context_columns
 
 
+def test_the_ablation_is_understood_and_its_recipes_are_there(repository: Path) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    section = text.split("\n## Ablation\n")[1].split("\n## ")[0]
+    block = next(b for _, b in BLOCK.findall(section) if b.startswith("ablate:"))
+    study = StudyConfig.parse(
+        {"title": "t", "cohort": "c.csv", **yaml.safe_load(block)}, where="README.md"
+    )
+    assert study.ablate is not None
+    assert study.ablate.size == 16
+    named = set(re.findall(r"lifs_[a-z0-9_]+", section))
+    recipes = {p.stem for p in (repository / "radiofib" / "recipes").glob("lifs_*.yaml")}
+    assert named == recipes
+    assert len(recipes) == 11
+
+
 def test_the_study_of_several_sequences_is_understood(repository: Path) -> None:
     text = (repository / "README.md").read_text(encoding="utf-8")
     block = next(b for _, b in BLOCK.findall(text) if b.startswith("masks: "))
@@ -286,4 +301,4 @@ def test_defaults_of_the_table_are_the_models() -> None:
     assert (study.evaluation.n_boot, study.evaluation.folds, study.examples) == (2000, 5, 6)
     assert study.evaluation.settings == ("cv", "loso")
     assert study.export == ("csv", "parquet", "sav", "rds")
-    assert (study.seed, study.label, study.stager.name) == (0, "stage", "random_forest")
+    assert (study.seed, study.label, study.stager.name) == (0, "stage", "logistic")

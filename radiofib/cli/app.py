@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 import typer
 
-from radiofib.cli import audit, cards, data, evaluate, lifs, prepare, setup, study, submission
+from radiofib.cli import (
+    ablate,
+    audit,
+    cards,
+    data,
+    evaluate,
+    lifs,
+    prepare,
+    setup,
+    study,
+    submission,
+)
 from radiofib.errors import RadiofibError, UsageError
 
 __all__ = ["app", "main"]
@@ -21,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (study, prepare, data, audit, evaluate, lifs, submission, cards, setup):
+for module in (study, ablate, prepare, data, audit, evaluate, lifs, submission, cards, setup):
     module.register(app)
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _STAGERS = (
-    "random_forest, xgboost, logistic, elastic_net, firth, proportional_odds or continuation_ratio."
+    "logistic, random_forest, xgboost, xgboost_ordinal, xgboost_focal, elastic_net, firth, "
+    "proportional_odds, continuation_ratio or explainable_boosting; default logistic."
 )
 
 
@@ -48,7 +49,7 @@ def train(
 
     if stager is not None and settings is not None:
         raise UsageError("give either --stager or --settings, not both")
-    plan: str | StagerPlan = stager or "random_forest"
+    plan: str | StagerPlan = stager or "logistic"
     if settings is not None:
         plan = StagerPlan.from_yaml(settings)
     name = plan if isinstance(plan, str) else plan.name

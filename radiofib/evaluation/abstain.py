@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from radiofib import stats
 from radiofib.errors import UsageError
+from radiofib.evaluation.conformal_cases import commonest
 from radiofib.evaluation.intervals import SPARSE
 from radiofib.evaluation.predictions import check_predictions
 from radiofib.evaluation.units import BinaryView, Unit, patient_unit, row_unit
@@ -165,12 +166,12 @@ class _Patients:
 def _patients(frame: pd.DataFrame, levels: Sequence[str]) -> _Patients:
     known = frame[frame["y_true"].notna()]
     unit = patient_unit(row_unit(frame, levels))
-    names = known.assign(scanner=known["scanner"].fillna("").astype(str))
-    by_patient = names.groupby([known["fold"].astype(str), known["patient"].astype(str)])
-    commonest = by_patient["scanner"].agg(lambda s: s.mode().iloc[0])
-    # Both are sorted by fold, then patient.
-    owners = commonest.index.get_level_values(1).to_numpy(dtype=str)
-    return _Patients(unit, commonest.to_numpy(dtype=str), owners)
+    # As the unit has them: sorted by fold, then patient.
+    keys = [f"{f}\x00{p}" for f, p in zip(known["fold"], known["patient"], strict=True)]
+    different, owner = np.unique(np.array(keys, dtype=np.str_), return_inverse=True)
+    scanners = known["scanner"].fillna("").to_numpy(dtype=np.str_)
+    names = np.array([key.partition("\x00")[2] for key in different.tolist()], dtype=np.str_)
+    return _Patients(unit, commonest(scanners, owner), names)
 
 
 def _one(

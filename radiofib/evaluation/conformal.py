@@ -13,25 +13,22 @@ from numpy.typing import NDArray
 from radiofib import stats
 from radiofib._checks import check_known
 from radiofib.errors import UsageError
+from radiofib.evaluation.conformal_cases import Cases, cases_of
 from radiofib.evaluation.intervals import SPARSE
 from radiofib.evaluation.predictions import check_predictions
 from radiofib.staging import check_levels
 from radiofib.stats.conformal import (
     SCORES,
-    conformal_quantile,
     set_ends,
     set_members,
     smallest_calibration,
-    stage_scores,
 )
 
 __all__ = [
     "CALIBRATIONS",
     "COVERAGE_COLUMNS",
     "SET_COLUMNS",
-    "Cases",
     "PredictionSets",
-    "cases_of",
     "prediction_sets",
 ]
 
@@ -61,46 +58,6 @@ TOO_LOW = "below nominal"
 
 
 @dataclass(frozen=True, eq=False)
-class Cases:
-    """Rows, or patients with the mean of their rows, and how strange each stage would be.
-
-    Parameters
-    ----------
-    unit : {"row", "patient"}
-    frame : DataFrame
-        ``case, patient, instance, scanner, fold, y_true``, index 0 to n - 1.
-    codes : ndarray of int, shape (n,)
-        True stage.
-    scores : ndarray of shape (n, k)
-        As :func:`radiofib.stats.conformal.stage_scores` returns them.
-    """
-
-    unit: str
-    frame: pd.DataFrame
-    codes: NDArray[np.intp]
-    scores: FloatArray
-
-    @property
-    def true(self) -> FloatArray:
-        """Score of the true stage of each case."""
-        found: FloatArray = self.scores[np.arange(self.codes.size), self.codes]
-        return found
-
-    def take(self, rows: BoolArray) -> Cases:
-        """Return some of the cases."""
-        frame = self.frame[rows].reset_index(drop=True)
-        return Cases(self.unit, frame, self.codes[rows], self.scores[rows])
-
-    def threshold(self, alpha: float) -> tuple[float, int]:
-        """Return the threshold that these cases give, and how many patients they are."""
-        patients = self.frame["patient"].to_numpy(dtype=str)
-        count = int(np.unique(patients).size)
-        if count == 0:
-            return math.inf, 0
-        return conformal_quantile(self.true, alpha, patients), count
-
-
-@dataclass(frozen=True, eq=False)
 class PredictionSets:
     """Sets and how often they hold the true stage.
 
@@ -115,41 +72,6 @@ class PredictionSets:
 
     coverage: pd.DataFrame
     sets: pd.DataFrame
-
-
-def cases_of(frame: pd.DataFrame, levels: Sequence[str], score: str) -> tuple[Cases, Cases]:
-    """Return checked predictions of one model and setting as rows, and as patients.
-
-    A patient has the mean probability of the rows of a fold, and the highest of their stages;
-    the scanner is the commonest of the rows (the first in order of equals).
-    """
-    columns = [f"p_{level}" for level in levels]
-    known = frame[frame["y_true"].notna() & frame[columns].notna().all(axis=1)]
-    keys = [c for c in ("fold", "patient", "case", "instance") if c in known]
-    known = known.sort_values([*keys, *columns], kind="stable").reset_index(drop=True)
-    kept = ["case", "patient", "instance", "scanner", "fold", "y_true"]
-    rows = known.reindex(columns=kept).astype(object)
-    rows = rows.where(rows.notna(), "")
-    place = {level: code for code, level in enumerate(levels)}
-    codes = np.asarray(known["y_true"].map(place), dtype=np.intp)
-    proba = known[columns].to_numpy(dtype=np.float64)
-    by_row = Cases("row", rows, codes, stage_scores(proba, score))
-    if rows.empty:
-        return by_row, by_row
-    names = np.array([f"{f}\x00{p}" for f, p in zip(rows["fold"], rows["patient"], strict=True)])
-    different, first, owner = np.unique(names, return_index=True, return_inverse=True)
-    size = np.bincount(owner).astype(np.float64)
-    mean = np.column_stack([np.bincount(owner, weights=p) for p in proba.T]) / size[:, None]
-    highest = np.zeros(different.size, dtype=np.intp)
-    np.maximum.at(highest, owner, codes)
-    patients = rows.iloc[first].reset_index(drop=True).copy()
-    alone = size == 1
-    patients["case"] = np.where(alone, patients["case"], "")
-    patients["instance"] = np.where(alone, patients["instance"], "")
-    patients["y_true"] = np.array(levels, dtype=object)[highest]
-    patients["scanner"] = rows["scanner"].groupby(owner).agg(lambda s: s.mode().iloc[0]).to_numpy()
-    by_patient = Cases("patient", patients, highest, stage_scores(mean, score))
-    return by_row, by_patient
 
 
 def prediction_sets(

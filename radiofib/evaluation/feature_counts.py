@@ -22,11 +22,10 @@ from radiofib.staging.inputs import to_numbers
 from radiofib.staging.rows import Rows
 from radiofib.staging.stagers import LogisticStager
 from radiofib.staging.steps import Step
+from radiofib.stats.explained import UNKNOWN_NAGELKERKE, largest_r2
 from radiofib.stats.sample_size import (
-    UNKNOWN_NAGELKERKE,
     binary_sample_size,
     expected_shrinkage,
-    largest_r2,
     most_parameters,
     multinomial_sample_size,
 )

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiofib.evaluation.abstain import AbstainRule, choose_for
-from radiofib.evaluation.conformal import Cases, cases_of
+from radiofib.evaluation.conformal_cases import Cases, cases_of, commonest
 from radiofib.evaluation.predictions import check_predictions
 from radiofib.evaluation.units import patient_unit, row_unit
 from radiofib.staging import Target, targets_for
@@ -148,8 +148,9 @@ def add_sets(said: pd.DataFrame, known: Thresholds, scanners: Sequence[str]) -> 
     owner = said["patient"].astype(str)
     usable = said[columns].notna().all(axis=1)
     mean = said[usable].groupby(owner[usable])[columns].mean()
-    names = said["scanner"].fillna("").astype(str)
-    where = names.groupby(owner).agg(lambda s: s.mode().iloc[0]).loc[mean.index]
+    patients, codes = np.unique(owner.to_numpy(dtype=str), return_inverse=True)
+    named = commonest(said["scanner"].fillna("").to_numpy(dtype=str), codes)
+    where = pd.Series(named, index=patients).loc[mean.index]
     place = [_place(name, known, scanners) for name in where]
     members = _members(mean.to_numpy(dtype=np.float64), known, place)
     low, high = set_ends(members)

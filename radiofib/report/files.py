@@ -82,6 +82,7 @@ _FILES = (
     _File("evaluation/clinical_metrics.csv", "measures of clinical models", always=False),
     _File("evaluation/added_value.csv", "what features add to clinical models", always=False),
     _File("evaluation/serum_cutoffs.csv", "published cut-offs of serum scores", always=False),
+    _File("evaluation/feature_counts.csv", "are there enough patients", always=False),
     _File("evaluation/importance.csv", "what the stager goes by", always=False),
     _File("evaluation/partial_dependence.csv", "probability along a feature", always=False),
     _File("interpret/coefficients.csv", "coefficients, standard errors, odds ratios", always=False),

@@ -1,4 +1,4 @@
-"""What the stager goes by: importance of features, clusters, channels; partial dependence."""
+"""What the stager goes by: sample size, importance of features, partial dependence."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from radiofib.report.blocks import (
     text,
 )
 from radiofib.report.context import Context
+from radiofib.report.counts import counts_blocks
 from radiofib.report.format import pluralise, shorten, significant
 from radiofib.report.panels import Curve, curve_of, curve_panel
 
@@ -37,8 +38,8 @@ _GROUPS = {"channel": "by channel", "cluster": "by group of correlated features"
 
 
 def importance_section(context: Context) -> Section | None:
-    """Build the section on importance; None when it was not computed."""
-    blocks = [*_importance(context), *_dependence(context)]
+    """Build the section on what the stager goes by; None when nothing of it was computed."""
+    blocks = [*counts_blocks(context), *_importance(context), *_dependence(context)]
     return Section("importance", "What the stager goes by", tuple(blocks)) if blocks else None
 
 

@@ -154,6 +154,17 @@ TABLES: dict[str, TableLayout] = {
         what="published cut-offs of serum scores",
         optional=("published_for", "citation", "method"),
     ),
+    "feature_counts": TableLayout(
+        "evaluation/feature_counts.csv",
+        ("model", "target", "patients", "events", "candidates", "verdict"),
+        (
+            *("patients", "events", "features", "candidates", "selected", "selected_least"),
+            *("selected_most", "folds", "events_per_candidate", "needed_patients"),
+            *("supported_candidates", "expected_shrinkage"),
+        ),
+        what="sample-size check",
+        optional=("method",),
+    ),
     "importance": TableLayout(
         "evaluation/importance.csv",
         ("model", "target", "kind", "group_by", "group", "importance"),

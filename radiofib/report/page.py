@@ -44,7 +44,15 @@ from radiofib.report.quality import quality_section
 from radiofib.report.summary import summary_section
 from radiofib.report.writing import check_is_file, write_text
 
-__all__ = ["Chapter", "chapters", "render", "sections", "write_comparison", "write_report"]
+__all__ = [
+    "Chapter",
+    "chapters",
+    "render",
+    "sections",
+    "write_comparison",
+    "write_report",
+    "write_sections",
+]
 
 #: A part is a folder in the run folder, never a path out of it.
 _PART = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
@@ -300,6 +308,26 @@ def write_comparison(run_dirs: Sequence[str | Path], out: str | Path) -> Path:
     versions = [c.folder.mapping("versions").get("radiofib") for c in contexts]
     known = ", ".join(dict.fromkeys(f"radiofib {v}" for v in versions if v))
     return write_text(target, _draw((Chapter("", "", built),), title, shorten(known, 300)))
+
+
+def write_sections(built: Sequence[Section], target: Path, title: str, subtitle: str = "") -> Path:
+    """Write a page of these sections alone, in the frame of every report.
+
+    Parameters
+    ----------
+    built : sequence of Section
+        In reading order.
+    target : path
+        The page to write.
+    title, subtitle : str
+
+    Returns
+    -------
+    Path
+        The page. Equal sections give equal bytes.
+    """
+    check_is_file(target)
+    return write_text(target, _draw((Chapter("", "", tuple(built)),), title, subtitle))
 
 
 def _write_checklists(folder: RunFolder, *, inside: bool) -> None:

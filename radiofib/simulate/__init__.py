@@ -4,6 +4,11 @@ Parameters are frozen models with documented defaults, written into ``truth.json
 data. Stage acts through one law (:mod:`radiofib.simulate.laws`) of moderate size.
 """
 
+from radiofib.simulate.ablations import (
+    AblationSettings,
+    SimulatedAblation,
+    simulate_ablation_table,
+)
 from radiofib.simulate.audits import (
     PLANTED,
     AuditPlants,
@@ -44,6 +49,7 @@ __all__ = [
     "PLANTED",
     "SLIDE_SCANNERS",
     "ULTRASOUND_SCANNERS",
+    "AblationSettings",
     "AuditPlants",
     "BiopsyLaw",
     "EchoLaw",
@@ -54,6 +60,7 @@ __all__ = [
     "MriSettings",
     "PlantedCopies",
     "Shortcuts",
+    "SimulatedAblation",
     "SimulatedAudit",
     "SimulatedTable",
     "SlideScanner",
@@ -63,6 +70,7 @@ __all__ = [
     "TableSettings",
     "UltrasoundScanner",
     "auc_ceiling",
+    "simulate_ablation_table",
     "simulate_audit_table",
     "simulate_table",
     "write_lifs_folder",

@@ -10,11 +10,22 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    check_X_y,
+    validate_data,
+)
 
 from radiofib._checks import check_known
 from radiofib.staging.flags import ScannerFlags
-from radiofib.staging.inputs import LARGEST, StagerInputError, align_columns, to_numbers
+from radiofib.staging.inputs import (
+    StagerInputError,
+    align_columns,
+    checked_numbers,
+    to_numbers,
+    within_range,
+)
 
 __all__ = ["BaseStager"]
 
@@ -66,9 +77,13 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             When a feature is text, infinite, or there is only one class.
         """
         features, context = self._split(X, reset=True)
-        checked, labels = validate_data(
-            self, features, y, reset=True, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
+        if isinstance(features, pd.DataFrame):
+            checked = checked_numbers(self, features, reset=True)
+            _, labels = check_X_y(checked, y, dtype=None, ensure_all_finite=False, estimator=self)
+        else:
+            checked, labels = validate_data(
+                self, features, y, reset=True, dtype=np.float64, ensure_all_finite="allow-nan"
+            )
         check_classification_targets(labels)
         labels = _plain_labels(labels)
         weights = None
@@ -97,9 +112,7 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """
         check_is_fitted(self)
         features, context = self._split(X, reset=False)
-        checked = validate_data(
-            self, features, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
+        checked = checked_numbers(self, features, reset=False)
         proba = self._proba(_within_range(checked), context)
         normed: FloatArray = proba / proba.sum(axis=1, keepdims=True)
         return normed
@@ -185,9 +198,9 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _within_range(features: FloatArray) -> FloatArray:
-    largest = np.nanmax(np.abs(features)) if np.any(~np.isnan(features)) else 0.0
-    if largest > LARGEST:
+    if not within_range(features):
         raise StagerInputError(
-            "feature values are too large for single precision", found=f"{largest:g}"
+            "feature values are too large for single precision",
+            found=f"{np.nanmax(np.abs(features)):g}",
         )
     return features

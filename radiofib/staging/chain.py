@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from radiofib.staging.base import BaseStager
+from radiofib.staging.memo import current_memo
 from radiofib.staging.meta import MetaStager, fit_on, proba_of
 from radiofib.staging.rows import Rows
 from radiofib.staging.stagers import LogisticStager
@@ -84,7 +85,19 @@ class ChainStager(MetaStager):
 
 
 def train_step(step: Step | RowStep, rows: Rows) -> tuple[Step | RowStep, Rows]:
-    """Return a fitted copy of a step, and the training rows after it."""
+    """Return a fitted copy of a step, and the training rows after it.
+
+    Inside :func:`radiofib.staging.memo.remembered_steps` a step that was learnt on the same rows
+    before is not learnt again.
+    """
+    memo = current_memo()
+    if memo is not None and isinstance(step, Step):
+        return memo.train(step, rows, _train_step)
+    return _train_step(step, rows)
+
+
+def _train_step(step: Any, rows: Rows) -> tuple[Any, Rows]:
+    """Learn a copy of a step."""
     fitted = clone(step)
     if isinstance(fitted, RowStep):
         return fitted, fitted.train_rows(rows)

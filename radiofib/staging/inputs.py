@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array, validate_data
 
 from radiofib._checks import check_no_duplicates, list_some
 from radiofib.errors import ModelError, TableError
 from radiofib.table import FeatureTable
 
-__all__ = ["LARGEST", "StagerInputError", "align_columns", "stager_frame", "to_numbers"]
+__all__ = [
+    "LARGEST",
+    "StagerInputError",
+    "align_columns",
+    "checked_numbers",
+    "stager_frame",
+    "to_numbers",
+    "within_range",
+]
 
 #: Trees compare in single precision: a larger number would become infinite there.
 LARGEST = float(np.finfo(np.float32).max)
@@ -113,8 +124,8 @@ def to_numbers(frame: pd.DataFrame) -> pd.DataFrame:
         frame = _as_floats(frame)
     numbers = frame.astype(np.float64)
     values = numbers.to_numpy()
-    bad = ~(np.abs(values) <= LARGEST) & ~np.isnan(values)
-    if bad.any():
+    if not within_range(values):
+        bad = ~(np.abs(values) <= LARGEST) & ~np.isnan(values)
         row, column = np.argwhere(bad)[0]
         raise StagerInputError(
             "feature values must be finite or missing",
@@ -124,6 +135,51 @@ def to_numbers(frame: pd.DataFrame) -> pd.DataFrame:
             hint="set them to missing or drop the column",
         )
     return numbers
+
+
+def within_range(values: NDArray[np.float64]) -> bool:
+    """Tell whether all values that are there are finite in single precision.
+
+    Examples
+    --------
+    >>> within_range(np.array([1.0, np.nan])), within_range(np.array([1e300]))
+    (True, False)
+    """
+    if not values.size:
+        return True
+    # fmax passes over missing values, and makes no array of truths.
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    return bool(np.isnan(high) or (low >= -LARGEST and high <= LARGEST))
+
+
+def checked_numbers(estimator: Any, X: Any, *, reset: bool) -> NDArray[np.float64]:
+    """Return the values of features after scikit-learn's checks of names, number and shape.
+
+    Columns of a frame are floats already (:func:`to_numbers`): scikit-learn would look at the
+    type of each, which takes longer than some learners.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Learns (`reset`) or knows the names and the number of columns.
+    X : DataFrame or array-like
+    reset : bool
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> checked_numbers(StandardScaler(), pd.DataFrame({"a": [1.0, None]}), reset=True).tolist()
+    [[1.0], [nan]]
+    """
+    checks: dict[str, Any] = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
+    if not isinstance(X, pd.DataFrame):
+        values: NDArray[np.float64] = validate_data(estimator, X, reset=reset, **checks)
+        return values
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    found: NDArray[np.float64] = check_array(
+        X.to_numpy(), estimator=estimator, input_name="X", **checks
+    )
+    return found
 
 
 def _as_floats(frame: pd.DataFrame) -> pd.DataFrame:

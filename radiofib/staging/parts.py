@@ -14,8 +14,9 @@ from radiofib.staging.clusters import CorrelationClusters
 from radiofib.staging.context import ContextFlags, ScannerInteraction
 from radiofib.staging.cumulative import CumulativeStager
 from radiofib.staging.curriculum import UncertaintyWeights
+from radiofib.staging.embedding import ChannelEmbedding
 from radiofib.staging.extreme import ExtremeStager
-from radiofib.staging.fusion import ChannelEmbedding, LateFusionStager
+from radiofib.staging.fusion import LateFusionStager
 from radiofib.staging.harmonise import ComBatHarmoniser, ScannerScaler
 from radiofib.staging.imbalance import BagStager, ClassWeights, SmoteRows
 from radiofib.staging.recalibrate import METHODS, RecalibratedStager

@@ -84,7 +84,7 @@ class StagerPlan(StrictModel):
     Examples
     --------
     >>> StagerPlan().build()
-    RandomForestStager()
+    LogisticStager()
     >>> StagerPlan(name="logistic", scanner_flag=True).build()
     LogisticStager(scanner_column='scanner')
     >>> StagerPlan.parse({"select": [{"name": "mrmr", "param": {}}]}, where="study")
@@ -93,7 +93,7 @@ class StagerPlan(StrictModel):
     Next: did you mean 'params'?.
     """
 
-    name: str = "random_forest"
+    name: str = "logistic"
     params: dict[str, Any] = Field(default_factory=dict)
     scanner_flag: bool = False
     flags: tuple[str, ...] = ()

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
+from radiofib.parallel import one_thread
 from radiofib.staging._boosted import as_booster, as_bytes, tree_settings
 from radiofib.staging.base import BaseStager
 from radiofib.staging.inputs import StagerInputError
-from radiofib.staging.linear import case_weights, code_weights, median_imputer
+from radiofib.staging.linear import case_weights, code_weights, fill_medians, learn_medians
 
 __all__ = ["LogisticStager", "RandomForestStager", "XGBoostStager"]
 
@@ -97,7 +97,7 @@ class RandomForestStager(BaseStager):
         codes: NDArray[np.intp],
         weights: FloatArray | None,
     ) -> None:
-        self.imputer_ = median_imputer().fit(features)
+        self.imputer_ = learn_medians(features)
         self.forest_ = RandomForestClassifier(
             n_estimators=self.n_estimators,
             max_depth=self.max_depth,
@@ -107,11 +107,11 @@ class RandomForestStager(BaseStager):
             random_state=self.random_state,
             n_jobs=1,
         )
-        filled = np.hstack([self.imputer_.transform(features), flags])
+        filled = np.hstack([fill_medians(self.imputer_, features), flags])
         self.forest_.fit(filled, codes, sample_weight=weights)
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        filled = np.hstack([self.imputer_.transform(features), flags])
+        filled = np.hstack([fill_medians(self.imputer_, features), flags])
         proba: FloatArray = self.forest_.predict_proba(filled)
         return proba
 
@@ -310,8 +310,8 @@ class LogisticStager(BaseStager):
         codes: NDArray[np.intp],
         weights: FloatArray | None,
     ) -> None:
-        self.imputer_ = median_imputer().fit(features)
-        filled = self.imputer_.transform(features)
+        self.imputer_ = learn_medians(features)
+        filled = fill_medians(self.imputer_, features)
         self.scaler_ = StandardScaler().fit(filled, sample_weight=weights)
         self.regression_ = LogisticRegression(
             C=self.C,
@@ -319,14 +319,14 @@ class LogisticStager(BaseStager):
             tol=self.tol,
             class_weight=code_weights(self.class_weight, self.classes_),
         )
-        with threadpool_limits(limits=1):
+        with one_thread():
             self.regression_.fit(
                 np.hstack([self.scaler_.transform(filled), flags]), codes, sample_weight=weights
             )
         self.n_iter_ = self.regression_.n_iter_
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        scaled = self.scaler_.transform(self.imputer_.transform(features))
-        with threadpool_limits(limits=1):
+        scaled = self.scaler_.transform(fill_medians(self.imputer_, features))
+        with one_thread():
             proba: FloatArray = self.regression_.predict_proba(np.hstack([scaled, flags]))
         return proba

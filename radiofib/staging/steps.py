@@ -9,9 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from radiofib.staging.inputs import StagerInputError, align_columns, to_numbers
+from radiofib.staging.inputs import (
+    StagerInputError,
+    align_columns,
+    checked_numbers,
+    to_numbers,
+)
 from radiofib.staging.rows import Rows
 
 __all__ = ["RowStep", "Step"]
@@ -101,9 +106,7 @@ class Step(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
             if not reset and hasattr(self, "feature_names_in_"):
                 X = align_columns(X, self.feature_names_in_)
             X = to_numbers(X)
-        values = validate_data(
-            self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
+        values = checked_numbers(self, X, reset=reset)
         return pd.DataFrame(values, columns=self._names_in())
 
     def _context(self, context: pd.DataFrame | None, n_rows: int) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from radiofib._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from radiofib.study.ablate import AblationResult, ablate_study
     from radiofib.study.config import StudyConfig, find_study
     from radiofib.study.demo import run_demo
     from radiofib.study.extraction import config_for, extract_cohort, open_cohort, write_doubts
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 #: public name -> module that has it
 _HOME = {
+    "AblationResult": "ablate",
     "FileEvaluation": "judge",
     "InterpretConfig": "interpret_config",
     "Interpretation": "interpret",
@@ -36,6 +38,7 @@ _HOME = {
     "RunFolder": "folder",
     "RunResult": "run",
     "StudyConfig": "config",
+    "ablate_study": "ablate",
     "config_for": "extraction",
     "evaluate_file": "judge",
     "extract_cohort": "extraction",
@@ -59,12 +62,14 @@ _HOME = {
 
 __all__ = [
     "READER_FAILURES",
+    "AblationResult",
     "FileEvaluation",
     "InterpretConfig",
     "Interpretation",
     "RunFolder",
     "RunResult",
     "StudyConfig",
+    "ablate_study",
     "config_for",
     "evaluate_file",
     "extract_cohort",

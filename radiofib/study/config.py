@@ -11,6 +11,7 @@ from radiofib.config import StrictModel
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.staging import StagerPlan
+from radiofib.study.ablate_config import AblationConfig
 from radiofib.study.clinical_config import ClinicalConfig
 from radiofib.study.interpret_config import InterpretConfig
 
@@ -144,6 +145,8 @@ class StudyConfig(StrictModel):
         Covariates and serum scores as models of their own, and what the features add to them.
     explain : ExplainConfig, optional
         Also compute importance and partial dependence of the features; not when left out.
+    ablate : AblationConfig, optional
+        Design choices that ``radiofib ablate`` compares; ``radiofib run`` leaves them alone.
     uncertainty : UncertaintyConfig, optional
         Prediction sets, cut-offs with a grey zone, and a warning of cases unlike those of
         training; ``null`` for none.
@@ -158,7 +161,7 @@ class StudyConfig(StrictModel):
     --------
     >>> study = StudyConfig.parse({"title": "A study", "cohort": "cohort.csv"}, where="study.yaml")
     >>> study.stager.name, study.evaluation.folds
-    ('random_forest', 5)
+    ('logistic', 5)
     >>> StudyConfig.parse({"title": "A study"}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: name the data: give either 'card' or 'cohort'
@@ -183,6 +186,7 @@ class StudyConfig(StrictModel):
     interpret: InterpretConfig | None = None
     clinical: ClinicalConfig | None = None
     explain: ExplainConfig | None = None
+    ablate: AblationConfig | None = None
     uncertainty: UncertaintyConfig | None = UncertaintyConfig()
     readers: str | None = None
     main: str | None = None
@@ -209,6 +213,8 @@ class StudyConfig(StrictModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
+        if self.card is None and self.cohort is None and self.ablate and self.ablate.features:
+            return self  # an ablation of a feature table needs no images
         if (self.card is None) == (self.cohort is None):
             raise ValueError("name the data: give either 'card' or 'cohort'")
         if self.card is not None and self.scheme is not None:

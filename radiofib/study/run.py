@@ -12,7 +12,7 @@ import yaml
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.datacard import DataCard
 from radiofib.engines import ExtractionConfig
-from radiofib.errors import ExportError, Failure, RadiofibError
+from radiofib.errors import ConfigError, ExportError, Failure, RadiofibError
 from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
 from radiofib.images import load_roi, overlay_png
@@ -22,6 +22,7 @@ from radiofib.study.audit import audit_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
+from radiofib.study.counts import counts_step
 from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for, write_doubts
 from radiofib.study.folder import RunFolder, write_failures
@@ -124,7 +125,7 @@ def run_study(
         progress=tell,
     )
     cohort, config = learn_step(study, prepared.cohort, config, folder)
-    table, failures = _features(cohort, config, study, folder, workers, tell)
+    table, failures = cohort_features(cohort, config, study, folder, workers, tell)
     failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
     write_doubts(folder, table)
@@ -145,6 +146,7 @@ def run_study(
     failures += audit_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += counts_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += uncertainty_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += clinical_step(study, table, cohort.scheme, folder, features_hash, tell)
@@ -173,7 +175,8 @@ def load_cohort(study: StudyConfig, root: Path) -> Cohort:
     """Return the cohort that a study names."""
     if study.card is not None:
         return Cohort.from_card(study.card, root)
-    assert study.cohort is not None  # StudyConfig checks it
+    if study.cohort is None:
+        raise ConfigError("name the data: give either 'card' or 'cohort'", where="study")
     return Cohort.read(root / study.cohort, root=root, scheme=study.scheme, label=study.label)
 
 
@@ -191,7 +194,7 @@ def study_yaml(study: StudyConfig) -> str:
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _features(
+def cohort_features(
     cohort: Cohort,
     config: ExtractionConfig,
     study: StudyConfig,
@@ -199,6 +202,7 @@ def _features(
     workers: int | None,
     tell: Progress,
 ) -> tuple[FeatureTable, list[Failure]]:
+    """Measure images and slides of a prepared cohort; finished pieces stay in the folder."""
     images = only(cohort, lambda a: a.channel != SLIDE_CHANNEL)
     slides = only(cohort, lambda a: a.channel == SLIDE_CHANNEL)
     tables: list[FeatureTable] = []

@@ -33,7 +33,7 @@ def train_table(
     *,
     label: str = "stage",
     scanner: str | None = None,
-    stager: str | StagerPlan = "random_forest",
+    stager: str | StagerPlan = "logistic",
     seed: int = 0,
 ) -> StageScheme:
     """Train a stager on the labelled rows of a table and store it.

@@ -13,7 +13,14 @@ from radiofib.evaluation import read_predictions
 from radiofib.evaluation.abstain import ABSTAIN_COLUMNS, AbstainRule, abstain_table
 from radiofib.evaluation.companion import companion_path, training_scores
 from radiofib.evaluation.conformal import COVERAGE_COLUMNS, SET_COLUMNS, prediction_sets
-from radiofib.evaluation.quality import NO_NAME, fold_distances, quality_table, stage_score
+from radiofib.evaluation.quality import (
+    DISTANCE_COLUMNS,
+    NO_NAME,
+    QUALITY_COLUMNS,
+    fold_distances,
+    quality_table,
+    stage_score,
+)
 from radiofib.evaluation.stored_thresholds import learn_thresholds
 from radiofib.provenance import hash_file
 from radiofib.study.channel_sets import channel_sets, within
@@ -26,7 +33,15 @@ from radiofib.table import FeatureTable
 
 __all__ = ["uncertainty_step"]
 
-_TABLES = ("conformal", "prediction_sets", "abstain", "distance", "quality")
+#: table -> its columns where a stager has no predictions
+_BLANK = {
+    "conformal": COVERAGE_COLUMNS,
+    "prediction_sets": SET_COLUMNS,
+    "abstain": ABSTAIN_COLUMNS,
+    "distance": ("model", "setting", "fold", "case", "patient", "scanner", *DISTANCE_COLUMNS),
+    "quality": ("model", "setting", *QUALITY_COLUMNS),
+}
+_TABLES = tuple(_BLANK)
 _OUTPUTS = tuple(f"evaluation/{name}.csv" for name in _TABLES)
 
 
@@ -107,9 +122,7 @@ def _judge(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of one stager."""
     if predictions.empty:
-        blank = {"conformal": COVERAGE_COLUMNS, "prediction_sets": SET_COLUMNS}
-        blank |= {"abstain": ABSTAIN_COLUMNS}
-        return {name: pd.DataFrame(columns=list(columns)) for name, columns in blank.items()}
+        return {name: pd.DataFrame(columns=list(columns)) for name, columns in _BLANK.items()}
     levels, ordered = scheme.levels, scheme.ordered
     sets = prediction_sets(
         predictions, levels=levels, ordered=ordered, alpha=asked.alpha, score=asked.score

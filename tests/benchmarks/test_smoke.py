@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SMALL = {
+    "ablation.py": ["--small"],
     "audit.py": ["--small", "--workers", "1"],
     "boosting_cost.py": ["--small", "--runs", "1"],
     "cost.py": ["--small", "--runs", "1"],
@@ -23,6 +24,7 @@ SMALL = {
     "mri_case.py": ["--small"],
     "mri_intensities.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
+    "overhead.py": ["--small"],
     "pyradiomics_equality.py": ["--small"],
     "registration.py": ["--small"],
     "rivals.py": ["--small", "--runs", "1"],

@@ -36,6 +36,7 @@ def test_promised_commands_exist() -> None:
         "train",
         "predict",
         "audit",
+        "ablate",
         "evaluate",
         "export",
         "report",

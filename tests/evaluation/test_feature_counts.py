@@ -22,10 +22,10 @@ from radiofib.staging.relevance import RelevanceFilter
 from radiofib.staging.rows import Rows
 from radiofib.staging.selection import NearConstant
 from radiofib.staging.stagers import LogisticStager
+from radiofib.stats.explained import largest_r2
 from radiofib.stats.sample_size import (
     binary_sample_size,
     expected_shrinkage,
-    largest_r2,
     multinomial_sample_size,
 )
 from radiofib.table import FeatureTable

@@ -66,7 +66,6 @@ def test_one_factor_is_one_row_for_each_level():
     assert covering_array({"a": ["x", "y"]}) == [{"a": "x"}, {"a": "y"}]
 
 
-@pytest.mark.xfail(strict=True, reason="harmonisation, missing channels and balance to come")
 def test_every_level_is_there():
     assert available()[1] == []
 

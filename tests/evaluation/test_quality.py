@@ -26,7 +26,7 @@ from tests.evaluation import uncertainty_plan as plan
 
 @pytest.fixture(scope="module")
 def table() -> FeatureTable:
-    return simulate_table(160, seed=7, settings=plan.distance_settings(1.0, missing=0.2)).table
+    return simulate_table(120, seed=7, settings=plan.distance_settings(1.0, missing=0.2)).table
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_left_out_scanners_are_unfamiliar_and_known_ones_are_not(distances: pd.D
     share = distances.groupby(["setting", "scanner"])["unfamiliar"].mean()
     assert (share["loso"] > 0.8).all()
     assert share["cv"].mean() < 0.12
-    assert len(distances) == 2 * 160
+    assert len(distances) == 2 * 120
 
 
 def test_distances_are_to_the_training_rows_of_the_fold(

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofib.evaluation import feature_counts as counts
 from radiofib.evaluation.abstain import abstain_table
 from radiofib.evaluation.conformal import prediction_sets
 from radiofib.evaluation.quality import quality_table, stage_score
+from radiofib.staging.chain import ChainStager
+from radiofib.staging.selection import NearConstant
 from radiofib.stats import delong_paired
+from radiofib.table import FeatureTable
 from tests.report.run_folder import LEVELS, TARGETS, auc_of, write_picture
 
 MAIN = "random_forest"
@@ -304,6 +308,17 @@ def importance(columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(lines), dependence
 
 
+def feature_counts(predictions: pd.DataFrame, n_features: int) -> pd.DataFrame:
+    """Sample-size check of a table with this many columns, of which one is constant."""
+    patients = predictions.drop_duplicates("patient")
+    X = pd.DataFrame(np.random.default_rng(8).normal(size=(len(patients), n_features)))
+    X = X.rename(columns=lambda i: f"t1_f{i}").assign(t1_f0=1.0)
+    stage = pd.Categorical(patients["y_true"], categories=LEVELS, ordered=True)
+    obs = pd.DataFrame({"case": patients["patient"].to_numpy(), "stage": stage})
+    stager = ChainStager(steps=[NearConstant()])
+    return counts.feature_counts(FeatureTable(X, obs), stager).assign(model=MAIN)
+
+
 def audit() -> pd.DataFrame:
     """Verdicts of every kind."""
     return pd.DataFrame(
@@ -399,6 +414,7 @@ def add_everything(root: Path) -> Path:
         "evaluation/thresholds.csv": thresholds(predictions),
         "evaluation/comparisons.csv": models,
         "evaluation/readers.csv": readers,
+        "evaluation/feature_counts.csv": feature_counts(predictions, len(columns)),
         "evaluation/importance.csv": important,
         "evaluation/partial_dependence.csv": dependence,
         "audit/verdicts.csv": audit(),

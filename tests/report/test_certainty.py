@@ -19,7 +19,7 @@ from tests.report.run_folder import build_run
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = build_run(tmp_path_factory.mktemp("certainty"), scale=0.5, pictures=1)
+    root = build_run(tmp_path_factory.mktemp("certainty"), scale=0.4, pictures=0)
     predictions = pd.read_csv(root / "predictions.csv")
     for name, frame in certainty(predictions).items():
         frame.to_csv(root / f"evaluation/{name}.csv", index=False)
@@ -72,7 +72,7 @@ def test_figures_say_in_words_what_they_show(root: Path) -> None:
 
 
 def test_parts_that_are_absent_are_left_out(root: Path, tmp_path: Path) -> None:
-    bare = build_run(tmp_path, scale=0.2, pictures=1)
+    bare = build_run(tmp_path, scale=0.1, pictures=0)
     assert certainty_section(Context(read_run(bare))) is None
     (bare / "evaluation/abstain.csv").write_bytes((root / "evaluation/abstain.csv").read_bytes())
     words, tables, figures = _section(bare)

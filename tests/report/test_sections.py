@@ -104,6 +104,26 @@ def test_added_value_is_said_in_a_sentence_and_what_is_left_out_has_a_reason(pag
     assert "0.061 (0.041–0.081)" in said
 
 
+def test_sample_size_is_judged_with_and_without_importance(
+    run_dir: Path, page: Page, tmp_path: Path
+) -> None:
+    path = "evaluation/feature_counts.csv"
+    counts = pd.read_csv(run_dir / path)
+    main = counts[counts["target"] == "s4_vs_s1-3"].iloc[0]
+    assert main["candidates"] == main["features"] - 1
+    root = build_run(tmp_path, scale=0.15, pictures=1)
+    (root / path).write_bytes((run_dir / path).read_bytes())
+    for shown in (page, render(root)):
+        assert f"S4 vs S1–S3: {main['verdict']}." in shown.asides
+        assert f"{main['needed_patients']:,.0f}" in shown.text
+        assert "Enough patients for so many features?" in shown.text
+        assert "importance" in [a["id"] for a in shown.all("section")]
+        check_structure(shown)
+    damaged = counts.assign(target="<b>", verdict="", needed_patients=np.nan)
+    damaged.to_csv(root / path, index=False)
+    check_structure(render(root))
+
+
 EVIL = "<script>alert(1)</script>"
 
 

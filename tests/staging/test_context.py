@@ -67,6 +67,29 @@ def test_several_columns_and_numbers_are_flags_too():
     assert step.transform(X[:1], context=whole)["field_t_is_3"].item() == pytest.approx(1 / 3)
 
 
+def test_a_flag_that_stands_often_is_penalised_less():
+    rng = np.random.default_rng(1)
+    scanner = np.repeat(["A", "B"], 100)
+    X = pd.DataFrame(rng.normal(size=(200, 3)), columns=["t1_a", "t1_b", "t1_c"])
+    y = np.where(rng.random(200) < np.where(scanner == "A", 0.2, 0.8), "s4", "s1")
+    frame = X.assign(scanner=scanner)
+    gaps = []
+    for weight in (1, 5, 20):
+        chain = ChainStager(LogisticStager(), [ContextFlags(("scanner",), weight=weight)])
+        proba = chain.fit(frame, y).predict_proba(frame)[:, 1]
+        logit = np.log(proba / (1 - proba))
+        gaps.append(logit[scanner == "B"].mean() - logit[scanner == "A"].mean())
+    step = ContextFlags(("scanner",), weight=2)
+    found = step.fit_transform(X, context=frame[["scanner"]])
+    assert list(found)[3:] == ["scanner_is_a", "scanner_is_b", "scanner_is_a__2", "scanner_is_b__2"]
+    truth = 2 * np.log(4)
+    assert gaps[0] < 0.6 * truth
+    assert gaps[0] < gaps[1] < gaps[2]
+    assert gaps[2] > 0.7 * truth
+    with pytest.raises(StagerInputError, match="weight 0"):
+        ContextFlags(("scanner",), weight=0).fit(X, context=frame[["scanner"]])
+
+
 def test_names_that_clash_and_columns_that_are_missing_are_refused():
     X = pd.DataFrame({"vendor_is_a": [1.0, 2.0]})
     context = pd.DataFrame({"vendor": ["A", "B"]})

@@ -15,6 +15,7 @@ from radiofib.errors import ModelError
 from radiofib.simulate.cohorts import TableSettings, simulate_table
 from radiofib.staging.distance import LIMIT, TrainingDistance, feature_blocks
 from radiofib.staging.inputs import StagerInputError
+from tests._examples import examples
 from tests.evaluation import uncertainty_plan as plan
 
 
@@ -204,7 +205,7 @@ def test_a_damaged_state_is_refused(frame):
         TrainingDistance.from_state({**plain, "parameters": {"unknown": 1}}, arrays)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(
     st.integers(3, 12).flatmap(
         lambda n: st.lists(

@@ -16,7 +16,8 @@ from radiofib.simulate.cohorts import simulate_table
 from radiofib.simulate.confounded import BLOCK_COHORTS
 from radiofib.staging.chain import ChainStager
 from radiofib.staging.context import ContextFlags
-from radiofib.staging.fusion import ChannelEmbedding, LateFusionStager, pls_directions
+from radiofib.staging.embedding import ChannelEmbedding, pls_directions
+from radiofib.staging.fusion import LateFusionStager
 from radiofib.staging.gating import confidence, fit_gate, gate_weights, skill_weights
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.stagers import LogisticStager

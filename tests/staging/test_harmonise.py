@@ -17,7 +17,8 @@ from radiofib.staging.block_regression import BlockRegression
 from radiofib.staging.blocks import BlockFill
 from radiofib.staging.chain import ChainStager
 from radiofib.staging.context import ContextFlags, ScannerInteraction
-from radiofib.staging.fusion import ChannelEmbedding, LateFusionStager
+from radiofib.staging.embedding import ChannelEmbedding
+from radiofib.staging.fusion import LateFusionStager
 from radiofib.staging.harmonise import ComBatHarmoniser, ScannerScaler
 from radiofib.staging.inputs import StagerInputError
 

@@ -11,15 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radiofib.errors import UsageError
+from radiofib.stats.explained import largest_r2, r2_from_c_statistic
 from radiofib.stats.regression import minimum_sample_size
 from radiofib.stats.sample_size import (
     binary_sample_size,
     expected_shrinkage,
-    largest_r2,
     most_parameters,
     multinomial_sample_size,
     optimism_size,
-    r2_from_c_statistic,
     shrinkage_size,
 )
 

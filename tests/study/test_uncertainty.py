@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -81,42 +82,47 @@ def test_the_step_writes_its_tables_once(run: RunFolder, known: FeatureTable) ->
     assert (quality.loc["loso", "unfamiliar"] > 0.5).all()
 
 
-def test_switched_off_it_leaves_nothing(known: FeatureTable, tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    assert _run(folder, known, StudyConfig(**STUDY)) == []
+@pytest.fixture
+def copy(run: RunFolder, tmp_path: Path) -> RunFolder:
+    """Return a copy of the run to spoil."""
+    shutil.copytree(run.root, tmp_path / "run")
+    return RunFolder(tmp_path / "run")
+
+
+def test_switched_off_it_leaves_nothing(known: FeatureTable, copy: RunFolder) -> None:
+    assert (copy.root / "model_uncertainty.npz").is_file()
     off = StudyConfig(**STUDY, uncertainty=None)
-    assert uncertainty_step(off, known, SCHEME, folder, "hash", _quiet) == []
-    left = {p.name for p in tmp_path.rglob("*") if p.is_file()}
+    assert uncertainty_step(off, known, SCHEME, copy, "hash", _quiet) == []
+    left = {p.name for p in copy.root.rglob("*") if p.is_file()}
     assert not left & {f"{name}.csv" for name in FILES}
     assert "model_uncertainty.npz" not in left
     assert "model.skops" in left
 
 
 def test_channel_sets_have_a_companion_each(known: FeatureTable, tmp_path: Path) -> None:
-    sets = {"All": ["t1", "t2", "dwi", "ged4"], "Plain": ["t1", "t2"]}
-    study = StudyConfig(**STUDY, channel_sets=sets)
+    sets = {"All": ["t1", "t2"], "Plain": ["t1"]}
+    settings = STUDY | {"evaluation": {**STUDY["evaluation"], "settings": ["cv"], "folds": 2}}
     folder = RunFolder(tmp_path)
-    assert _run(folder, known, study) == []
+    assert _run(folder, known, StudyConfig(**settings, channel_sets=sets)) == []
     found = {p.name for p in tmp_path.glob("*.npz")}
     assert found == {"model_uncertainty.npz", "model_plain_uncertainty.npz"}
     distance = pd.read_csv(tmp_path / "evaluation/distance.csv")
     assert set(distance["model"]) == {"logistic [All]", "logistic [Plain]"}
-    one = StudyConfig(**STUDY)
-    assert _run(folder, known, one) == []
+    # Predictions of no stager of this study: its distance can be told all the same.
+    one = StudyConfig(**settings)
+    assert uncertainty_step(one, known, SCHEME, folder, "hash", _quiet) == []
     assert {p.name for p in tmp_path.glob("*.npz")} == {"model_uncertainty.npz"}
+    assert pd.read_csv(tmp_path / "evaluation/conformal.csv").empty
 
 
-def test_asking_for_too_much_is_a_failure_of_the_step_alone(
-    known: FeatureTable, tmp_path: Path
+def test_unusable_predictions_are_a_failure_of_the_step_alone(
+    known: FeatureTable, copy: RunFolder
 ) -> None:
-    folder = RunFolder(tmp_path)
-    study = StudyConfig(**STUDY)
-    assert _run(folder, known, study) == []
-    path = tmp_path / "predictions.csv"
-    path.write_text("case,y_true\n", encoding="utf-8")
-    failed = uncertainty_step(study, known, SCHEME, folder, "hash", _quiet)
+    (copy.root / "predictions.csv").write_text("case,y_true\n", encoding="utf-8")
+    failed = uncertainty_step(StudyConfig(**STUDY), known, SCHEME, copy, "hash", _quiet)
     assert [f.step for f in failed] == ["uncertainty"]
-    assert not (tmp_path / "model_uncertainty.npz").exists()
+    assert not (copy.root / "model_uncertainty.npz").exists()
+    assert (copy.root / "model.skops").is_file()
 
 
 def _predict(model: Path, table: FeatureTable, folder: Path, *more: str) -> Any:

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from radiofib.stats.explained import UNKNOWN_NAGELKERKE, check_reach, largest_r2
 from radiofib.stats.sample_size import (
-    UNKNOWN_NAGELKERKE,
-    check_reach,
     expected_shrinkage,
-    largest_r2,
     optimism_size,
     shrinkage_size,
 )
