@@ -11,7 +11,8 @@ error of about 9 points, so the table shows that recipes run, not which is bette
 stand beside it and are of other data and of other methods, the authors' networks.
 
 Usage: python benchmarks/lifs_recipes.py [--only NAME ...] [--work FOLDER] [--out FOLDER] [--small]
-A folder that is named with --work keeps the runs, and a second call does what is missing.
+A folder that is named with --work keeps the runs, and a second call does what is missing; seconds
+of a run that was `resumed` are those of its rest.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def run_recipe(name: str, root: Path, work: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(done.read_text())
         return found
     study = StudyConfig.from_yaml(find_study(name))
+    resumed = out.is_dir()
     shared = _share_alignment(study, out, work)
     clock = _Clock()
     result = run_study(study, root=root, out=out, workers=1, progress=clock.tell)
@@ -85,6 +87,7 @@ def run_recipe(name: str, root: Path, work: Path) -> dict[str, Any]:
         "features": facts["counts"]["features"],
         "failures": len(result.failures),
         "aligned_by": shared,
+        "resumed": resumed,
         **clock.seconds(),
     }
     done.write_text(json.dumps(row))
