@@ -107,6 +107,8 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def _tell_empty(predictions: pd.DataFrame, left: Mapping[int, str]) -> None:
     """Say which rows have no probabilities, and leave with the exit status of DESIGN: 3 or 1."""
+    import numpy as np
+
     from radiofib._checks import list_some
 
     columns = [c for c in predictions if str(c).startswith("p_")]
@@ -114,7 +116,8 @@ def _tell_empty(predictions: pd.DataFrame, left: Mapping[int, str]) -> None:
     if empty.empty:
         return
     reasons = [left.get(int(row), "have none of the model's features") for row in empty.index]
-    for reason, part in empty.groupby(reasons, sort=False):
+    # A plain list of one reason would be taken for a list of keys.
+    for reason, part in empty.groupby(np.array(reasons, dtype=object), sort=False):
         typer.secho(
             f"{len(part)} of {len(predictions)} rows {reason}, so their "
             f"probabilities are empty: {list_some(dict.fromkeys(part['case']), 5)}",

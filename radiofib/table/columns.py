@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import re
 from decimal import Decimal
@@ -119,12 +120,10 @@ def whole_names(column: pd.Series) -> pd.Series:
     return pd.Series(texts, index=column.index, name=column.name, dtype=object)
 
 
-def _is_plain_number(value: object) -> bool:
-    return (
-        isinstance(value, numbers.Real)
-        and not isinstance(value, bool | np.bool_)
-        and not pd.isna(value)
-    )
+def _is_plain_number(value: Any) -> bool:
+    """Tell whether a value is a finite number; infinity is left for others to refuse."""
+    known = isinstance(value, int | float | np.integer | np.floating)
+    return known and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _name_of(value: Any) -> str:

@@ -170,3 +170,17 @@ def test_numeric_scanners_are_known_beside_an_empty_cell(
     result = _predict(model, gap, tmp_path)
     assert result.exit_code == 0, result.output
     assert _written(tmp_path)["domain"].tolist()[1:] == ["in_scanner"] * 47
+
+
+def test_the_reason_of_a_single_row_is_a_sentence(
+    trained: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
+    model, frame = trained
+    bad = frame.copy()
+    bad.loc[3, "contrast"] = 1e300
+    result = _predict(model, bad, tmp_path)
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "1 of 24 rows hold a number that is infinite or too large (column 'contrast'), so their "
+        "probabilities are empty: c03\n"
+    )
