@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from benchmarks.radmlbench import DEFAULT, PLAIN, PUBLISHED, corrected, measure, verdicts
+from benchmarks.radmlbench import DEFAULT, FORMER, PLAIN, PUBLISHED, corrected, measure, verdicts
 
 
 def test_without_shared_training_rows_the_interval_is_students() -> None:
@@ -34,7 +34,12 @@ def test_each_expectation_can_fail() -> None:
 @pytest.mark.bench
 def test_a_small_part_runs(external_data: Path) -> None:
     frame = measure(external_data / "tabular" / "radmlbench", small=True)
-    assert frame["model"].value_counts().to_dict() == {DEFAULT: 4, PLAIN: 4, "difference": 4}
+    assert frame["model"].value_counts().to_dict() == {
+        DEFAULT: 4,
+        FORMER: 4,
+        PLAIN: 4,
+        "difference": 4,
+    }
     assert frame["auc"].between(-1, 1).all()
     mean = frame.set_index(["table", "model"])["auc"]
     parts = [mean[name, DEFAULT] for name in PUBLISHED]
