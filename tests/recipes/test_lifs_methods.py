@@ -181,7 +181,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", METHODS)
 def test_recipe_from_images_to_the_table_in_one_command(name: str, runs: Path) -> None:
-    """30 + 4 cases as packaged; alignment that an earlier recipe has done is taken over."""
+    """40 + 4 cases as packaged; alignment that an earlier recipe has done is taken over."""
     out = runs / name
     plan = StudyConfig.from_yaml(find_study(name)).registration
     assert plan is not None
@@ -192,7 +192,7 @@ def test_recipe_from_images_to_the_table_in_one_command(name: str, runs: Path) -
     assert status(*arguments) in (0, 3)
     if not done.is_dir():
         shutil.copytree(out / "registration", done)
-    _complete(out, name, 30)
+    _complete(out, name, 40)
 
 
 @pytest.mark.proof
