@@ -17,6 +17,7 @@ from radiofib._extras import require
 from radiofib.staging.base import BaseStager
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.linear import case_weights
+from radiofib.staging.standardise import beside
 
 __all__ = ["ExplainableBoostingStager", "additive_margins"]
 
@@ -113,7 +114,7 @@ class ExplainableBoostingStager(BaseStager):
         codes: NDArray[np.intp],
         weights: FloatArray | None,
     ) -> None:
-        learnt = self._boosted(np.hstack([features, flags]), codes, weights)
+        learnt = self._boosted(beside(features, flags), codes, weights)
         columns = [np.array(term, dtype=np.intp) for term in learnt.term_features_]
         self.intercept_ = np.asarray(learnt.intercept_, dtype=np.float64).reshape(-1)
         self.terms_, self.cuts_, self.scores_ = [], [], []
@@ -156,7 +157,7 @@ class ExplainableBoostingStager(BaseStager):
         return model
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        matrix = np.hstack([features, flags])
+        matrix = beside(features, flags)
         margins = additive_margins(matrix, self.terms_, self.cuts_, self.scores_, self.intercept_)
         if margins.shape[1] == 1:
             return np.hstack([expit(-margins), expit(margins)])

@@ -85,6 +85,51 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 self, features, y, reset=True, dtype=np.float64, ensure_all_finite="allow-nan"
             )
         check_classification_targets(labels)
+        self._learn_stages(checked, context, labels, sample_weight)
+        return self
+
+    def fit_handed(
+        self,
+        X: pd.DataFrame,
+        y: NDArray[Any],
+        context: pd.DataFrame,
+        sample_weight: FloatArray | None = None,
+    ) -> Self:
+        """Learn from rows that a step or a stager made of others hands on.
+
+        The same as :meth:`fit` on the columns side by side, without scikit-learn's look at every
+        name and type, which were looked at before.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+            Floats, NaN where missing; names are text.
+        y : ndarray of shape (n_rows,)
+            Stages.
+        context : DataFrame
+            Has at least the columns named by ``context_columns``.
+        sample_weight : ndarray, optional
+            As in :meth:`fit`.
+        """
+        wanted = list(self.context_columns)
+        values = X.to_numpy()
+        own_fit = type(self).fit is not BaseStager.fit
+        if own_fit or values.dtype != np.float64 or not values.size:
+            return self.fit(pd.concat([X, context[wanted]], axis=1), y, sample_weight)
+        names: Any = X.columns.to_numpy(dtype=object)
+        self.feature_names_in_ = names
+        self.n_features_in_ = values.shape[1]
+        self._learn_stages(values, _context(context, wanted), y, sample_weight)
+        return self
+
+    def _learn_stages(
+        self,
+        checked: FloatArray,
+        context: pd.DataFrame | None,
+        labels: NDArray[Any],
+        sample_weight: ArrayLike | None,
+    ) -> None:
+        """Give the stages numbers, leave out rows without weight, and learn."""
         labels = _plain_labels(labels)
         weights = None
         if sample_weight is not None:
@@ -102,7 +147,6 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 hint="train on rows of at least two stages",
             )
         self._learn(_within_range(checked), context, codes, weights)
-        return self
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the probability of each class, columns in the order of ``classes_``.
@@ -113,6 +157,24 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self)
         features, context = self._split(X, reset=False)
         checked = checked_numbers(self, features, reset=False)
+        return self._shares(checked, context)
+
+    def proba_handed(self, X: pd.DataFrame, context: pd.DataFrame) -> FloatArray:
+        """Return the probabilities of rows handed on, as :meth:`fit_handed` takes them."""
+        wanted = list(self.context_columns)
+        values = X.to_numpy()
+        names = getattr(self, "feature_names_in_", None)
+        if (
+            type(self).predict_proba is not BaseStager.predict_proba
+            or values.dtype != np.float64
+            or not values.size
+            or names is None
+            or not np.array_equal(X.columns.to_numpy(dtype=object), names)
+        ):
+            return self.predict_proba(pd.concat([X, context[wanted]], axis=1))
+        return self._shares(values, _context(context, wanted))
+
+    def _shares(self, checked: FloatArray, context: pd.DataFrame | None) -> FloatArray:
         proba = self._proba(_within_range(checked), context)
         normed: FloatArray = proba / proba.sum(axis=1, keepdims=True)
         return normed
@@ -178,7 +240,7 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                     what="scanner column" if name == self.scanner_column else "context column",
                     error=StagerInputError,
                 )
-            context = X[wanted].astype(object).reset_index(drop=True)
+            context = _context(X, wanted)
             X = X.drop(columns=wanted)
         if not reset and hasattr(self, "feature_names_in_"):
             X = align_columns(X, self.feature_names_in_)
@@ -188,6 +250,11 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _context(frame: pd.DataFrame, wanted: list[str]) -> pd.DataFrame | None:
+    """Return the columns that say where a row is from; None where none is wanted."""
+    return frame[wanted].astype(object).reset_index(drop=True) if wanted else None
 
 
 def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:

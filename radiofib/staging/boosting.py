@@ -19,6 +19,7 @@ from radiofib.staging.base import BaseStager
 from radiofib.staging.cumulative import agreeing, stage_shares
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.linear import case_weights
+from radiofib.staging.standardise import beside
 
 __all__ = ["FocalXGBoostStager", "OrdinalXGBoostStager"]
 
@@ -117,7 +118,7 @@ class OrdinalXGBoostStager(BaseStager):
         # Cut points depend on features and weights, not on labels: XGBoost keeps those of the
         # first question with the rows, and takes them again.
         rows = xgboost.DMatrix(
-            np.hstack([features, flags]),
+            beside(features, flags),
             weight=None
             if plain
             else case_weights(self.class_weight, self.classes_, codes, weights),
@@ -130,7 +131,7 @@ class OrdinalXGBoostStager(BaseStager):
             self.boosters_.append(booster)
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        rows = xgboost.DMatrix(np.hstack([features, flags]), nthread=1)
+        rows = xgboost.DMatrix(beside(features, flags), nthread=1)
         beyond = [booster.predict(rows).astype(np.float64) for booster in self.boosters_]
         return stage_shares(agreeing(np.column_stack(beyond)))
 
@@ -263,7 +264,7 @@ class FocalXGBoostStager(BaseStager):
         # XGBoost estimates no start for an objective that is not its own; this is the one that
         # it would take for softmax.
         start = np.tile(self.start_, (len(features), 1))
-        return xgboost.DMatrix(np.hstack([features, flags]), base_margin=start, nthread=1)
+        return xgboost.DMatrix(beside(features, flags), base_margin=start, nthread=1)
 
     def __getstate__(self) -> dict[str, Any]:
         # The booster is stored in XGBoost's own portable format, not as a Python object.

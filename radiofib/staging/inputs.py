@@ -150,8 +150,10 @@ def within_range(values: NDArray[np.float64]) -> bool:
     """
     if not values.size:
         return True
-    # fmax passes over missing values, and makes no array of truths.
-    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    low, high = values.min(), values.max()
+    if np.isnan(high):
+        # fmax passes over missing values, and makes no array of truths.
+        low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     return bool(np.isnan(high) or (low >= -LARGEST and high <= LARGEST))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
 from radiofib.staging.base import BaseStager
 from radiofib.staging.inputs import StagerInputError
+from radiofib.staging.standardise import beside, column_parts, learn_scaling, standardised
 from radiofib.stats.regression import separated
 
 __all__ = [
@@ -54,7 +54,7 @@ class LinearStager(BaseStager):
     ) -> None:
         self.imputer_ = learn_medians(features)
         filled = fill_medians(self.imputer_, features)
-        self.scaler_ = StandardScaler().fit(filled, sample_weight=weights)
+        self.scaler_ = learn_scaling(filled, weights)
         each = case_weights(getattr(self, "class_weight", None), self.classes_, codes, weights)
         self._fit_terms(self._columns(features, flags), codes, each)
 
@@ -62,8 +62,8 @@ class LinearStager(BaseStager):
         return self._terms_proba(self._columns(features, flags))
 
     def _columns(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        scaled = self.scaler_.transform(fill_medians(self.imputer_, features))
-        return np.hstack([scaled, flags])
+        scaled = standardised(self.scaler_, fill_medians(self.imputer_, features))
+        return beside(scaled, flags)
 
     @abstractmethod
     def _fit_terms(self, columns: FloatArray, codes: Codes, weights: FloatArray) -> None:
@@ -89,11 +89,18 @@ def column_medians(values: FloatArray) -> FloatArray:
     >>> column_medians(np.array([[1.0, np.nan], [3.0, 5.0], [2.0, np.nan]])).tolist()
     [2.0, 5.0]
     """
-    rows = np.array(values.T, dtype=np.float64, order="C")
+    found: FloatArray = np.empty(values.shape[1])
+    for part in column_parts(values):
+        found[part] = _row_medians(np.array(values[:, part].T, dtype=np.float64, order="C"))
+    return found
+
+
+def _row_medians(rows: FloatArray) -> FloatArray:
+    """Return the median of each row; the rows are put in another order."""
     n = rows.shape[1]
-    if not np.isnan(rows).any():
+    if not np.isnan(rows.min(initial=np.inf)):
         rows.partition(n // 2, axis=1)
-        upper = rows[:, n // 2]
+        upper: FloatArray = rows[:, n // 2]
         return upper if n % 2 else (rows[:, : n // 2].max(axis=1) + upper) / 2.0
     # Sorting puts missing values last.
     rows.sort(axis=1)
@@ -126,10 +133,9 @@ def fill_medians(imputer: SimpleImputer, features: FloatArray) -> FloatArray:
     >>> fill_medians(imputer, np.array([[np.nan], [7.0]])).tolist()
     [[2.5], [7.0]]
     """
-    missing = np.isnan(features)
-    if not missing.any():
+    if not np.isnan(features.min(initial=np.inf)):
         return features
-    filled: FloatArray = np.where(missing, imputer.statistics_, features)
+    filled: FloatArray = np.where(np.isnan(features), imputer.statistics_, features)
     return filled
 
 

@@ -80,9 +80,13 @@ class MetaStager(BaseStager):
         self, features: FloatArray, context: pd.DataFrame | None
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         named = getattr(self, "feature_names_in_", None)
-        names = [f"x{i}" for i in range(features.shape[1])] if named is None else list(named)
+        if named is None:
+            named = [f"x{i}" for i in range(features.shape[1])]
         empty = pd.DataFrame(index=range(len(features)))
-        return pd.DataFrame(features, columns=names), empty if context is None else context
+        names = pd.Index(named, dtype=object)
+        return pd.DataFrame(
+            features, columns=names, copy=False
+        ), empty if context is None else context
 
     def _patients(self, rows: Rows) -> NDArray[Any] | None:
         """Return the patient of each row; None when every row is its own."""
@@ -94,9 +98,7 @@ class MetaStager(BaseStager):
 
 def fit_on(stager: BaseStager, rows: Rows) -> BaseStager:
     """Return a copy of the stager that has learnt from these rows."""
-    wanted = list(stager.context_columns)
-    frame = pd.concat([rows.X, rows.context[wanted]], axis=1) if wanted else rows.X
-    fitted: BaseStager = clone(stager).fit(frame, rows.y, sample_weight=rows.weight)
+    fitted: BaseStager = clone(stager).fit_handed(rows.X, rows.y, rows.context, rows.weight)
     return fitted
 
 
@@ -104,6 +106,4 @@ def proba_of(
     stager: BaseStager, X: pd.DataFrame, context: pd.DataFrame, classes: NDArray[Any]
 ) -> FloatArray:
     """Return the probabilities of a fitted stager, one column for each of `classes`."""
-    wanted = list(stager.context_columns)
-    frame = pd.concat([X, context[wanted]], axis=1) if wanted else X
-    return placed(stager.predict_proba(frame), stager.classes_, classes)
+    return placed(stager.proba_handed(X, context), stager.classes_, classes)

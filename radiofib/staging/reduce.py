@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
 from radiofib.parallel import one_thread
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.linear import directions, median_imputer
 from radiofib.staging.selector import stage_codes
+from radiofib.staging.standardise import learn_scaling, standardised
 from radiofib.staging.steps import Step
 
 __all__ = ["Components", "PartialLeastSquares", "PrincipalComponents", "partial_least_squares"]
@@ -68,8 +68,8 @@ class Components(Step):
         values = frame.to_numpy()
         self.imputer_ = median_imputer().fit(values)
         filled = self.imputer_.transform(values)
-        self.scaler_ = StandardScaler().fit(filled)
-        columns = self.scaler_.transform(filled)
+        self.scaler_ = learn_scaling(filled)
+        columns = standardised(self.scaler_, filled)
         most = min(len(frame) - 1, frame.shape[1])
         if whole:
             most = min(most, int(self.n_components))

@@ -34,7 +34,8 @@ class StabilityFilter(Selector):
     threshold : float
         Share of halves, above 0.5, up to 1.
     per_half : int
-        Columns taken from a half.
+        Columns taken from a half; of a small table at most half of its columns, since a choice
+        of nearly all says nothing.
     pairs : int
         Number of partitions into halves.
     l1_ratio : float
@@ -114,7 +115,7 @@ class StabilityFilter(Selector):
                 codes,
                 [str(k) for k in range(stages)],
                 names=[str(i) for i in range(frame.shape[1])],
-                per_subsample=self.per_half,
+                per_subsample=min(self.per_half, max(1, frame.shape[1] // 2)),
                 pairs=self.pairs,
                 l1_ratio=self.l1_ratio,
                 groups=who,

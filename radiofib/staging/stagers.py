@@ -14,13 +14,13 @@ import xgboost
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from radiofib.parallel import one_thread
 from radiofib.staging._boosted import as_booster, as_bytes, tree_settings
 from radiofib.staging.base import BaseStager
 from radiofib.staging.inputs import StagerInputError
 from radiofib.staging.linear import case_weights, code_weights, fill_medians, learn_medians
+from radiofib.staging.standardise import beside, learn_scaling, standardised
 
 __all__ = ["LogisticStager", "RandomForestStager", "XGBoostStager"]
 
@@ -107,11 +107,11 @@ class RandomForestStager(BaseStager):
             random_state=self.random_state,
             n_jobs=1,
         )
-        filled = np.hstack([fill_medians(self.imputer_, features), flags])
+        filled = beside(fill_medians(self.imputer_, features), flags)
         self.forest_.fit(filled, codes, sample_weight=weights)
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        filled = np.hstack([fill_medians(self.imputer_, features), flags])
+        filled = beside(fill_medians(self.imputer_, features), flags)
         proba: FloatArray = self.forest_.predict_proba(filled)
         return proba
 
@@ -215,7 +215,7 @@ class XGBoostStager(BaseStager):
             settings["num_class"] = int(self.classes_.size)
         plain = self.class_weight is None and weights is None
         rows = xgboost.DMatrix(
-            np.hstack([features, flags]),
+            beside(features, flags),
             label=codes,
             weight=None
             if plain
@@ -225,7 +225,7 @@ class XGBoostStager(BaseStager):
         self.booster_ = xgboost.train(settings, rows, num_boost_round=self.n_estimators)
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        rows = xgboost.DMatrix(np.hstack([features, flags]), nthread=1)
+        rows = xgboost.DMatrix(beside(features, flags), nthread=1)
         raw = self.booster_.predict(rows).astype(np.float64)
         return raw if raw.ndim == 2 else np.column_stack([1.0 - raw, raw])
 
@@ -312,7 +312,7 @@ class LogisticStager(BaseStager):
     ) -> None:
         self.imputer_ = learn_medians(features)
         filled = fill_medians(self.imputer_, features)
-        self.scaler_ = StandardScaler().fit(filled, sample_weight=weights)
+        self.scaler_ = learn_scaling(filled, weights)
         self.regression_ = LogisticRegression(
             C=self.C,
             max_iter=self.max_iter,
@@ -321,12 +321,12 @@ class LogisticStager(BaseStager):
         )
         with one_thread():
             self.regression_.fit(
-                np.hstack([self.scaler_.transform(filled), flags]), codes, sample_weight=weights
+                beside(standardised(self.scaler_, filled), flags), codes, sample_weight=weights
             )
         self.n_iter_ = self.regression_.n_iter_
 
     def _learner_proba(self, features: FloatArray, flags: FloatArray) -> FloatArray:
-        scaled = self.scaler_.transform(fill_medians(self.imputer_, features))
+        scaled = standardised(self.scaler_, fill_medians(self.imputer_, features))
         with one_thread():
-            proba: FloatArray = self.regression_.predict_proba(np.hstack([scaled, flags]))
+            proba: FloatArray = self.regression_.predict_proba(beside(scaled, flags))
         return proba
