@@ -1,4 +1,4 @@
-"""Channel sets of a study: the same cases, seen through some of their channels."""
+"""Sets of a study: the same cases, seen through some of their channels or of their features."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from radiofib._checks import check_known
+from radiofib._checks import check_known, list_some
 from radiofib.cohort import Cohort
 from radiofib.datacard import DataCard
 from radiofib.errors import ConfigError
+from radiofib.registry import DEEP
 from radiofib.study.config import StudyConfig
 from radiofib.table import FeatureTable
 
@@ -24,6 +25,7 @@ __all__ = [
     "class_shares",
     "fill_with_prior",
     "main_model",
+    "of_families",
     "within",
 ]
 
@@ -33,17 +35,19 @@ FLAG_PRIOR = "prior: no feature of these channels"
 
 @dataclass(frozen=True)
 class ChannelSet:
-    """Channels that one stager may see.
+    """Channels, or families of features, that one stager may see.
 
     Parameters
     ----------
     name : str
-        Name in the study file and in the column ``channels``; "" for all channels of a study
+        Name in the study file and in the column ``channels``; "" for all features of a study
         that names no sets.
     channels : tuple of str
         The channels; all when empty.
     model_file : str
         Where its stager is stored; the first set's is ``model.skops``.
+    families : tuple of str
+        Families of features, or ``handcrafted`` and ``embedding``; all when empty.
 
     Examples
     --------
@@ -54,6 +58,17 @@ class ChannelSet:
     name: str
     channels: tuple[str, ...]
     model_file: str
+    families: tuple[str, ...] = ()
+
+    @property
+    def members(self) -> list[str]:
+        """What it was made of: channels or families."""
+        return list(self.channels or self.families)
+
+    def of(self, table: FeatureTable) -> FeatureTable:
+        """Return the rows of a table with the features of this set alone."""
+        seen = within(table, self.channels)
+        return of_families(seen, self.families) if self.families else seen
 
     def label(self, model: str) -> str:
         """Return the name of a model that sees this set alone."""
@@ -70,14 +85,18 @@ def channel_sets(study: StudyConfig) -> tuple[ChannelSet, ...]:
     >>> [(s.name, s.model_file) for s in channel_sets(study)]
     [('All', 'model.skops'), ('Plain', 'model_plain.skops')]
     >>> channel_sets(StudyConfig(title="A", cohort="a.csv"))
-    (ChannelSet(name='', channels=(), model_file='model.skops'),)
+    (ChannelSet(name='', channels=(), model_file='model.skops', families=()),)
     """
-    if not study.channel_sets:
+    if not study.channel_sets and not study.feature_sets:
         return (ChannelSet("", (), "model.skops"),)
-    return tuple(
-        ChannelSet(name, channels, f"model_{name.lower()}.skops" if number else "model.skops")
-        for number, (name, channels) in enumerate(study.channel_sets.items())
-    )
+    found = []
+    for number, (name, members) in enumerate((study.channel_sets or study.feature_sets).items()):
+        file = f"model_{name.lower()}.skops" if number else "model.skops"
+        if study.channel_sets:
+            found.append(ChannelSet(name, members, file))
+        else:
+            found.append(ChannelSet(name, (), file, families=members))
+    return tuple(found)
 
 
 def main_model(study: StudyConfig) -> str:
@@ -131,6 +150,53 @@ def within(table: FeatureTable, channels: Sequence[str]) -> FeatureTable:
     return FeatureTable(
         table.X[kept],
         table.obs.drop(columns=others),
+        table.codebook[table.codebook["column"].isin(kept)].reset_index(drop=True),
+        table.missing,
+        table.provenance,
+    )
+
+
+def of_families(table: FeatureTable, families: Sequence[str]) -> FeatureTable:
+    """Return the rows of a table with the features of some families alone.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    families : sequence of str
+        Families as the codebook names them; ``embedding`` is what networks computed,
+        ``handcrafted`` everything else.
+
+    Raises
+    ------
+    ConfigError
+        When a family has no feature in the table, naming those that have.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"us_original_glcm_contrast": [1.0]})
+    >>> table = FeatureTable(X, pd.DataFrame({"case": ["a"]}))
+    >>> list(of_families(table, ["handcrafted"]).X)
+    ['us_original_glcm_contrast']
+    """
+    column = dict(zip(table.codebook["column"], table.codebook["family"], strict=True))
+    family = {str(c): str(column.get(c) or "") for c in table.X}
+    words = {"embedding": {DEEP}, "handcrafted": set(family.values()) - {DEEP}}
+    known = [*words, *sorted(set(family.values()) - {""})]
+    wanted: set[str] = set()
+    for name in families:
+        check_known(name, known, what="family of features", error=ConfigError)
+        wanted |= words.get(name, {name})
+    kept = [name for name, own in family.items() if own in wanted]
+    if not kept:
+        raise ConfigError(
+            "a feature set has no features",
+            expected=f"features of {', '.join(families)}",
+            found=list_some(sorted(set(family.values()) - {""})) or "none",
+            hint="name families that the extraction computes",
+        )
+    return FeatureTable(
+        table.X[kept],
+        table.obs,
         table.codebook[table.codebook["column"].isin(kept)].reset_index(drop=True),
         table.missing,
         table.provenance,

@@ -13,7 +13,7 @@ from radiofib.evaluation.clinical_value import added_value, cutoff_rows
 from radiofib.evaluation.clinical_values import without_impossible
 from radiofib.parallel import one_thread
 from radiofib.staging import check_order, targets_for
-from radiofib.study.channel_sets import channel_sets, within
+from radiofib.study.channel_sets import channel_sets
 from radiofib.study.clinical_config import ClinicalConfig
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder, write_failures
@@ -91,7 +91,7 @@ def clinical_step(
         "clinical": settings.model_dump(mode="json"),
         "stager": study.stager.model_dump(mode="json"),
         "evaluation": study.evaluation.model_dump(mode="json"),
-        "channels": list(main.channels) if main.name else [],
+        "channels": main.members if main.name else [],
         "levels": list(scheme.levels),
         "seed": study.seed,
     }
@@ -100,7 +100,7 @@ def clinical_step(
         check_order("proportional_odds", scheme.levels, ordered=scheme.ordered)
         check_scanner(study, rows)
         with one_thread():
-            _compare(study, settings, rows, within(rows, main.channels), scheme, folder, tell)
+            _compare(study, settings, rows, main.of(rows), scheme, folder, tell)
 
     try:
         folder.step("clinical", key, CLINICAL_FILES, work)

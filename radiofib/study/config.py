@@ -134,6 +134,9 @@ class StudyConfig(StrictModel):
     channel_sets : dict of str to list of str
         Name of a set -> its channels. The stager is trained and tested once for each set, on the
         same cases in the same folds; the first is the main one. Left out: all channels.
+    feature_sets : dict of str to list of str
+        Name of a set -> families of features (``glcm`` ...), or ``handcrafted`` and ``embedding``
+        for all of either kind. Compared as channel sets are; a study names one or the other.
     submission : {"care-liver"}, optional
         Also predict the cases without a stage and write the challenge's file; needs the channel
         sets ``Contrast`` and ``NonContrast``.
@@ -182,6 +185,7 @@ class StudyConfig(StrictModel):
     stager: StagerPlan = StagerPlan()
     evaluation: EvaluationConfig = EvaluationConfig()
     channel_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
+    feature_sets: dict[SetName, tuple[str, ...]] = Field(default_factory=dict)
     submission: Literal["care-liver"] | None = None
     interpret: InterpretConfig | None = None
     clinical: ClinicalConfig | None = None
@@ -223,11 +227,15 @@ class StudyConfig(StrictModel):
 
     @model_validator(mode="after")
     def _useful_sets(self) -> Self:
-        for name, channels in self.channel_sets.items():
-            if not channels or len(set(channels)) < len(channels):
-                raise ValueError(f"channel set {name!r} must list its channels, each once")
-        if len({name.lower() for name in self.channel_sets}) < len(self.channel_sets):
-            raise ValueError("names of channel sets differ in case only")
+        if self.channel_sets and self.feature_sets:
+            raise ValueError("give channel_sets or feature_sets, not both")
+        for what, sets in (("channel", self.channel_sets), ("feature", self.feature_sets)):
+            holds = "channels" if what == "channel" else "families of features"
+            for name, members in sets.items():
+                if not members or len(set(members)) < len(members):
+                    raise ValueError(f"{what} set {name!r} must list its {holds}, each once")
+            if len({name.lower() for name in sets}) < len(sets):
+                raise ValueError(f"names of {what} sets differ in case only")
         if self.submission is not None and set(self.channel_sets) != {"Contrast", "NonContrast"}:
             raise ValueError(
                 "'submission: care-liver' needs the channel sets 'Contrast' and 'NonContrast'"

@@ -7,7 +7,7 @@ import pandas as pd
 from radiofib.datacard import StageScheme
 from radiofib.errors import Failure, RadiofibError
 from radiofib.evaluation.feature_counts import feature_counts
-from radiofib.study.channel_sets import channel_sets, within
+from radiofib.study.channel_sets import channel_sets
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import build_stager, check_scanner, labelled
@@ -29,7 +29,7 @@ def counts_step(
     tell: Progress,
 ) -> list[Failure]:
     """Count what the stager chooses from, once for each channel set; too few is no failure."""
-    sets = [(s, labelled(within(table, s.channels))) for s in channel_sets(study)]
+    sets = [(s, labelled(s.of(table))) for s in channel_sets(study)]
     # A set of which no case has a channel has no stager, hence nothing to count.
     sets = [(s, rows) for s, rows in sets if rows.n_rows]
     if scheme is None or not sets:
@@ -40,7 +40,7 @@ def counts_step(
         "stager": study.stager.model_dump(),
         "seed": study.seed,
         "folds": study.evaluation.folds,
-        "channel_sets": {s.name: list(s.channels) for s, _ in sets},
+        "channel_sets": {s.name: s.members for s, _ in sets},
     }
 
     def work() -> None:

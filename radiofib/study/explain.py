@@ -7,7 +7,7 @@ import pandas as pd
 from radiofib.datacard import StageScheme
 from radiofib.errors import Failure, RadiofibError
 from radiofib.evaluation.explain import explain_stager
-from radiofib.study.channel_sets import channel_sets, within
+from radiofib.study.channel_sets import channel_sets
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import build_stager, labelled
@@ -43,7 +43,7 @@ def explain_step(
         "explain": asked.model_dump(mode="json"),
         "folds": study.evaluation.folds,
         "seed": study.seed,
-        "channel_sets": {s.name: list(s.channels) for s in channel_sets(study)},
+        "channel_sets": {s.name: s.members for s in channel_sets(study)},
     }
 
     def work() -> None:
@@ -51,7 +51,7 @@ def explain_step(
         sets = channel_sets(study)
         for number, channels in enumerate(sets):
             tell("explain", number, len(sets))
-            seen = within(rows, channels.channels)
+            seen = channels.of(rows)
             found.append(
                 explain_stager(
                     seen,

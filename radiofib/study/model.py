@@ -13,7 +13,7 @@ from radiofib.evaluation import control_tables, cross_validate, evaluate, predic
 from radiofib.evaluation.recalibration import cross_validate_both
 from radiofib.staging import BaseStager, save_stager, stager_frame
 from radiofib.staging.recalibrate import RecalibratedStager
-from radiofib.study.channel_sets import ChannelSet, channel_sets, fill_with_prior, within
+from radiofib.study.channel_sets import ChannelSet, channel_sets, fill_with_prior
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress
@@ -67,13 +67,13 @@ def _train(
     channels: ChannelSet,
     tell: Progress,
 ) -> list[Failure]:
-    rows = labelled(within(table, channels.channels))
+    rows = labelled(channels.of(table))
     if scheme is None or rows.n_rows == 0:
         folder.discard(channels.model_file)
         return []
     key = {"features": features_hash, "stager": study.stager.model_dump(), "seed": study.seed}
     if channels.name:
-        key |= {"channels": {channels.name: list(channels.channels)}}
+        key |= {"channels": {channels.name: channels.members}}
 
     def work() -> None:
         check_scanner(study, rows)
@@ -118,8 +118,8 @@ def evaluate_step(
         "evaluation": study.evaluation.model_dump(mode="json"),
         "seed": study.seed,
     }
-    if study.channel_sets:
-        key |= {"channel_sets": {s.name: list(s.channels) for s in channel_sets(study)}}
+    if study.channel_sets or study.feature_sets:
+        key |= {"channel_sets": {s.name: s.members for s in channel_sets(study)}}
     outputs = (
         "predictions.csv",
         "evaluation/metrics.csv",
@@ -199,7 +199,7 @@ class _Model:
 
 def _models(study: StudyConfig, rows: FeatureTable, channels: ChannelSet) -> list[_Model]:
     """Return stager and controls of a channel set; the scanner is the same in all of them."""
-    seen = within(rows, channels.channels)
+    seen = channels.of(rows)
     name = channels.label(study.stager.name)
     check_scanner(study, seen)
     models = [_Model(name, seen, False, channels)]

@@ -13,7 +13,7 @@ from radiofib.evaluation import predict_table
 from radiofib.export import write_submission
 from radiofib.provenance import hash_file
 from radiofib.staging import load_stager
-from radiofib.study.channel_sets import FLAG_PRIOR, ChannelSet, channel_sets, class_shares, within
+from radiofib.study.channel_sets import FLAG_PRIOR, ChannelSet, channel_sets, class_shares
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.model import labelled
@@ -49,7 +49,7 @@ def submission_step(
     key: dict[str, Any] = {
         "features": features_hash,
         "cases": list(cases),
-        "sets": {s.name: list(s.channels) for s in sets},
+        "sets": {s.name: s.members for s in sets},
         "models": {n: hash_file(p) if p.is_file() else None for n, p in trained.items()},
     }
 
@@ -98,7 +98,7 @@ def predict_unlabelled(
             where=f"channels {channels.name}",
             hint="see the step 'train' in failures.csv",
         )
-    seen = within(table, channels.channels)
+    seen = channels.of(table)
     train = labelled(seen)
     shares = class_shares(train.obs["stage"].astype(str).tolist(), levels)
     columns = [f"p_{level}" for level in levels]

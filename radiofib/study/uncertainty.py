@@ -23,7 +23,7 @@ from radiofib.evaluation.quality import (
 )
 from radiofib.evaluation.stored_thresholds import learn_thresholds
 from radiofib.provenance import hash_file
-from radiofib.study.channel_sets import channel_sets, within
+from radiofib.study.channel_sets import channel_sets
 from radiofib.study.config import StudyConfig, UncertaintyConfig
 from radiofib.study.deployment import write_companion
 from radiofib.study.folder import RunFolder
@@ -82,7 +82,7 @@ def uncertainty_step(
         "levels": list(scheme.levels),
         "ordered": scheme.ordered,
         "seed": study.seed,
-        "channel_sets": {s.name: list(s.channels) for s in sets},
+        "channel_sets": {s.name: s.members for s in sets},
     }
     outputs = (*_OUTPUTS, *(companion_path(name).name for name in stored))
 
@@ -92,7 +92,7 @@ def uncertainty_step(
         for number, channels in enumerate(sets):
             tell("uncertainty", number, len(sets))
             own = frame[frame["model"] == channels.label(study.stager.name)]
-            seen = within(rows, channels.channels)
+            seen = channels.of(rows)
             for name, part in _judge(own, seen, scheme, asked).items():
                 found[name].append(part)
             model = folder.root / channels.model_file
