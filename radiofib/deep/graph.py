@@ -193,9 +193,12 @@ def read_graph(path: str | Path) -> GraphFacts:
     try:
         if path.stat().st_size == 0:
             raise _DamagedError("the file is empty")
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as m:
-            with memoryview(m) as data:
-                return _facts(_View(data, 0, len(data)))
+        with (
+            path.open("rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as data,
+        ):
+            return _facts(_View(data, 0, len(data)))
     except (_DamagedError, RecursionError) as error:
         raise ModelError(
             "not an ONNX model, or damaged",
