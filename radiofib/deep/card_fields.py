@@ -60,7 +60,8 @@ _MEANING = {
     "licence": "licence of the weights",
     "opset": "version of the ONNX operator set",
     "classes": "names of the classes in the order of the outputs",
-    "preprocessing": "how a picture becomes the input",
+    "preprocessing": "how a picture becomes the input: colour, size, resize, value_range, mean, "
+    "sd, layout, dtype",
     "preprocessing.colour": "grey or rgb",
     "preprocessing.size": "height and width of the input, or null where it is open",
     "preprocessing.resize": "stretch, crop, pad or none",
@@ -69,7 +70,7 @@ _MEANING = {
     "preprocessing.sd": "number each channel is divided by",
     "preprocessing.layout": "NCHW, NHWC or NCDHW",
     "preprocessing.dtype": "float32, float16 or uint8",
-    "outputs": "name and role of each output that is used",
+    "outputs": "name and role (logits, embedding, feature_map, label_map) of each output used",
 }
 
 
@@ -108,8 +109,9 @@ class Preprocessing(StrictModel):
 
     A picture is read as grey or RGB, brought to `size` by `resize`, its range (black 0 to white,
     255 of 8 bits) is mapped linearly onto `value_range`, and each channel becomes
-    ``(v - mean) / sd``. A volume is normalised by `normalisation` in place of `value_range`,
-    brought to `spacing_mm` and `orientation`, then to `size`.
+    ``(v - mean) / sd``. A volume is normalised by `normalisation` in place of `value_range`, turned
+    to `orientation`, resampled to `spacing_mm`, brought to `size`, and becomes
+    ``(v - mean) / sd`` as well.
 
     Parameters
     ----------
@@ -121,7 +123,8 @@ class Preprocessing(StrictModel):
     resize : {"stretch", "crop", "pad", "none"}
         ``stretch``: both sides to `size`; ``crop``: the shorter side to `shorter_side`, then the
         middle `size`; ``pad``: the longer side fits, then the rest is black on both sides;
-        ``none``: the picture must have the size already.
+        ``none``: the picture must have the size already. Of volumes: ``stretch`` the whole box,
+        ``crop`` the middle `size`, filled up where it is short; ``pad`` fills up both ends.
     value_range : tuple of float
         What black and white become, before `mean` and `sd`.
     mean, sd : tuple of float
