@@ -71,6 +71,21 @@ class Embedder:
         numbers = range(1, self.length + 1)
         return [deep_feature(self.settings.name, n).column(channel, _IMAGE) for n in numbers]
 
+    def check(self, roi: Roi) -> None:
+        """Raise when the network cannot be shown a region of this kind.
+
+        Raises
+        ------
+        EngineError
+            For a volume and a network of pictures without a rule for slices.
+        """
+        if roi.ndim == 3 and not self.of_volumes and self.settings.slice == "refuse":
+            raise EngineError(
+                "the network takes pictures, and the region is a volume",
+                hint="state 'slice: largest' under 'embedding', or cut the region by "
+                "'instances: {kind: slices}'",
+            )
+
     def measure(self, roi: Roi, white: float | None) -> NDArray[np.float64]:
         """Return the embedding of a region's image.
 
@@ -84,7 +99,7 @@ class Embedder:
 
         Raises
         ------
-        ImageError, EngineError
+        ImageError
             When the network cannot be shown this image.
         ModelError
             When the network fails, or its output is not finite.
@@ -117,12 +132,6 @@ class Embedder:
         if self.of_volumes:
             return volume_input(part, how)
         if part.ndim == 3:
-            if self.settings.slice == "refuse":
-                raise EngineError(
-                    "the network takes pictures, and the region is a volume",
-                    hint="state 'slice: largest' under 'embedding', or cut the region by "
-                    "'instances: {kind: slices}'",
-                )
             part = shown_part(_largest_slice(roi), self.settings)
         grey = self.settings.intensity
         if grey is None:
@@ -307,6 +316,7 @@ def with_embedding(
     if embedder is None or not columns:
         return features
     try:
+        embedder.check(roi)
         white = _white(embedder, image or roi, acquisition)
         found: Mapping[str, float] = dict(
             zip(columns, embedder.measure(roi, white).tolist(), strict=True)
