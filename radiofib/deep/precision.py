@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiofib._checks import list_some
 from radiofib._extras import require
-from radiofib.deep.card import ModelCard, Precision, VariantParity, with_card
+from radiofib.deep.card import ModelCard, Precision, Role, VariantParity, with_card
 from radiofib.deep.graph import read_graph
 from radiofib.deep.inputs import read_picture_input
 from radiofib.deep.network import Network, RunSettings, open_network, run_pictures
@@ -174,8 +174,11 @@ def int8_variant(
     Static quantisation as QuantizeLinear and DequantizeLinear pairs (QDQ) [1]_: weights with a
     scale for each output channel, symmetric, 8 bits with sign; activations with one scale and
     zero point for each tensor, 8 bits without sign, from their range over the calibration images.
-    What follows the last convolution or matrix product (the last sum, ReLU, pooling, head output)
-    stays in float, so that an embedding is a mean of many values and not of 256 steps.
+    What follows the last convolution or matrix product before the embedding (the last sum, ReLU,
+    pooling), and a head behind it, stays in float, so that an embedding is a mean of many values
+    and not of 256 steps. Rounding shifts the mean of each feature; the shift over the calibration
+    images is taken back by one addition [2]_, on the feature map where its mean over space is the
+    embedding (so that it stays so), else on the embedding.
 
     Parameters
     ----------
@@ -208,6 +211,8 @@ def int8_variant(
     ----------
     .. [1] B. Jacob et al., Quantization and training of neural networks for efficient
        integer-arithmetic-only inference, CVPR 2018, doi 10.1109/CVPR.2018.00286.
+    .. [2] M. Nagel et al., Data-free quantization through weight equalization and bias
+       correction, ICCV 2019, doi 10.1109/ICCV.2019.00141.
     """
     require("onnx", purpose="an int8 variant")
     require("onnxruntime", purpose="an int8 variant")
@@ -224,6 +229,7 @@ def int8_variant(
 
     def write(plain: Path) -> None:
         _quantise(Path(path), plain, original, calibration, method)
+        _take_back_shift(plain, original.network, calibration)
 
     return _variant(original, out, images, "int8", len(calibration), write)
 
@@ -295,16 +301,10 @@ def _variant(
 
 
 def _embeddings(network: Network, images: _Paths) -> NDArray[np.float64]:
-    """Return the embeddings of pictures, or raise the first error."""
-    rows = []
-    for found in run_pictures(network, images, ["embedding"], settings=RunSettings(batch=1)):
-        if found.error is not None:
-            raise found.error
-        assert found.outputs is not None
-        rows.append(found.outputs["embedding"].astype(np.float64).ravel())
-    if len(rows) < 3:
-        raise UsageError("a variant is compared on three images or more", found=str(len(rows)))
-    return np.stack(rows)
+    """Return the embeddings of the pictures that are compared."""
+    if len(images) < 3:
+        raise UsageError("a variant is compared on three images or more", found=str(len(images)))
+    return _outputs(network, images, ["embedding"])["embedding"]
 
 
 class _Reader:
@@ -362,6 +362,61 @@ def _quantise(
         )
     finally:
         root.setLevel(before)
+
+
+def _take_back_shift(plain: Path, original: Network, calibration: _Paths) -> None:
+    """Add to each feature what the quantised network misses of its mean over the images."""
+    onnx = require("onnx", purpose="an int8 variant")
+    card = original.card
+    embedding, feature_map = card.output("embedding"), card.output("feature_map")
+    assert embedding is not None
+    model = onnx.load(str(plain))
+    opset = read_graph(plain).opset
+    stated = card.model_dump(mode="json", exclude={"variant"}) | {"opset": opset}
+    roles: list[Role] = ["embedding"] if feature_map is None else ["embedding", "feature_map"]
+    floats = _outputs(original, calibration, roles)
+    shift = (
+        floats["embedding"]
+        - _outputs(open_network(plain, stated=stated), calibration, roles[:1])["embedding"]
+    ).mean(axis=0)
+    name, shape = embedding.name, (1, shift.size)
+    if feature_map is not None and _is_mean_of(floats["embedding"], floats["feature_map"]):
+        name, shape = feature_map.name, (1, shift.size, 1, 1)
+    constant = onnx.numpy_helper.from_array(
+        shift.reshape(shape).astype(np.float32), f"{name}_shift"
+    )
+    at = next(i for i, node in enumerate(model.graph.node) if name in node.output)
+    node = model.graph.node[at]
+    node.output[list(node.output).index(name)] = f"{name}_shifted"
+    model.graph.initializer.append(constant)
+    model.graph.node.insert(
+        at + 1, onnx.helper.make_node("Add", [f"{name}_shifted", constant.name], [name])
+    )
+    onnx.checker.check_model(model)
+    onnx.save(model, str(plain))
+
+
+def _is_mean_of(embeddings: NDArray[np.float64], maps: NDArray[np.float64]) -> bool:
+    """Tell whether embeddings are the means over space of the maps' means given here."""
+    if maps.shape != embeddings.shape:
+        return False
+    return bool(np.allclose(maps, embeddings, rtol=1e-4, atol=1e-5 * np.abs(embeddings).max()))
+
+
+def _outputs(
+    network: Network, images: _Paths, roles: Sequence[Role]
+) -> dict[Role, NDArray[np.float64]]:
+    """Return outputs of pictures, maps as their mean over space; raise the first error."""
+    rows: dict[Role, list[NDArray[np.float64]]] = {role: [] for role in roles}
+    for found in run_pictures(network, images, roles, settings=RunSettings(batch=1)):
+        if found.error is not None:
+            raise found.error
+        assert found.outputs is not None
+        for role, value in found.outputs.items():
+            numbers = value.astype(np.float64)
+            mean = numbers.reshape(numbers.shape[0], -1).mean(axis=1)
+            rows[role].append(mean if role == "feature_map" else numbers.ravel())
+    return {role: np.stack(values) for role, values in rows.items()}
 
 
 def _name_nodes(model: Any) -> None:
