@@ -136,15 +136,27 @@ def picture_input(
     if how.dtype == "uint8":
         found = sized if eight else np.rint(np.clip(sized / scale * 255, 0, 255)).astype(np.uint8)
     else:
-        low, high = how.value_range
-        # Bicubic rings beyond black and white; the network never saw values there.
-        share = np.clip(sized.astype(np.float64) / scale, 0, 1)
-        mean, sd = np.array(how.mean), np.array(how.sd)
-        values = share if share.ndim == 3 else share[..., None]
-        found = ((values * (high - low) + low - mean) / sd).astype(_DTYPES[how.dtype])
+        found = _normalised(sized, how, scale)
     if found.ndim == 2:
         found = found[..., None]
     return np.ascontiguousarray(found if how.layout == "NHWC" else found.transpose(2, 0, 1))
+
+
+def _normalised(sized: NDArray[Any], how: Preprocessing, white: float) -> NDArray[Any]:
+    """Return (y, x, channels): the range of the picture onto that of the card, mean and sd off."""
+    values = sized if sized.ndim == 3 else sized[..., None]
+    eight = values.dtype == np.uint8
+    # Of 8 bits there are 256 values: each is computed once and looked up.
+    levels = np.arange(256) if eight else values
+    # Bicubic rings beyond black and white; the network never saw values there.
+    share = np.clip(levels.astype(np.float64) / white, 0, 1)
+    low, high = how.value_range
+    found = np.empty(values.shape, _DTYPES[how.dtype])
+    for k, (mean, sd) in enumerate(zip(how.mean, how.sd, strict=True)):
+        one = share if eight else share[..., k]
+        exact = ((one * (high - low) + low - mean) / sd).astype(found.dtype)
+        found[..., k] = exact[values[..., k]] if eight else exact
+    return found
 
 
 def _check_values(pixels: NDArray[Any], white: float, where: str | None) -> None:
