@@ -1,6 +1,6 @@
 """The one registry of features and the grammar of their column names."""
 
-from radiofib.registry._deep import deep_feature
+from radiofib.registry._deep import DEEP, deep_feature
 from radiofib.registry._instances import STATISTICS, statistic_spec
 from radiofib.registry.codebook import (
     DELTA_FEATURES,
@@ -27,6 +27,7 @@ from radiofib.registry.scale import natural_scale, parse_scale
 from radiofib.registry.spec import FeatureSpec, Registry
 
 __all__ = [
+    "DEEP",
     "DELTA_FEATURES",
     "FEATURES",
     "FUNCTIONAL_FEATURES",

@@ -179,7 +179,7 @@ def of_families(table: FeatureTable, families: Sequence[str]) -> FeatureTable:
     ['us_original_glcm_contrast']
     """
     column = dict(zip(table.codebook["column"], table.codebook["family"], strict=True))
-    family = {str(c): str(column.get(c) or "") for c in table.X}
+    family = {str(c): str(column.get(c) or _named_family(str(c))) for c in table.X}
     words = {"embedding": {DEEP}, "handcrafted": set(family.values()) - {DEEP}}
     known = [*words, *sorted(set(family.values()) - {""})]
     wanted: set[str] = set()
@@ -201,6 +201,12 @@ def of_families(table: FeatureTable, families: Sequence[str]) -> FeatureTable:
         table.missing,
         table.provenance,
     )
+
+
+def _named_family(column: str) -> str:
+    """Return the third part of a column's name; a table from elsewhere may have no codebook."""
+    parts = column.split("_", 3)
+    return parts[2] if len(parts) == 4 else ""
 
 
 def class_shares(stages: Sequence[str], levels: Sequence[str]) -> np.ndarray:
