@@ -26,6 +26,8 @@ __all__ = [
 
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+
 _RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
 
@@ -34,8 +36,13 @@ class EvaluationConfig(StrictModel):
 
     Parameters
     ----------
-    settings : list of {"cv", "loso"}
-        Patient-grouped cross-validation and leave-one-scanner-out.
+    settings : list of {"cv", "loso", "fixed"}
+        Patient-grouped cross-validation, leave-one-scanner-out, and fixed parts: trained on the
+        part ``train`` of the cohort's column ``split``, tested on each other part. With
+        ``fixed`` alone the stored stager knows the part ``train`` only.
+    parts : dict of str to float
+        For ``fixed``: part -> share of the patients, among them ``train``. Patients without a
+        part in the cohort are dealt into them at random by stage; none is dealt when left out.
     folds : int
         Folds of the cross-validation.
     n_boot : int
@@ -44,10 +51,19 @@ class EvaluationConfig(StrictModel):
         Also run the negative controls: models that know only the image geometry or the scanner.
     """
 
-    settings: tuple[Literal["cv", "loso"], ...] = ("cv", "loso")
+    settings: tuple[Literal["cv", "loso", "fixed"], ...] = ("cv", "loso")
+    parts: dict[PartName, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
     folds: int = Field(default=5, ge=2)
     n_boot: int = Field(default=2000, ge=100)
     controls: bool = True
+
+    @model_validator(mode="after")
+    def _whole_parts(self) -> Self:
+        if self.parts and "fixed" not in self.settings:
+            raise ValueError("'parts' belongs to the setting 'fixed'")
+        if self.parts and ("train" not in self.parts or abs(sum(self.parts.values()) - 1) > 1e-9):
+            raise ValueError("'parts' must have a part 'train' and add up to 1")
+        return self
 
 
 class ExplainConfig(StrictModel):

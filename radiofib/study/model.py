@@ -16,6 +16,7 @@ from radiofib.staging.recalibrate import RecalibratedStager
 from radiofib.study.channel_sets import ChannelSet, channel_sets, fill_with_prior
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
+from radiofib.study.parts import fixed_parts, training_rows
 from radiofib.study.progress import Progress
 from radiofib.study.tables import write_evaluation
 from radiofib.table import FeatureTable
@@ -67,13 +68,15 @@ def _train(
     channels: ChannelSet,
     tell: Progress,
 ) -> list[Failure]:
-    rows = labelled(channels.of(table))
+    rows = labelled(channels.of(training_rows(study, labelled(table))))
     if scheme is None or rows.n_rows == 0:
         folder.discard(channels.model_file)
         return []
     key = {"features": features_hash, "stager": study.stager.model_dump(), "seed": study.seed}
     if channels.name:
         key |= {"channels": {channels.name: channels.members}}
+    if study.evaluation.settings == ("fixed",):
+        key |= {"parts": study.evaluation.parts}
 
     def work() -> None:
         check_scanner(study, rows)
@@ -173,7 +176,11 @@ def _predict_unseen(
                 folds=study.evaluation.folds,
                 random_state=study.seed,
                 model_name=model.name,
+                splits=fixed_parts(study, rows) if setting == "fixed" else None,
             )
+            if setting == "fixed":
+                # Each part is a test set of its own.
+                predictions = predictions.assign(setting=predictions["fold"])
         except SplitError as error:
             # One setting that the cohort is too small for must not cost the others.
             failures.append(Failure.from_error(error, case="", step=f"evaluate {setting}"))

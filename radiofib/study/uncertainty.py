@@ -69,7 +69,9 @@ def uncertainty_step(
     folder.discard(*sorted(old))
     predicted = folder.root / "predictions.csv"
     asked = study.uncertainty
-    if asked is None or scheme is None or rows.n_rows == 0 or not predicted.is_file():
+    # Fixed parts have no predictions of the training cases to learn from.
+    fixed = study.evaluation.settings == ("fixed",)
+    if asked is None or fixed or scheme is None or rows.n_rows == 0 or not predicted.is_file():
         folder.discard(*_OUTPUTS, *companions)
         return []
     stored = {m.name: hash_file(m) for m in models if m.is_file()}
@@ -88,6 +90,7 @@ def uncertainty_step(
 
     def work() -> None:
         frame = read_predictions(predicted, levels=scheme.levels)
+        frame = frame[frame["setting"].isin(("cv", "loso"))]
         found: dict[str, list[pd.DataFrame]] = {name: [] for name in _TABLES}
         for number, channels in enumerate(sets):
             tell("uncertainty", number, len(sets))

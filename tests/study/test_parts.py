@@ -1,0 +1,132 @@
+"""Fixed parts: trained on one, tested on the others, no patient on two sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from radiofib.datacard.schemes import derive_scheme
+from radiofib.errors import ConfigError, SplitError
+from radiofib.evaluation.split_forms import draw_parts
+from radiofib.staging import load_stager
+from radiofib.study import RunFolder, StudyConfig
+from radiofib.study.model import evaluate_step, train_step
+from radiofib.study.parts import fixed_parts, training_rows
+from radiofib.study.progress import silent
+from radiofib.study.uncertainty import uncertainty_step
+from radiofib.table import FeatureTable
+from tests._examples import examples
+
+SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+TEXT = {
+    "title": "Parts",
+    "cohort": "cohort.csv",
+    "stager": {"name": "logistic", "params": {"C": 1.0}},
+    "evaluation": {"settings": ["fixed"], "parts": SHARES, "n_boot": 100, "controls": False},
+}
+STUDY = StudyConfig.parse(TEXT, where="study.yaml")
+
+
+def _table(patients: int = 80, images: int = 2) -> FeatureTable:
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(patients), images)
+    late = who % 2
+    X = pd.DataFrame({"us_original_firstorder_mean": 2.0 * late + rng.normal(size=len(who))})
+    obs = pd.DataFrame(
+        {
+            "case": [f"p{k:02d}_{i}" for i, k in enumerate(who)],
+            "patient": [f"p{k:02d}" for k in who],
+            "stage": np.where(late, "f4", "f0"),
+            "split": [("external" if k >= 60 else None) for k in who],
+        }
+    )
+    return FeatureTable(X, obs)
+
+
+def test_parts_are_dealt_by_patient_and_the_external_set_is_never_learnt_from(
+    tmp_path: Path,
+) -> None:
+    table, scheme, folder = _table(), derive_scheme(["f0", "f4"]), RunFolder(tmp_path)
+    assert train_step(STUDY, table, scheme, folder, "h", silent) == []
+    assert evaluate_step(STUDY, table, scheme, folder, "h", silent) == []
+    assert uncertainty_step(STUDY, table, scheme, folder, "h", silent) == []
+    rows = pd.read_csv(tmp_path / "predictions.csv")
+    assert list(dict.fromkeys(rows["setting"])) == ["test", "external", "val"] or set(
+        rows["setting"]
+    ) == {"test", "external", "val"}
+    counts = rows.groupby("setting")["patient"].nunique()
+    assert counts.to_dict() == {"external": 20, "test": 12, "val": 12}
+    learnt = training_rows(STUDY, table)
+    assert len(set(learnt.obs["patient"])) == 36
+    assert not set(learnt.obs["patient"]) & set(rows["patient"])
+    # What is stored is what was tested.
+    stager, _ = load_stager(tmp_path / "model.skops")
+    mine = stager.fit(learnt.X, learnt.obs["stage"].to_numpy()).predict_proba(table.X)[:, 1]
+    tested = rows.set_index("case")["p_f4"]
+    own = pd.Series(mine, index=table.obs["case"])
+    assert np.allclose(tested, own[tested.index], atol=1e-9)
+    metrics = pd.read_csv(tmp_path / "evaluation/metrics.csv")
+    auc = metrics[(metrics["metric"] == "auc") & (metrics["unit"] == "patient")]
+    assert set(auc["setting"]) == {"test", "external", "val"}
+    assert auc["estimate"].min() > 0.8
+
+
+def test_the_first_part_shown_is_the_test_set() -> None:
+    assert [s.name for s in fixed_parts(STUDY, _table())] == ["test", "external", "val"]
+
+
+def test_published_parts_are_taken_as_they_are() -> None:
+    study = StudyConfig.parse({**TEXT, "evaluation": {"settings": ["fixed"]}}, where="study.yaml")
+    table = _table()
+    parts = np.where(np.arange(160) < 80, "train", "test")
+    published = FeatureTable(table.X, table.obs.assign(split=parts))
+    assert [(s.name, len(s.train), len(s.test)) for s in fixed_parts(study, published)] == [
+        ("test", 80, 80)
+    ]
+    leaking = FeatureTable(table.X, table.obs.assign(split=np.resize(["train", "test"], 160)))
+    with pytest.raises(SplitError, match="patients are in training and test"):
+        fixed_parts(study, leaking)
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=80),
+    st.integers(0, 5),
+)
+def test_a_patient_is_in_one_part_and_parts_have_their_share(rows, seed) -> None:
+    patients = [str(p) for p, _ in rows]
+    parts = draw_parts(patients, [s for _, s in rows], SHARES, random_state=seed)
+    of = dict(zip(patients, parts, strict=True))
+    assert [of[p] for p in patients] == parts
+    held = [list(of.values()).count(name) for name in SHARES]
+    # Each of at most four stages is off by less than one patient.
+    assert all(abs(n - share * len(of)) < 4 for n, share in zip(held, SHARES.values(), strict=True))
+    again = draw_parts(patients[::-1], [s for _, s in rows][::-1], SHARES, random_state=seed)
+    commonest_is_clear = len({p for p, _ in rows}) == len(set(rows))
+    if commonest_is_clear:
+        assert again[::-1] == parts
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"settings": ["cv"]}, "belongs to the setting 'fixed'"),
+        ({"parts": {"val": 0.5, "test": 0.5}}, "must have a part 'train'"),
+        ({"parts": {"train": 0.5, "test": 0.4}}, "add up to 1"),
+    ],
+)
+def test_wrong_parts_are_refused(change: dict, word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        StudyConfig.parse({**TEXT, "evaluation": {**TEXT["evaluation"], **change}}, where="s.yaml")
+
+
+def test_shares_and_given_parts_that_cannot_be() -> None:
+    with pytest.raises(SplitError, match="add up to 1"):
+        draw_parts(["a"], [0], {"train": 0.5})
+    with pytest.raises(SplitError, match=r"in two parts.*a"):
+        draw_parts(["a", "a"], [0, 0], SHARES, given=["external", "train"])
