@@ -231,12 +231,10 @@ def draw_parts(
     if min(shares.values(), default=0) <= 0 or abs(sum(shares.values()) - 1) > 1e-9:
         raise SplitError("shares must be positive and add up to 1", found=str(dict(shares)))
     part: dict[str, str] = {}
-    for name, value in zip(
-        who.tolist(), [None] * len(who) if given is None else given, strict=True
-    ):
-        if value is not None and not is_missing(value) and str(value).strip():
-            if part.setdefault(name, str(value).strip()) != str(value).strip():
-                raise SplitError("a patient is in two parts", found=name)
+    for name, value in zip(who.tolist(), () if given is None else given, strict=given is not None):
+        own = "" if is_missing(value) else str(value).strip()
+        if own and part.setdefault(name, own) != own:
+            raise SplitError("a patient is in two parts", found=f"{name}: {part[name]} and {own}")
     strata: dict[str, list[str]] = {}
     for name in sorted(set(who.tolist()) - set(part)):
         counts = Counter(labels[who == name].tolist())

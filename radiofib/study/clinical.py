@@ -160,7 +160,9 @@ def _compare(
 
 def _settings(study: StudyConfig, rows: FeatureTable) -> list[str]:
     several = SCANNER in rows.obs and len(rows.obs[SCANNER].dropna().unique()) > 1
-    asked = [s for s in study.evaluation.settings if s == "cv" or (s == "loso" and several)]
+    asked: list[str] = [
+        s for s in study.evaluation.settings if s == "cv" or (s == "loso" and several)
+    ]
     return asked or ["cv"]  # fixed parts are too small to compare models of covariates in
 
 
