@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from radiofib._checks import nearest
 from radiofib.config import StrictModel
+from radiofib.errors import ConfigError
 from radiofib.prepare import RegistrationPlan
 from radiofib.segment import MaskSettings
 from radiofib.staging import StagerPlan
@@ -262,11 +264,33 @@ class StudyConfig(StrictModel):
 def find_study(name: str) -> Path:
     """Return the study file of a path or of a packaged recipe's name.
 
+    Raises
+    ------
+    ConfigError
+        When there is neither, naming the recipes (those that begin alike, if any does).
+
     Examples
     --------
     >>> find_study("byra_rois").name
     'byra_rois.yaml'
+    >>> find_study("lifs_ucl2")
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: lifs_ucl2: no such study file, and no packaged recipe of this name
+    (expected a file, or one of lifs, lifs_hqu, ...; did you mean 'lifs_ucl'?).
     """
     path = Path(name)
+    if path.exists():
+        return path
     packaged = _RECIPES / f"{name}.yaml"
-    return packaged if not path.exists() and packaged.is_file() else path
+    if packaged.is_file() and packaged.parent == _RECIPES:
+        return packaged
+    recipes = sorted(file.stem for file in _RECIPES.glob("*.yaml"))
+    start = name.partition("_")[0]
+    alike = [r for r in recipes if r.partition("_")[0] == start] or recipes
+    near = nearest(path.stem, recipes)
+    guess = f"; did you mean {near!r}?" if near else ""
+    raise ConfigError(
+        "no such study file, and no packaged recipe of this name",
+        where=name,
+        expected=f"a file, or one of {', '.join(alike)}{guess}",
+    )
