@@ -1,0 +1,1 @@
+"""Ultrasound screens: where the image is, and what was burned in."""
