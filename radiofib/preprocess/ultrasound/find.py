@@ -75,11 +75,11 @@ def _ring(shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def lit_pixels(grey: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
-    """Return what differs from the screen; by any amount where the screen is perfectly even."""
+    """Return what differs from the screen: by any amount at all where the screen is even."""
     away = np.abs(grey - level)
     near = away[_ring(grey.shape) & (away <= _LOSSY)]
-    even = near.size > 0 and float((near < 0.5).mean()) >= 0.98
-    return np.asarray(away > (0.5 if even else _LOSSY))
+    stray = float(np.quantile(near, 0.98)) if near.size else _LOSSY
+    return np.asarray(away > min(stray + 0.5, _LOSSY))
 
 
 def find_images(grey: NDArray[np.float64]) -> list[Found]:
@@ -126,9 +126,7 @@ def find_images(grey: NDArray[np.float64]) -> list[Found]:
     if len(parts) > 1 and (whole.fit < GOOD_FIT or not _joined(small, parts)):
         panels = [_fit(part) for part in parts]
         if min(p.fit for p in panels) >= GOOD_FIT:
-            return sorted(
-                (Found(p.frame.moved(0, 0, zoom), p.fit) for p in panels), key=_left_end
-            )
+            return sorted((Found(p.frame.moved(0, 0, zoom), p.fit) for p in panels), key=_left_end)
     if whole.fit < GOOD_FIT:
         return []
     return [Found(whole.frame.moved(0, 0, zoom), whole.fit)]
@@ -192,7 +190,7 @@ def _joined(lit: NDArray[np.bool_], parts: list[NDArray[np.bool_]]) -> bool:
 def _fit(part: NDArray[np.bool_]) -> Found:
     """Fit both shapes to one part and return the better one."""
     found = [_refined(part, start) for start in (*_fan_starts(part), _quad_start(part))]
-    cost, frame = min(found, key=lambda f: f[0])
+    _, frame = min(found, key=lambda f: f[0])
     return Found(frame, dice(frame.mask(_flat(part.shape)), part))
 
 
@@ -243,8 +241,8 @@ def _minimised(frame: Frame, part: NDArray[np.float64], steps: int, *, first: bo
         cost, values, method="Nelder-Mead",
         options={"initial_simplex": simplex, "maxfev": steps, "xatol": 0.02, "fatol": 1e-6},
     )  # fmt: skip
-    frame = kind(*map(float, result.x))
-    return frame
+    found: Frame = kind(*map(float, result.x))
+    return found
 
 
 def _quad_start(part: NDArray[np.bool_]) -> Quad:
@@ -301,9 +299,7 @@ def _fan_of(
     return [Fan(apex_y, apex_x, centre, half, float(near), float(far))]
 
 
-def _best_line(
-    rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> tuple[float, float] | None:
+def _best_line(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[float, float] | None:
     """Return slope and offset of the line that most border points lie on, of all pairs of 48."""
     if rows.size < 12:
         return None

@@ -130,9 +130,7 @@ class Quad:
     @property
     def kind(self) -> str:
         """``linear`` when the sides are upright, else ``trapezoid``."""
-        lean = max(
-            abs(self.bottom_left - self.top_left), abs(self.bottom_right - self.top_right)
-        )
+        lean = max(abs(self.bottom_left - self.top_left), abs(self.bottom_right - self.top_right))
         return "linear" if lean < 0.03 * max(self.length, 1.0) else "trapezoid"
 
     @property
@@ -195,7 +193,7 @@ class WholePicture(Quad):
 
     Examples
     --------
-    >>> WholePicture.of((4, 6)).mask((4, 6)).all(), WholePicture.of((4, 6)).kind
+    >>> bool(WholePicture.of((4, 6)).mask((4, 6)).all()), WholePicture.of((4, 6)).kind
     (True, 'whole')
     """
 

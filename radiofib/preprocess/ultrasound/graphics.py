@@ -22,6 +22,9 @@ _BRIGHT = 3.2
 _LEAST_BRIGHT = 36.0
 #: Within two pixels it falls by at least this share of what it stands out.
 _SHARP = 0.7
+#: Graphics are of one grey, but for the compression.
+_ONE_LEVEL = 14.0
+_EIGHT = np.ones((3, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,16 +133,29 @@ def _drawn(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.bo
     usual = float(np.quantile(fall[calm], 0.998)) if calm.any() else 0.0
     sharp = (fall >= _SHARP * excess) & (fall >= max(usual, bright * _SHARP))
     seeds = (excess > bright) & sharp
-    labels, count = ndimage.label(excess > 0.6 * bright, np.ones((3, 3)))
-    if not count:
-        return seeds
-    # A part is drawn when most of it is at one level and it ends sharply all around.
-    parts = np.arange(1, count + 1)
-    area = ndimage.sum_labels(np.ones(grey.shape), labels, parts)
-    seeded = ndimage.sum_labels(seeds, labels, parts)
+    # Strokes of one level, wherever they lie; and whole parts that mostly end sharply.
+    found = _even_parts(grey, seeds)
+    labels, count = ndimage.label(excess > 0.6 * bright, _EIGHT)
+    area, seeded = (_sizes(m, labels, count) for m in (labels > 0, seeds))
     keep = np.zeros(count + 1, dtype=bool)
     keep[1:] = (seeded >= 0.35 * area) & (seeded >= 3)
-    return np.asarray(keep[labels] & where)
+    return np.asarray((keep[labels] | found) & where)
+
+
+def _sizes(where: NDArray[np.bool_], labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+    return np.bincount(labels[where], minlength=count + 1)[1:].astype(np.float64)
+
+
+def _even_parts(grey: NDArray[np.float64], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return connected seeds of at least four pixels whose greys are nearly the same."""
+    labels, count = ndimage.label(seeds, _EIGHT)
+    if not count:
+        return seeds
+    parts = np.arange(1, count + 1)
+    spread = ndimage.maximum(grey, labels, parts) - ndimage.minimum(grey, labels, parts)
+    keep = np.zeros(count + 1, dtype=bool)
+    keep[1:] = (_sizes(seeds, labels, count) >= 4) & (spread <= _ONE_LEVEL)
+    return np.asarray(keep[labels])
 
 
 def _local_mean(
@@ -186,7 +202,7 @@ def _covered(drawn: NDArray[np.bool_], height: int, *, rim: int) -> NDArray[np.b
     if not drawn.any():
         return drawn
     near = ndimage.maximum_filter(drawn.astype(np.uint8), (3, max(7, height // 2))) > 0
-    labels, _ = ndimage.label(near, np.ones((3, 3)))
+    labels, _ = ndimage.label(near, _EIGHT)
     covered = ndimage.maximum_filter(drawn.astype(np.uint8), 2 * rim + 1) > 0
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         ink = drawn[place] & (labels[place] == number)

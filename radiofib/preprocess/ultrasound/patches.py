@@ -21,6 +21,10 @@ _SMOOTH = 0.08
 _LEAST_OFF = 10.0
 #: Bins along the depth for the level of the parenchyma.
 _BINS = 24
+#: Quantile of a depth that is its level: more is darker than parenchyma than is brighter.
+_LEVEL = 0.6
+#: Share of the depths that the line of the parenchyma is judged by.
+_MOST_DEPTHS = 0.6
 #: Share of a patch's pixels that may be black or white: the display saturates there.
 _SATURATED = 0.1
 
@@ -130,8 +134,8 @@ def parenchyma(
 ) -> tuple[NDArray[np.bool_], dict[str, float]]:
     """Return where the image shows the prevailing, even echo, and why not elsewhere.
 
-    The level of the parenchyma is a line over depth, fitted to the medians of the depths with
-    Huber weights, so that what is dark or bright at some depths does not bend it. Pixels whose
+    The level of the parenchyma is a line over depth: of all lines through the levels of two depths
+    the one that most depths lie close to, so that what is dark at some does not bend it. Pixels whose
     smoothed grey is off by more than ``settings.spread`` robust deviations (at least 10 greys)
     are vessels, shadows, bright walls or another tissue; a rim around them goes too.
 
@@ -159,10 +163,17 @@ def parenchyma(
     }
     if np.count_nonzero(open_) < 64:
         return open_, reasons
-    level = _level(smooth, depth, open_)
-    off = smooth - level
-    spread = 1.4826 * float(np.median(np.abs(off[open_] - np.median(off[open_]))))
-    limit = max(settings.spread * spread, _LEAST_OFF)
+    even = open_
+    for turn in range(6):  # vessels and shadows must not widen what passes for parenchyma
+        level = _level(smooth, depth, even)
+        off = smooth - level
+        away = off[even]
+        away = away[away > 0] if turn == 0 and (away > 0).any() else np.abs(away)
+        spread = 1.4826 * float(np.median(away))
+        limit = max(settings.spread * spread, _LEAST_OFF)
+        even = open_ & (np.abs(off) <= limit)
+        if np.count_nonzero(even) < 64:
+            return even, reasons
     dark, bright = open_ & (off < -limit), open_ & (off > limit)
     rim = max(2, round(0.1 * side))
     # Dark is looked for in all that is valid: a vessel at the border has a rim inside it.
@@ -194,18 +205,23 @@ def _level(
         chosen = at == number
         if np.count_nonzero(chosen) >= 16:
             middles.append(float((edges[number] + edges[number + 1]) / 2))
-            medians.append(float(np.median(g[chosen])))
+            medians.append(float(np.quantile(g[chosen], _LEVEL)))
             counts.append(float(np.count_nonzero(chosen)) ** 0.5)
     if len(middles) < 4:
         return np.full(smooth.shape, float(np.median(g)))
-    x, y, base = np.array(middles), np.array(medians), np.array(counts)
-    weight = base
-    line = np.array([0.0, float(np.median(g))])
-    for _ in range(20):
-        line = np.polyfit(x, y, 1, w=np.sqrt(weight))
-        away = np.abs(y - np.polyval(line, x))
-        scale = max(1.4826 * float(np.median(away)), 1.0)
-        weight = base * np.minimum(1.0, 1.5 * scale / np.maximum(away, 1e-9)) ** 2
+    x, y, weight = np.array(middles), np.array(medians), np.array(counts)
+    # Of the lines through two bins the one that most of the weight lies close to: half of the
+    # depths may show something else, even all at one end.
+    one, other = np.triu_indices(x.size, 3)
+    slope = (y[other] - y[one]) / (x[other] - x[one])
+    away = np.abs(slope[:, None] * (x - x[one][:, None]) + y[one][:, None] - y)
+    order = np.argsort(away, axis=1)
+    share = np.cumsum(weight[order], axis=1) / weight.sum()
+    rank = (share < _MOST_DEPTHS).sum(axis=1)
+    reach = np.take_along_axis(away, np.take_along_axis(order, rank[:, None], 1), 1)[:, 0]
+    best = int(reach.argmin())
+    on = away[best] <= max(2.5 * float(reach[best]), 2.0)
+    line = np.polyfit(x[on], y[on], 1, w=weight[on])
     return np.asarray(np.polyval(line, depth))
 
 
