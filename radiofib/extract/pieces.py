@@ -117,7 +117,9 @@ def piece_key(
     OSError
         When the image or the mask cannot be read.
     """
-    others = {"files": dict(files)} if files else {}
+    others: dict[str, Any] = {"files": dict(files)} if files else {}
+    if (pixel := acquisition.extra.get("pixel_mm")) is not None:
+        others["pixel_mm"] = pixel
     return hash_object(
         {
             **others,

@@ -134,10 +134,10 @@ def parenchyma(
 ) -> tuple[NDArray[np.bool_], dict[str, float]]:
     """Return where the image shows the prevailing, even echo, and why not elsewhere.
 
-    The level of the parenchyma is a line over depth: of all lines through the levels of two depths
-    the one that most depths lie close to, so that what is dark at some does not bend it. Pixels whose
-    smoothed grey is off by more than ``settings.spread`` robust deviations (at least 10 greys)
-    are vessels, shadows, bright walls or another tissue; a rim around them goes too.
+    The level of the parenchyma is a line over depth: of all lines through the levels of two
+    depths the one that most depths lie close to, so that what is dark at some does not bend it.
+    Pixels whose smoothed grey is off by more than ``settings.spread`` robust deviations (at
+    least 10 greys) are vessels, shadows, bright walls or another tissue; a rim goes with them.
 
     Returns
     -------
