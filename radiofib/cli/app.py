@@ -18,6 +18,7 @@ from radiofib.cli import (
     setup,
     study,
     submission,
+    ultrasound,
 )
 from radiofib.errors import RadiofibError, UsageError
 
@@ -32,7 +33,9 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (study, ablate, prepare, data, audit, evaluate, lifs, submission, cards, setup):
+for module in (
+    *(study, ablate, prepare, ultrasound, data, audit, evaluate, lifs, submission, cards, setup),
+):
     module.register(app)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from radiofib.config import StrictModel
-from radiofib.prepare import RegistrationPlan
+from radiofib.prepare import RegistrationPlan, UltrasoundPlan
 from radiofib.segment import MaskSettings
 from radiofib.staging import StagerPlan
 from radiofib.study.ablate_config import AblationConfig
@@ -127,6 +127,9 @@ class StudyConfig(StrictModel):
         defaults for the kind of image.
     masks : MaskSettings, optional
         Where liver masks come from when the cohort has none.
+    ultrasound : UltrasoundPlan, optional
+        Clean ultrasound pictures and find their regions before features; without it they are
+        measured as they are.
     registration : RegistrationPlan, optional
         Align the channels of each case before features; without it each is measured as it is.
     landmark_split : str, optional
@@ -176,6 +179,7 @@ class StudyConfig(StrictModel):
     label: str = "stage"
     extraction: str | dict[str, Any] | None = None
     masks: MaskSettings | None = None
+    ultrasound: UltrasoundPlan | None = None
     registration: RegistrationPlan | None = None
     landmark_split: str | None = None
     slides: SlidesConfig = SlidesConfig()
