@@ -11,6 +11,7 @@ from radiofib._series import named_series
 from radiofib.errors import CohortError
 
 __all__ = [
+    "UNKNOWN_PIXEL",
     "geometry_text",
     "odd_phases",
     "parse_geometry",
@@ -23,6 +24,8 @@ __all__ = [
 _ALIKE = 1.5
 #: Phases that must agree before another one is called odd.
 _LEAST_AGREEING = 2
+#: ``pixel_mm`` of a picture of which nobody knows it.
+UNKNOWN_PIXEL = "unknown"
 
 
 def geometry_text(shape: Sequence[int], spacing_mm: Sequence[float], file_bytes: int) -> str:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
 from radiofib.cohort.columns import FILE_COLUMNS
-from radiofib.cohort.geometry import parse_pixel
 from radiofib.engines import ExtractionConfig
 from radiofib.engines.liver import LiverSettings
 from radiofib.extract.landmarks import landmarks_file, landmarks_of
+from radiofib.extract.pixels import sized
 from radiofib.images import Image, hash_source, load_roi, make_roi, read_mask
 from radiofib.images.edge import mask_doubts
 from radiofib.prepare import REFERENCE
@@ -81,7 +81,7 @@ def load_regions(acquisition: Acquisition, config: ExtractionConfig) -> Regions:
         mask_label=mask_label(acquisition, config),
         channel=acquisition.channel,
     )
-    roi = _sized(roi, acquisition)
+    roi = sized(roi, acquisition)
     if _drawn_here(acquisition):
         doubts = (d for d in mask_doubts(roi) if d not in roi.notes)
         roi = replace(roi, notes=(*roi.notes, *doubts))
@@ -115,14 +115,6 @@ def load_regions(acquisition: Acquisition, config: ExtractionConfig) -> Regions:
         notes += clean.notes
     measured = replace(roi, pixels=image.pixels, mask=region, notes=tuple(notes))
     return Regions(roi, measured)
-
-
-def _sized(roi: Roi, acquisition: Acquisition) -> Roi:
-    """Give a picture that does not say it the size of a pixel that the cohort says."""
-    told = acquisition.extra.get("pixel_mm")
-    if told is None or roi.spacing_known or roi.ndim != 2:
-        return roi
-    return replace(roi, spacing_mm=parse_pixel(str(told)), spacing_known=True)
 
 
 def _drawn_here(acquisition: Acquisition) -> bool:

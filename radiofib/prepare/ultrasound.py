@@ -12,7 +12,7 @@ import pandas as pd
 
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.cohort.folders import folder_names
-from radiofib.cohort.geometry import pixel_text
+from radiofib.cohort.geometry import UNKNOWN_PIXEL, pixel_text
 from radiofib.errors import CohortError, Failure, ImageError
 from radiofib.images.sniff import file_format
 from radiofib.parallel import map_pieces
@@ -135,7 +135,7 @@ def _acquisitions(a: Acquisition, result: ScreenDone, home: Path) -> list[Acquis
 
 
 def _ready(a: Acquisition, row: ScreenRow, home: Path) -> Acquisition:
-    extra = {k: v for k, v in a.extra.items() if k != "pixel_mm"}
+    extra = {**a.extra, "pixel_mm": UNKNOWN_PIXEL}
     if row.pixel_y_mm is not None and row.pixel_x_mm is not None:
         extra["pixel_mm"] = pixel_text((row.pixel_y_mm, row.pixel_x_mm))
     extra["mask_source"] = row.region

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
 from radiofib.cohort.failures import died_on, failure_of
-from radiofib.cohort.geometry import parse_pixel, pixel_text
+from radiofib.cohort.geometry import UNKNOWN_PIXEL, parse_pixel, pixel_text
 from radiofib.errors import Failure, MaskError, RadiofibError
 from radiofib.images import hash_source
 from radiofib.images.overlay import OUTLINE, fitted_size, nearest, outline_of, save_png
@@ -252,7 +252,7 @@ def _spacing(
     """Return the size of a pixel, who says it, and a note when that is doubtful."""
     stated = image.spacing_mm or frame.spacing_mm
     told = a.extra.get("pixel_mm")
-    given = parse_pixel(str(told)) if told is not None else None
+    given = None if told in (None, UNKNOWN_PIXEL) else parse_pixel(str(told))
     if stated is not None:
         notes = []
         if given and max(abs(g / s - 1) for g, s in zip(given, stated, strict=True)) > 0.01:

@@ -20,9 +20,13 @@ _LOSSY = 10.0
 #: Share of the frame of the picture that must be of one grey for a screen to be there.
 _LEVEL_SHARE = 0.3
 #: A shape must cover what was found at least this well (Dice).
-GOOD_FIT = 0.85
+GOOD_FIT = 0.9
+#: A letter differs from the screen by at least this many greys.
+_LETTER = 90.0
 #: Cost of a dark pixel inside the shape against a lit one outside.
 _DARK_INSIDE = 0.6
+#: A trapezoid, which few machines show, must fit better than a fan by this cost.
+_RARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -75,17 +79,38 @@ def _ring(shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def lit_pixels(grey: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
-    """Return what differs from the screen: by any amount at all where the screen is even."""
+    """Return what differs from the screen, without letters and the like.
+
+    Any difference counts where the screen is perfectly even, else more than 10 levels: a lossy
+    file strays. What is lower than 7 % of the screen, connected to nothing taller, and stands
+    out by 90 levels somewhere is a letter, a tick or a small sign.
+    """
     away = np.abs(grey - level)
     near = away[_ring(grey.shape) & (away <= _LOSSY)]
-    stray = float(np.quantile(near, 0.98)) if near.size else _LOSSY
-    return np.asarray(away > min(stray + 0.5, _LOSSY))
+    even = near.size > 0 and float((near < 0.5).mean()) >= 0.98
+    lit = away > (0.5 if even else _LOSSY)
+    labels, count = ndimage.label(away > _LOSSY, np.ones((3, 3)))
+    if not count:
+        return np.asarray(lit)
+    places = ndimage.find_objects(labels)
+    low = np.array([place[0].stop - place[0].start for place in places])
+    low = low <= _thin(grey.shape)
+    strong = ndimage.maximum(away, labels, np.arange(1, count + 1)) >= _LETTER
+    kind = np.concatenate([[False], low & strong])
+    tall = np.concatenate([[False], ~low])[labels]
+    letters = ndimage.maximum_filter(kind[labels].astype(np.uint8), 9) > 0
+    return np.asarray(lit & (~letters | tall))
+
+
+def _thin(shape: tuple[int, ...]) -> int:
+    """Return the height in pixels that lines of text, bars and rulers do not reach."""
+    return max(3, round(0.07 * min(shape)))
 
 
 def find_images(grey: NDArray[np.float64]) -> list[Found]:
     """Find the images on a screen, left to right.
 
-    What differs from the screen is closed over gaps of the speckle, and what is thinner than
+    What differs from the screen, letters left out, is closed over gaps of the speckle, and what is thinner than
     7 % of the screen (lines of text, bars, rulers) is dropped. A sector (six numbers) and a
     quadrilateral with level top and bottom (six numbers) are fitted to the rest by minimising
     ``lit pixels outside + 0.6 x dark pixels inside``; the better one is taken. Parts that are
@@ -162,7 +187,7 @@ def _closed(lit: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _thick_parts(closed: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     """Return the large connected parts of what is left without thin things."""
-    size = max(3, round(0.07 * min(closed.shape)))
+    size = _thin(closed.shape)
     padded = np.pad(closed, size, mode="edge").astype(np.uint8)  # a cut fan is not thin
     core = ndimage.maximum_filter(ndimage.minimum_filter(padded, size), size)
     core = core[size:-size, size:-size] > 0
@@ -190,7 +215,7 @@ def _joined(lit: NDArray[np.bool_], parts: list[NDArray[np.bool_]]) -> bool:
 def _fit(part: NDArray[np.bool_]) -> Found:
     """Fit both shapes to one part and return the better one."""
     found = [_refined(part, start) for start in (*_fan_starts(part), _quad_start(part))]
-    _, frame = min(found, key=lambda f: f[0])
+    _, frame = min(found, key=lambda f: f[0] + _RARE * (f[1].kind == "trapezoid"))
     return Found(frame, dice(frame.mask(_flat(part.shape)), part))
 
 
