@@ -191,6 +191,7 @@ def test_panels_and_what_was_drawn_on_one_of_them(
     assert one.instance == "p1"
 
 
+@pytest.mark.slow
 def test_calibrated_films_frame_by_frame(tmp_path: Path, made: dict[str, SimulatedFrame]) -> None:
     still = made["bare"].screen
     black = np.zeros_like(still)

@@ -110,8 +110,8 @@ def _thin(shape: tuple[int, ...]) -> int:
 def find_images(grey: NDArray[np.float64]) -> list[Found]:
     """Find the images on a screen, left to right.
 
-    What differs from the screen, letters left out, is closed over gaps of the speckle, and what is thinner than
-    7 % of the screen (lines of text, bars, rulers) is dropped. A sector (six numbers) and a
+    What differs from the screen, letters left out, is closed over gaps of the speckle, and what
+    is thinner than 7 % of the screen (bars, rulers) is dropped. A sector (six numbers) and a
     quadrilateral with level top and bottom (six numbers) are fitted to the rest by minimising
     ``lit pixels outside + 0.6 x dark pixels inside``; the better one is taken. Parts that are
     not connected are one image when one shape fits them and they meet somewhere, else panels.
