@@ -19,6 +19,7 @@ from radiofib.cli import (
     setup,
     study,
     submission,
+    ultrasound,
 )
 from radiofib.errors import RadiofibError, UsageError
 
@@ -37,6 +38,7 @@ for module in (
     study,
     ablate,
     prepare,
+    ultrasound,
     data,
     audit,
     evaluate,

@@ -43,9 +43,10 @@ FACT_COLUMNS = (
     "registration",
     "intensities",
     "native_geometry",
+    "pixel_mm",
 )
 #: Facts of one channel, which say nothing of the case as a whole.
-CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities", "native_geometry")
+CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities", "native_geometry", "pixel_mm")
 #: Channels without a volume: no liver mask, nothing to align.
 FLAT_CHANNELS = ("us", "wsi")
 #: All columns with a meaning; any other is a covariate.

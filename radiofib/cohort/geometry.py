@@ -10,12 +10,22 @@ from pathlib import Path
 from radiofib._series import named_series
 from radiofib.errors import CohortError
 
-__all__ = ["geometry_text", "odd_phases", "parse_geometry", "size_of"]
+__all__ = [
+    "UNKNOWN_PIXEL",
+    "geometry_text",
+    "odd_phases",
+    "parse_geometry",
+    "parse_pixel",
+    "pixel_text",
+    "size_of",
+]
 
 #: Phases of one series have voxels alike: along no axis is one longer than this times another.
 _ALIKE = 1.5
 #: Phases that must agree before another one is called odd.
 _LEAST_AGREEING = 2
+#: ``pixel_mm`` of a picture of which nobody knows it.
+UNKNOWN_PIXEL = "unknown"
 
 
 def geometry_text(shape: Sequence[int], spacing_mm: Sequence[float], file_bytes: int) -> str:
@@ -56,6 +66,44 @@ def parse_geometry(text: str) -> tuple[tuple[int, ...], tuple[float, ...], int]:
             found=repr(text),
             hint="leave the column as 'radiofib register' wrote it",
         ) from None
+
+
+def pixel_text(spacing_mm: Sequence[float]) -> str:
+    """Write the size of a pixel (y, x) in mm as one text; one number when it is square.
+
+    Examples
+    --------
+    >>> pixel_text((0.25, 0.25)), pixel_text((0.2, 0.3))
+    ('0.25', '0.2 0.3')
+    """
+    down, across = (f"{side:.9g}" for side in spacing_mm)
+    return down if down == across else f"{down} {across}"
+
+
+def parse_pixel(text: str) -> tuple[float, float]:
+    """Read :func:`pixel_text`: one number, or two (y, x), each above 0.
+
+    Raises
+    ------
+    CohortError
+        When the text is another.
+
+    Examples
+    --------
+    >>> parse_pixel("0.25"), parse_pixel("0.2 0.3")
+    ((0.25, 0.25), (0.2, 0.3))
+    """
+    try:
+        sides = [float(word) for word in text.split()]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or not all(math.isfinite(s) and s > 0 for s in sides):
+        raise CohortError(
+            "pixel_mm cannot be read",
+            expected="the side of a pixel in mm, or its height and width",
+            found=repr(text)[:60],
+        )
+    return sides[0], sides[-1]
 
 
 def size_of(path: Path) -> int:

@@ -50,7 +50,8 @@ class Acquisition:
         quality``, masks of other parts (``lesion_mask, spleen_mask, muscle_mask, lobe_mask``),
         ``mask_source`` (where the liver mask is from), ``registration`` (what became of
         aligning this channel), ``native_geometry`` (what its file looked like before),
-        ``intensities`` (``raw`` or ``normalised``) and covariates; only what is given.
+        ``intensities`` (``raw`` or ``normalised``), ``pixel_mm`` (side of a pixel of a picture that
+        does not say it, or ``unknown``) and covariates; only what is given.
 
     Examples
     --------

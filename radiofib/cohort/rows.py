@@ -18,6 +18,7 @@ from radiofib.cohort.columns import (
     FILE_COLUMNS,
     NUMBER_COLUMNS,
 )
+from radiofib.cohort.geometry import UNKNOWN_PIXEL, parse_pixel, pixel_text
 from radiofib.datacard.schemes import StageScheme, derive_scheme, get_scheme, schemes_that_fit
 from radiofib.errors import CohortError, ConfigError, Failure
 from radiofib.registry import check_channel
@@ -190,6 +191,9 @@ def _fact(column: str, value: object, root: Path | None) -> Any:
         return cells.parse_number(value, _UNITS.get(column, ""))
     if column == "intensities":
         return cells.parse_choice(value, ("raw", "normalised"))
+    if column == "pixel_mm":
+        text = cells.text_of(value)
+        return text if text == UNKNOWN_PIXEL else pixel_text(parse_pixel(text))
     return cells.parse_path(value, root) if column in FILE_COLUMNS else cells.parse_name(value)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from radiofib.cohort import Acquisition
 from radiofib.cohort.geometry import parse_geometry, size_of
 from radiofib.engines import RoiFeatures
+from radiofib.extract.pixels import without_lengths
 from radiofib.images import hash_source
 from radiofib.provenance import canonical_json, hash_bytes, hash_object
 from radiofib.roi import Roi
@@ -70,6 +71,7 @@ class Piece:
     @classmethod
     def of(cls, acquisition: Acquisition, roi: Roi, features: RoiFeatures) -> Piece:
         """Gather what an engine found for an acquisition."""
+        features = without_lengths(features, acquisition)
         columns = list(features.values)
         shape = tuple(int(n) for n in roi.pixels.shape)
         spacing = tuple(map(float, roi.spacing_mm)) if roi.spacing_known else None
@@ -117,7 +119,9 @@ def piece_key(
     OSError
         When the image or the mask cannot be read.
     """
-    others = {"files": dict(files)} if files else {}
+    others: dict[str, Any] = {"files": dict(files)} if files else {}
+    if (pixel := acquisition.extra.get("pixel_mm")) is not None:
+        others["pixel_mm"] = pixel
     return hash_object(
         {
             **others,

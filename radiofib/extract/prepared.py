@@ -14,6 +14,7 @@ from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.engines import ExtractionConfig
 from radiofib.engines.liver import LiverSettings
 from radiofib.extract.landmarks import landmarks_file, landmarks_of
+from radiofib.extract.pixels import sized
 from radiofib.images import Image, hash_source, load_roi, make_roi, read_mask
 from radiofib.images.edge import mask_doubts
 from radiofib.prepare import REFERENCE
@@ -80,6 +81,7 @@ def load_regions(acquisition: Acquisition, config: ExtractionConfig) -> Regions:
         mask_label=mask_label(acquisition, config),
         channel=acquisition.channel,
     )
+    roi = sized(roi, acquisition)
     if _drawn_here(acquisition):
         doubts = (d for d in mask_doubts(roi) if d not in roi.notes)
         roi = replace(roi, notes=(*roi.notes, *doubts))

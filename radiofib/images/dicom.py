@@ -152,7 +152,8 @@ def _one_file(header: Header, source: Path, notes: list[str]) -> Image:
             where=str(source),
             expected="one frame, or frames with positions (enhanced CT or MR)",
             found=f"{header.frames} frames",
-            hint="export the frames as pictures and give each an instance of its own",
+            hint="'radiofib ultrasound clean' takes frames of an ultrasound film; else export the "
+            "frames as pictures and give each an instance of its own",
         )
     # An ultrasound frame that is placed but not calibrated stays in pixels.
     placed = header.position is not None and header.orientation is not None

@@ -32,6 +32,7 @@ __all__ = [
     "PIXEL_TAGS",
     "UNDECODED",
     "decode",
+    "decode_dataset",
     "read_slice",
     "read_slices",
     "require_pixels",
@@ -107,10 +108,23 @@ def decode(path: Path, *, colour: bool) -> NDArray[np.generic]:
     """Decode stored values with pydicom; colour comes back as red, green, blue."""
     dataset = load_dataset(path, PIXEL_TAGS, pixels=True)
     require_pixels(dataset, path)
+    return decode_dataset(dataset, path, colour=colour)
+
+
+def decode_dataset(
+    dataset: pydicom.Dataset, path: Path, *, colour: bool, index: int | None = None
+) -> NDArray[np.generic]:
+    """Decode what was read with its pixels: all frames, or the one of an index from 0.
+
+    Raises
+    ------
+    ImageError
+        When the pixels are damaged, or compressed in a way that cannot be decoded here.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values: NDArray[np.generic] = pixel_array(dataset)
+            values: NDArray[np.generic] = pixel_array(dataset, index=index)
             if colour and dataset.PhotometricInterpretation == "PALETTE COLOR":
                 values = apply_color_lut(values, dataset)
     except Exception as error:

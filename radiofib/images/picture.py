@@ -15,7 +15,7 @@ from radiofib.images.image import Image
 from radiofib.images.sniff import hash_source
 from radiofib.images.volume import quiet_itk
 
-__all__ = ["grey_from_colour", "luma", "open_picture", "read_picture"]
+__all__ = ["count_pages", "grey_from_colour", "luma", "open_picture", "read_picture"]
 
 _GREY_MODES = {"L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
@@ -89,10 +89,17 @@ def read_picture(path: Path) -> Image:
     )
 
 
-def open_picture(path: Path) -> tuple[NDArray[np.generic], list[str]]:
+def open_picture(path: Path, page: int | None = None) -> tuple[NDArray[np.generic], list[str]]:
     """Return the values of a picture as stored, (y, x) or (y, x, 3 or 4), and notes.
 
     Palettes are resolved to colours. Pillow's limit on the number of pixels stays in force.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    page : int, optional
+        Page or frame, from 0; without it the picture must have but one.
 
     Raises
     ------
@@ -104,7 +111,10 @@ def open_picture(path: Path) -> tuple[NDArray[np.generic], list[str]]:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
             with PIL.Image.open(path) as picture:
-                _one_page(picture, path)
+                if page is None:
+                    _one_page(picture, path)
+                elif page:
+                    picture.seek(page)
                 picture.load()
                 return _values(picture, path)
     except (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError) as error:
@@ -114,6 +124,30 @@ def open_picture(path: Path) -> tuple[NDArray[np.generic], list[str]]:
             expected=f"at most {PIL.Image.MAX_IMAGE_PIXELS} pixels",
             hint="cut it to the region of interest; whole-slide images go to 'radiofib slides'",
         ) from error
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise ImageError(
+            "picture is damaged or cut short",
+            where=str(path),
+            found=str(error).replace(str(path), path.name)[:160] or type(error).__name__,
+            hint="copy or export it again",
+        ) from error
+
+
+def count_pages(path: Path) -> int:
+    """Return the number of pages or frames of a picture.
+
+    Raises
+    ------
+    ImageError
+        When the file is damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with PIL.Image.open(path) as picture:
+                return int(getattr(picture, "n_frames", 1))
+    except PIL.Image.DecompressionBombError:
+        return 1  # open_picture says what is wrong
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         raise ImageError(
             "picture is damaged or cut short",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         train_table,
         write_evaluation,
     )
+    from radiofib.study.ultrasound import clean_files, open_pictures, read_plan
 
 #: public name -> module that has it
 _HOME = {
@@ -39,14 +40,17 @@ _HOME = {
     "RunResult": "run",
     "StudyConfig": "config",
     "ablate_study": "ablate",
+    "clean_files": "ultrasound",
     "config_for": "extraction",
     "evaluate_file": "judge",
     "extract_cohort": "extraction",
     "find_study": "config",
     "interpret_table": "interpret",
     "open_cohort": "extraction",
+    "open_pictures": "ultrasound",
     "predict_features": "tables",
     "prepare_cohort": "prepare",
+    "read_plan": "ultrasound",
     "read_sections": "prepare",
     "register_files": "prepare",
     "run_demo": "demo",
@@ -70,14 +74,17 @@ __all__ = [
     "RunResult",
     "StudyConfig",
     "ablate_study",
+    "clean_files",
     "config_for",
     "evaluate_file",
     "extract_cohort",
     "find_study",
     "interpret_table",
     "open_cohort",
+    "open_pictures",
     "predict_features",
     "prepare_cohort",
+    "read_plan",
     "read_sections",
     "register_files",
     "run_demo",

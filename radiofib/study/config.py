@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from radiofib._checks import nearest
 from radiofib.config import StrictModel
 from radiofib.errors import ConfigError
-from radiofib.prepare import RegistrationPlan
+from radiofib.prepare import RegistrationPlan, UltrasoundPlan
 from radiofib.segment import MaskSettings
 from radiofib.staging import StagerPlan
 from radiofib.study.ablate_config import AblationConfig
@@ -145,6 +145,9 @@ class StudyConfig(StrictModel):
         defaults for the kind of image.
     masks : MaskSettings, optional
         Where liver masks come from when the cohort has none.
+    ultrasound : UltrasoundPlan, optional
+        Clean ultrasound pictures and find their regions before features; without it they are
+        measured as they are.
     registration : RegistrationPlan, optional
         Align the channels of each case before features; without it each is measured as it is.
     landmark_split : str, optional
@@ -197,6 +200,7 @@ class StudyConfig(StrictModel):
     label: str = "stage"
     extraction: str | dict[str, Any] | None = None
     masks: MaskSettings | None = None
+    ultrasound: UltrasoundPlan | None = None
     registration: RegistrationPlan | None = None
     landmark_split: str | None = None
     slides: SlidesConfig = SlidesConfig()

@@ -22,7 +22,7 @@ _STEPS = "steps.json"
 #: Working files: kept for restarts, no result.
 _WORKING = (
     *("features/pieces/", "slides/pieces/", "masks/pieces/", "registration/pieces/"),
-    "ablation/pieces/",
+    *("ultrasound/pieces/", "ablation/pieces/"),
     *(_STEPS, MANIFEST),
 )
 

@@ -1,4 +1,4 @@
-"""The first steps of a study: liver masks, then the channels of each case on one grid."""
+"""The first steps of a study: clean ultrasound, liver masks, channels of a case on one grid."""
 
 from __future__ import annotations
 
@@ -13,17 +13,26 @@ from radiofib.cohort import Cohort
 from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.config import load_yaml
 from radiofib.errors import ConfigError, Failure
-from radiofib.prepare import RegistrationPlan, find_liver_masks, register_cohort
+from radiofib.prepare import (
+    RegistrationPlan,
+    UltrasoundPlan,
+    clean_ultrasound,
+    find_liver_masks,
+    register_cohort,
+)
 from radiofib.segment import MaskSettings
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
 
-__all__ = ["Prepared", "prepare_cohort", "read_sections", "register_files"]
+__all__ = ["Prepared", "prepare_cohort", "read_sections", "register_files", "write_cohort"]
 
 #: Folder of aligned images below the run folder, and the table of all pairs.
 FOLDER = "registration"
 TABLE = "registration.csv"
 MASKS = "masks"
+#: The same for cleaned ultrasound.
+ULTRASOUND = "ultrasound"
+ULTRASOUND_TABLE = "ultrasound.csv"
 
 
 @dataclass(frozen=True)
@@ -55,10 +64,11 @@ def prepare_cohort(
     folder: RunFolder,
     *,
     root: Path,
+    ultrasound: UltrasoundPlan | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
-    """Find masks and align channels, as far as a study asks for it.
+    """Clean ultrasound, find masks and align channels, as far as a study asks for it.
 
     Parameters
     ----------
@@ -69,9 +79,12 @@ def prepare_cohort(
     plan : RegistrationPlan or None
         How channels are aligned; None leaves them as they are.
     folder : RunFolder
-        Gets ``masks/``, ``registration/`` and ``registration.csv``.
+        Gets ``ultrasound/``, ``ultrasound.csv``, ``masks/``, ``registration/`` and
+        ``registration.csv``.
     root : path
         Folder that relative paths of `masks` start from.
+    ultrasound : UltrasoundPlan, optional
+        How ultrasound is cleaned; None leaves it as it is.
     workers, progress
         As in :func:`radiofib.study.run_study`.
 
@@ -82,8 +95,20 @@ def prepare_cohort(
     """
     tell = progress or silent
     failures: list[Failure] = []
+    if ultrasound is None:
+        folder.discard(ULTRASOUND_TABLE, ULTRASOUND)
+    else:
+        cleaned = clean_ultrasound(
+            cohort,
+            ultrasound,
+            folder.root / ULTRASOUND,
+            workers=workers,
+            progress=lambda done, total, _: tell("ultrasound", done, total),
+        )
+        cohort, failures = cleaned.cohort, cleaned.failures
+        folder.write_frame(ULTRASOUND_TABLE, cleaned.record)
     if masks is not None or plan is not None:
-        cohort, failures = find_liver_masks(
+        cohort, lost = find_liver_masks(
             cohort,
             masks or MaskSettings(),
             folder.root / MASKS,
@@ -92,6 +117,7 @@ def prepare_cohort(
             workers=workers,
             progress=lambda done, total, _: tell("masks", done, total),
         )
+        failures += lost
     if plan is None:
         folder.discard(TABLE, FOLDER)
         return Prepared(cohort, failures, None)
@@ -147,15 +173,20 @@ def register_files(
         workers=workers,
         progress=progress,
     )
-    frame = done.cohort.to_frame()
+    write_cohort(done.cohort, folder)
+    return replace(done, failures=[*cohort.failures, *done.failures])
+
+
+def write_cohort(cohort: Cohort, folder: RunFolder) -> None:
+    """Write ``cohort.csv``, its paths relative to the folder."""
+    frame = cohort.to_frame()
     files = [
         {"image": a.image, "mask": a.mask, **{c: a.extra.get(c) for c in FILE_COLUMNS}}
-        for a in done.cohort.acquisitions
+        for a in cohort.acquisitions
     ]
     for column in ("image", "mask", *(c for c in FILE_COLUMNS if c in frame)):
         frame[column] = [_relative(row[column], folder.root) for row in files]
     folder.write_frame("cohort.csv", frame)
-    return replace(done, failures=[*cohort.failures, *done.failures])
 
 
 def _relative(path: Path | None, folder: Path) -> str | None:

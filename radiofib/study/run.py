@@ -121,6 +121,7 @@ def run_study(
         study.registration,
         folder,
         root=Path(root),
+        ultrasound=study.ultrasound,
         workers=workers,
         progress=tell,
     )

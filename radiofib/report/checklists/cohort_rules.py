@@ -22,7 +22,7 @@ _NO_COVARIATES = {
     *("case", "patient", "channel", "instance", "image", "mask", "mask_label", "stage"),
     *("scanner", "vendor", "field_t", "site", "split", "reference_method", "interval_days"),
     *("lesion_mask", "spleen_mask", "muscle_mask", "lobe_mask", "hbp_minutes", "quality"),
-    *("mask_source", "registration", "intensities", "native_geometry"),
+    *("mask_source", "registration", "intensities", "native_geometry", "pixel_mm"),
 }
 _CAUSES = re.compile(r"aetiology|etiology|cause|diagnosis|disease", re.IGNORECASE)
 _BIOPSY = re.compile(r"biopsy|tract|fragment|core_length|specimen", re.IGNORECASE)

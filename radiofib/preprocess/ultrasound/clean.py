@@ -1,0 +1,297 @@
+"""Screen to ultrasound images: grey, cut to what shows echo, everything else blank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.errors import ImageError
+from radiofib.images.dicom_ultrasound import ScanRegion
+from radiofib.images.picture import luma
+from radiofib.preprocess.ultrasound.find import Found, find_images
+from radiofib.preprocess.ultrasound.geometry import Frame, Quad, WholePicture
+from radiofib.preprocess.ultrasound.graphics import Graphics, find_graphics
+from radiofib.preprocess.ultrasound.settings import CleanSettings
+
+__all__ = ["CleanImage", "clean_screen", "screen_greys"]
+
+#: Graphics in smaller cut-outs cannot be told from speckle by their sharpness.
+_LEAST_SIDE = 96
+#: A calibrated region smaller than this share of the screen is no image.
+_LEAST_REGION = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class CleanImage:
+    """One image without its screen.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (y, x)
+        Grey; 0 wherever `valid` is False.
+    valid : ndarray of bool, shape (y, x)
+        Pixels that show echo.
+    frame : Fan or Quad
+        Where the image lies, in pixels of this array.
+    box : (slice, slice)
+        What was cut from the screen; all of it when there was one image.
+    spacing_mm : (float, float) or None
+        Size of a pixel (y, x), when a calibrated region says it.
+    panel : str
+        ``p1``, ``p2`` ... where the screen showed several images, else "".
+    shares : dict of str to float
+        ``image`` (of the screen), and of the image: ``valid``, ``colour``, ``graphics``.
+    notes : tuple of str
+        What was done.
+    """
+
+    pixels: NDArray[np.generic]
+    valid: NDArray[np.bool_]
+    frame: Frame
+    box: tuple[slice, slice]
+    spacing_mm: tuple[float, float] | None = None
+    panel: str = ""
+    shares: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def grey(self) -> NDArray[np.float64]:
+        """Grey from 0 to 255, whatever the bits."""
+        return _to_255(self.pixels.astype(np.float64), self.pixels.dtype)
+
+
+def screen_greys(
+    values: NDArray[np.generic],
+) -> tuple[NDArray[np.generic], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return a screen as grey of its own type, as grey to 255, and its colours to 255.
+
+    Colour becomes grey by the luma of ITU-R BT.601, rounded. 16 bits are scaled by the largest
+    value: machines use as many as they like.
+
+    Parameters
+    ----------
+    values : ndarray of uint8 or uint16, shape (y, x) or (y, x, 3)
+        The screen.
+
+    Examples
+    --------
+    >>> own, grey, colour = screen_greys(np.array([[0, 4095]], np.uint16))
+    >>> own.dtype, grey.tolist(), colour is None
+    (dtype('uint16'), [[0.0, 255.0]], True)
+    """
+    floats = values.astype(np.float64)
+    if values.ndim == 2:
+        return values, _to_255(floats, values.dtype), None
+    grey = luma(floats)
+    return (
+        np.rint(grey).astype(values.dtype),
+        _to_255(grey, values.dtype, float(floats.max())),
+        _to_255(floats, values.dtype),
+    )
+
+
+def _to_255(
+    values: NDArray[np.float64], kind: np.dtype[np.generic], top: float | None = None
+) -> NDArray[np.float64]:
+    if kind == np.uint8:
+        return values
+    top = float(values.max()) if top is None else top
+    return values * (255.0 / top) if top > 255 else values
+
+
+def clean_screen(
+    values: NDArray[np.generic],
+    settings: CleanSettings,
+    *,
+    regions: Sequence[ScanRegion] = (),
+    where: str | None = None,
+) -> list[CleanImage]:
+    """Find the image or images on a screen and blank everything else.
+
+    Outside of the fan or rectangle everything becomes 0: names, dates, bars, logos and rulers are
+    gone whatever they are. Inside, coloured pixels, text and calipers become 0, lines of text as
+    whole boxes. Calibrated regions of DICOM say where to look and how large a pixel is.
+
+    Parameters
+    ----------
+    values : ndarray of uint8 or uint16, shape (y, x) or (y, x, 3)
+        The screen.
+    settings : CleanSettings
+        What to do.
+    regions : sequence of ScanRegion
+        Calibrated regions, where the file has any.
+    where : str, optional
+        What to call the picture in messages.
+
+    Returns
+    -------
+    list of CleanImage
+        Left to right.
+
+    Raises
+    ------
+    ImageError
+        When no image is found, too little of it is left, or two panels or colour are refused.
+
+    Examples
+    --------
+    >>> screen = np.zeros((120, 160), np.uint8)
+    >>> rng = np.random.default_rng(0)
+    >>> screen[20:110, 40:120] = rng.integers(20, 120, (90, 80))
+    >>> screen[5:9, 5:60:3] = 255                                          # somebody's name
+    >>> [clean] = clean_screen(screen, CleanSettings())
+    >>> bool(clean.pixels[:12].any()), clean.frame.kind, clean.panel
+    (False, 'linear', '')
+    """
+    own, grey, colour = screen_greys(values)
+    shape = (grey.shape[0], grey.shape[1])
+    useful = [r for r in regions if r.area >= _LEAST_REGION * grey.size]
+    found = _images(grey, settings, useful)
+    if not found:
+        raise ImageError(
+            "no ultrasound image found on the screen",
+            where=where,
+            expected="a fan or a rectangle of speckle",
+            found=_described(grey),
+            hint="cut the picture to the image and say 'find: whole', or take it out",
+        )
+    several = len(found) > 1
+    if several and settings.panels == "refuse":
+        raise ImageError(
+            "screen shows several images",
+            where=where,
+            expected="one",
+            found=str(len(found)),
+            hint="say 'panels: split' to use each, or cut the picture",
+        )
+    images = []
+    for number, (one, region, note) in enumerate(found, start=1):
+        panel = f"p{number}" if several else ""
+        mask = one.frame.mask(shape)
+        if region is not None:
+            inside = np.zeros(shape, dtype=bool)
+            inside[region.box] = True
+            mask &= inside
+        graphics = find_graphics(grey, colour, mask) if _large(mask) else _none(grey, colour, mask)
+        if not settings.graphics:
+            graphics = Graphics(graphics.colour, np.zeros(shape, bool), graphics.coloured)
+        notes = [*note, *_colour_notes(graphics, mask, settings, where)]
+        if not _large(mask) and settings.graphics:
+            notes.append("too small to look for text and calipers in it")
+        images.append(_blanked(own, mask, graphics, one.frame, panel, region, tuple(notes)))
+    lost = [i for i in images if i.shares["valid"] < settings.least_valid]
+    if lost:
+        raise ImageError(
+            "too little of the image is left without text, graphics and colour",
+            where=where,
+            expected=f"at least {settings.least_valid:.0%}",
+            found=f"{lost[0].shares['valid']:.0%}",
+            hint="lower least_valid, or take the picture out",
+        )
+    return images
+
+
+def _images(
+    grey: NDArray[np.float64], settings: CleanSettings, regions: Sequence[ScanRegion]
+) -> list[tuple[Found, ScanRegion | None, list[str]]]:
+    """Return what is found on the screen, or in each of the regions, with notes."""
+    shape = (grey.shape[0], grey.shape[1])
+    if settings.find == "whole":
+        return [(Found(WholePicture.of(shape), 1.0), None, [])]
+    if not regions:
+        return [(found, None, []) for found in find_images(grey)]
+    images: list[tuple[Found, ScanRegion | None, list[str]]] = []
+    for region in regions:
+        top, left = region.rows[0], region.columns[0]
+        inside = find_images(grey[region.box])
+        if len(inside) == 1 and not isinstance(inside[0].frame, WholePicture):
+            moved = inside[0].frame.moved(top, left)
+            images.append((Found(moved, inside[0].fit), region, []))
+            continue
+        last = (region.rows[1] - 1.0, region.columns[1] - 1.0)
+        quad = Quad(top, last[0], left, last[1], left, last[1])
+        filled = len(inside) == 1
+        note = [] if filled else ["no single shape fits the calibrated region: all of it is used"]
+        images.append((Found(quad, 1.0 if filled else 0.0), region, note))
+    return images
+
+
+def _large(mask: NDArray[np.bool_]) -> bool:
+    rows, columns = mask.any(axis=1).sum(), mask.any(axis=0).sum()
+    return min(int(rows), int(columns)) >= _LEAST_SIDE
+
+
+def _none(
+    grey: NDArray[np.float64], colour: NDArray[np.float64] | None, mask: NDArray[np.bool_]
+) -> Graphics:
+    """Return colour alone."""
+    if colour is None:
+        nothing = np.zeros(grey.shape, dtype=bool)
+        return Graphics(nothing, nothing)
+    found = find_graphics(grey, colour, mask)
+    return Graphics(found.colour, np.zeros(grey.shape, bool), found.coloured, found.tinted)
+
+
+def _colour_notes(
+    graphics: Graphics, mask: NDArray[np.bool_], settings: CleanSettings, where: str | None
+) -> list[str]:
+    if graphics.tinted:
+        return ["the image is shown in one tint: turned to grey by ITU-R BT.601 luma"]
+    share = graphics.coloured / max(int(np.count_nonzero(mask)), 1)
+    if share <= settings.most_colour:
+        return []
+    if settings.colour == "refuse":
+        raise ImageError(
+            "image has colour in it (Doppler?)",
+            where=where,
+            expected=f"at most {settings.most_colour:.1%} of its pixels",
+            found=f"{graphics.coloured} coloured pixels, {share:.1%}",
+            hint="say 'colour: mask' to leave these pixels out, or take the picture out",
+        )
+    return [f"{share:.1%} of the image is coloured (Doppler?) and left out"]
+
+
+def _blanked(
+    own: NDArray[np.generic],
+    mask: NDArray[np.bool_],
+    graphics: Graphics,
+    frame: Frame,
+    panel: str,
+    region: ScanRegion | None,
+    notes: tuple[str, ...],
+) -> CleanImage:
+    valid = mask & ~graphics.colour & ~graphics.drawn
+    pixels = np.where(valid, own, 0).astype(own.dtype)
+    area = max(int(np.count_nonzero(mask)), 1)
+    shares = {
+        "image": area / mask.size,
+        "valid": np.count_nonzero(valid) / area,
+        "colour": graphics.coloured / area,
+        "graphics": np.count_nonzero(mask & (graphics.drawn | graphics.colour)) / area,
+    }
+    box = (slice(0, own.shape[0]), slice(0, own.shape[1]))
+    if panel:
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        box = (
+            slice(int(rows[0]), int(rows[-1]) + 1),
+            slice(int(columns[0]), int(columns[-1]) + 1),
+        )
+        frame = frame.moved(-box[0].start, -box[1].start)
+    return CleanImage(
+        np.ascontiguousarray(pixels[box]),
+        np.ascontiguousarray(valid[box]),
+        frame,
+        box,
+        None if region is None else region.spacing_mm,
+        panel,
+        {name: float(value) for name, value in shares.items()},
+        notes,
+    )
+
+
+def _described(grey: NDArray[np.float64]) -> str:
+    size = f"{grey.shape[1]} x {grey.shape[0]} pixels"
+    return f"{size}, all of one grey" if np.ptp(grey) == 0 else size
