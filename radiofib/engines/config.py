@@ -16,6 +16,7 @@ from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.engines.liver import LiverSettings
 from radiofib.engines.settings import Settings, VoxelSettings
 from radiofib.errors import ConfigError
+from radiofib.features.ultrasound.settings import UltrasoundSettings
 from radiofib.preprocess.instance_settings import InstanceSettings, WholeRegion
 from radiofib.provenance import hash_object
 from radiofib.registry import FEATURES, FeatureSpec
@@ -92,6 +93,8 @@ class ExtractionConfig(StrictModel):
         Settings of profile ``ibsi``.
     liver : LiverSettings, optional
         Preprocessing, cleaning of the region, and features of the liver besides texture.
+    ultrasound : UltrasoundSettings, optional
+        Features of B-mode pictures besides texture, and what is known of the machines.
     instances : WholeRegion, Slices, MiddleSlices, Windows or Patches
         What a row of the table is: the whole region of a case (default), or each slice, window or
         patch of it; see :mod:`radiofib.preprocess.instance_settings`.
@@ -99,7 +102,8 @@ class ExtractionConfig(StrictModel):
         Statistics that make one row for each case of its instances, see
         :func:`radiofib.table.aggregate_instances`; without any, rows are instances.
     texture : bool
-        Whether the engine measures anything; false leaves the features of section ``liver`` alone.
+        Whether the engine measures anything; false leaves the features of sections ``liver`` and
+        ``ultrasound`` alone.
 
     Examples
     --------
@@ -125,6 +129,7 @@ class ExtractionConfig(StrictModel):
     profile: Literal["pyradiomics", "ibsi"] = "pyradiomics"
     ibsi: IbsiSettings | None = None
     liver: LiverSettings | None = None
+    ultrasound: UltrasoundSettings | None = None
     instances: InstanceSettings = WholeRegion()
     aggregate: tuple[Statistic, ...] = ()
     texture: bool = True
@@ -184,8 +189,11 @@ class ExtractionConfig(StrictModel):
     @model_validator(mode="after")
     def _whole_organ(self) -> ExtractionConfig:
         organ = self.liver is not None and bool(self.liver.features)
-        if not self.texture and not organ:
-            raise ValueError("'texture: false' leaves nothing: name families in 'liver: features'")
+        if not self.texture and not organ and self.ultrasound is None:
+            raise ValueError(
+                "'texture: false' leaves nothing: name families in 'liver: features' or give a "
+                "section 'ultrasound'"
+            )
         if self.aggregate and self.instances.kind == "whole":
             raise ValueError("'aggregate' sums up instances: name what they are in 'instances'")
         if len(set(self.aggregate)) < len(self.aggregate):
@@ -209,7 +217,7 @@ class ExtractionConfig(StrictModel):
     def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what says nothing, so that hashes of configurations without it stay."""
         content: dict[str, Any] = dump(self)
-        for name in ("instances", "aggregate", "texture"):
+        for name in ("ultrasound", "instances", "aggregate", "texture"):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
@@ -365,6 +373,8 @@ class ExtractionConfig(StrictModel):
         if self.liver is not None:
             # The content of landmarks counts, and where they lie does not.
             found["liver"] = self.liver.model_dump(mode="json", exclude={"landmarks"})
+        if self.ultrasound is not None:
+            found["ultrasound"] = self.ultrasound.model_dump(mode="json")
         if self.instances.kind != "whole":
             found["instances"] = self.instances.model_dump(mode="json")
         if self.aggregate:

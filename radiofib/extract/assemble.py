@@ -16,6 +16,7 @@ from radiofib.engines import Engine, ExtractionConfig
 from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
+from radiofib.extract.ultrasound import ultrasound_columns
 from radiofib.images.region import CHECK
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import codebook_rows
@@ -203,6 +204,7 @@ def _columns(
             for column in (
                 *engine.columns(config, channel, ndim),
                 *liver_columns(config, channel, ndim),
+                *ultrasound_columns(config, channel, ndim),
             )
         )
     )

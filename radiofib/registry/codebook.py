@@ -22,6 +22,7 @@ from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
 from radiofib.registry._surface import SURFACE
 from radiofib.registry._ucl import UCL, UCL_PUBLISHED
+from radiofib.registry._ultrasound import ULTRASOUND
 from radiofib.registry.names import aliases, image_label, image_name
 from radiofib.registry.spec import IBSI_FAMILIES, FeatureSpec, Registry
 
@@ -37,6 +38,7 @@ __all__ = [
     "IBSI_FEATURES",
     "INSTANCE_FEATURES",
     "LIVER_FEATURES",
+    "ULTRASOUND_FEATURES",
     "Column",
     "codebook_rows",
     "column_label",
@@ -58,6 +60,9 @@ DELTA_FEATURES = Registry(delta_specs((*FEATURES, *IBSI_FEATURES)))
 #: Features of the liver beyond texture, which no texture engine computes.
 LIVER_FEATURES = Registry((*SURFACE, *UCL, *UCL_PUBLISHED))
 
+#: Features of B-mode ultrasound beyond texture.
+ULTRASOUND_FEATURES = Registry(ULTRASOUND)
+
 #: Facts of the instances (slices, windows, patches) of a case.
 INSTANCE_FEATURES = Registry(INSTANCE)
 _EVERY = Registry(
@@ -67,6 +72,7 @@ _EVERY = Registry(
         *FUNCTIONAL_FEATURES,
         *DELTA_FEATURES,
         *LIVER_FEATURES,
+        *ULTRASOUND_FEATURES,
         *INSTANCE_FEATURES,
     )
 )
@@ -111,6 +117,14 @@ FAMILY_LABELS = {
     "ucl": "UCL",
     "uclpub": "UCL as published",
     "instance": "instances",
+    "speckle": "speckle",
+    "depth": "depth",
+    "entropy": "entropy map",
+    "lbp": "LBP",
+    "gabor": "Gabor",
+    "laws": "Laws",
+    "fractal": "fractal",
+    "hepatorenal": "kidney",
 }
 FAMILY_LABELS |= {
     family: "delta " + FAMILY_LABELS.get(base := family.removeprefix(DELTA), base.upper())
