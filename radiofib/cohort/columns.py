@@ -15,6 +15,7 @@ __all__ = [
     "FACT_COLUMNS",
     "FILE_COLUMNS",
     "FLAT_CHANNELS",
+    "KIDNEY_COLUMN",
     "KNOWN_COLUMNS",
     "NUMBER_COLUMNS",
     "is_batch",
@@ -26,7 +27,9 @@ __all__ = [
 CASE_COLUMNS = ("patient", "stage", "scanner", "vendor", "field_t", "site", "split")
 #: Facts that are files: masks of lesions and of other organs, on the grid of the image or any
 #: other that overlaps it (``lobe_mask``: Couinaud's segments I-VIII as labels 1-8).
-FILE_COLUMNS = ("lesion_mask", "spleen_mask", "muscle_mask", "lobe_mask")
+FILE_COLUMNS = ("lesion_mask", "spleen_mask", "muscle_mask", "lobe_mask", "kidney_mask")
+#: The renal cortex on an ultrasound picture.
+KIDNEY_COLUMN = "kidney_mask"
 #: Facts kept beside an acquisition (``stage`` and ``patient`` have fields of their own).
 FACT_COLUMNS = (
     "scanner",

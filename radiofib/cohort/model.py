@@ -47,7 +47,8 @@ class Acquisition:
         sees it as row 2; messages use that number).
     extra : mapping
         ``scanner, vendor, field_t, site, split, reference_method, interval_days, hbp_minutes,
-        quality``, masks of other parts (``lesion_mask, spleen_mask, muscle_mask, lobe_mask``),
+        quality``, masks of other parts (``lesion_mask, spleen_mask, muscle_mask, lobe_mask,
+        kidney_mask``),
         ``mask_source`` (where the liver mask is from), ``registration`` (what became of
         aligning this channel), ``native_geometry`` (what its file looked like before),
         ``intensities`` (``raw`` or ``normalised``), ``pixel_mm`` (side of a pixel of a picture that

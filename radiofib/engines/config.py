@@ -15,8 +15,10 @@ from radiofib.config import StrictModel, load_yaml
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.engines.liver import LiverSettings
+from radiofib.engines.sections import check_sections
 from radiofib.engines.settings import Settings, VoxelSettings
 from radiofib.errors import ConfigError
+from radiofib.features.ultrasound.settings import UltrasoundSettings
 from radiofib.preprocess.instance_settings import InstanceSettings, WholeRegion
 from radiofib.provenance import hash_object
 from radiofib.registry import FEATURES, FeatureSpec
@@ -95,6 +97,8 @@ class ExtractionConfig(StrictModel):
         Preprocessing, cleaning of the region, and features of the liver besides texture.
     embedding : EmbeddingSettings, optional
         A network whose embedding of the image is measured besides.
+    ultrasound : UltrasoundSettings, optional
+        Features of B-mode pictures besides texture, and what is known of the machines.
     instances : WholeRegion, Slices, MiddleSlices, Windows or Patches
         What a row of the table is: the whole region of a case (default), or each slice, window or
         patch of it; see :mod:`radiofib.preprocess.instance_settings`.
@@ -103,7 +107,7 @@ class ExtractionConfig(StrictModel):
         :func:`radiofib.table.aggregate_instances`; without any, rows are instances.
     texture : bool
         Whether the engine measures anything; false leaves the features of sections ``liver`` and
-        ``embedding`` alone.
+        ``ultrasound`` and ``embedding`` alone.
 
     Examples
     --------
@@ -130,6 +134,7 @@ class ExtractionConfig(StrictModel):
     ibsi: IbsiSettings | None = None
     liver: LiverSettings | None = None
     embedding: EmbeddingSettings | None = None
+    ultrasound: UltrasoundSettings | None = None
     instances: InstanceSettings = WholeRegion()
     aggregate: tuple[Statistic, ...] = ()
     texture: bool = True
@@ -188,29 +193,7 @@ class ExtractionConfig(StrictModel):
 
     @model_validator(mode="after")
     def _whole_organ(self) -> ExtractionConfig:
-        organ = self.liver is not None and bool(self.liver.features)
-        if not self.texture and not organ and self.embedding is None:
-            raise ValueError(
-                "'texture: false' leaves nothing: name families in 'liver: features', or a network "
-                "in 'embedding'"
-            )
-        small = self.instances.kind in ("windows", "patches")
-        if small and self.embedding is not None and self.embedding.region == "whole":
-            raise ValueError(
-                f"every one of {self.instances.kind} would have the embedding of the whole image: "
-                "use 'region: box' under 'embedding'"
-            )
-        if self.aggregate and self.instances.kind == "whole":
-            raise ValueError("'aggregate' sums up instances: name what they are in 'instances'")
-        if len(set(self.aggregate)) < len(self.aggregate):
-            raise ValueError("'aggregate' names a statistic twice")
-        if self.instances.kind == "whole" or self.liver is None:
-            return self
-        if organ or self.liver.functional is not None:
-            raise ValueError(
-                f"'liver: features' and 'functional' describe a whole organ and have no meaning "
-                f"for {self.instances.kind}: leave them out, or use 'instances: {{kind: whole}}'"
-            )
+        check_sections(self)
         return self
 
     @model_validator(mode="after")
@@ -223,7 +206,7 @@ class ExtractionConfig(StrictModel):
     def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what says nothing, so that hashes of configurations without it stay."""
         content: dict[str, Any] = dump(self)
-        for name in ("embedding", "instances", "aggregate", "texture"):
+        for name in ("ultrasound", "embedding", "instances", "aggregate", "texture"):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
@@ -384,6 +367,8 @@ class ExtractionConfig(StrictModel):
         if self.embedding is not None:
             # The content of the model counts (it is in the key of a piece), not where it lies.
             found["embedding"] = self.embedding.model_dump(mode="json", exclude={"model"})
+        if self.ultrasound is not None:
+            found["ultrasound"] = self.ultrasound.model_dump(mode="json")
         if self.instances.kind != "whole":
             found["instances"] = self.instances.model_dump(mode="json")
         if self.aggregate:

@@ -33,6 +33,12 @@ from radiofib.extract.matching import Places, match_instances
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.pieces import Piece, read_piece, write_piece
 from radiofib.extract.prepared import Regions
+from radiofib.extract.ultrasound import (
+    compile_ultrasound,
+    region_of_echoes,
+    ultrasound_columns,
+    with_ultrasound_features,
+)
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import radiofib_version
 from radiofib.registry import codebook_rows
@@ -116,6 +122,7 @@ def extract_features(
         for ndim in (2, 3):
             engine.columns(config, channel, ndim)
             liver_columns(config, channel, ndim)
+            ultrasound_columns(config, channel, ndim)
         embedding_columns(config, channel)
     acquisitions = cohort.acquisitions
     check_no_duplicates(
@@ -137,6 +144,7 @@ def extract_features(
     refused = ((a, do(a)) for a in acquisitions if a.key in absent)
     if min(effective_workers(workers), len(there)) > 1:
         engine.get_ready(config)
+        compile_ultrasound(config)
     results = map_pieces(do, there, workers=workers, on_crash=_crashed)
     done: dict[tuple[str, str, str], Outcome[_Finished]] = {}
     for acquisition, result in chain(refused, results):
@@ -269,6 +277,8 @@ def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) 
     liver = work.config.liver
     where = roi if liver is not None and liver.features_on == "measured" else regions.drawn
     features = with_liver_features(features, where, work.config)
+    echoes = region_of_echoes(regions.drawn, roi)
+    features = with_ultrasound_features(features, echoes, acquisition, work.config)
     features = with_embedding(features, roi, work.config, acquisition)
     _refuse_empty(features, roi)
     write_piece(work.folder, key, Piece.of(acquisition, roi, features))

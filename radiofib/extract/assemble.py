@@ -17,6 +17,7 @@ from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
 from radiofib.extract.embedding import embedding_columns, embedding_entry
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
+from radiofib.extract.ultrasound import ultrasound_columns
 from radiofib.images.region import CHECK
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import codebook_rows
@@ -205,6 +206,7 @@ def _columns(
             for column in (
                 *engine.columns(config, channel, ndim),
                 *liver_columns(config, channel, ndim),
+                *ultrasound_columns(config, channel, ndim),
                 *embedding_columns(config, channel),
             )
         )

@@ -18,6 +18,7 @@ from radiofib.errors import EngineError, RadiofibError
 from radiofib.extract.embedding import with_embedding
 from radiofib.extract.matching import Places, Row
 from radiofib.extract.pieces import Piece
+from radiofib.extract.ultrasound import with_ultrasound_features
 from radiofib.preprocess.instances import cut_region, instance_ndim
 from radiofib.roi import Roi
 from radiofib.store import read_record, write_record
@@ -153,6 +154,7 @@ def _measure(
     """Return the features of one instance, or why it has none."""
     try:
         found = engine.extract(roi, config) if config.texture else RoiFeatures({})
+        found = with_ultrasound_features(found, roi, acquisition, config)
         found = with_embedding(found, roi, config, acquisition, image=image)
     except RadiofibError as error:
         return error.problem

@@ -13,6 +13,7 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import Failure
 from radiofib.extract.pieces import piece_key
 from radiofib.extract.prepared import Regions, load_regions, mask_label, used_files
+from radiofib.extract.ultrasound import ultrasound_inputs
 from radiofib.prepare import LOST
 
 __all__ = ["Outcome", "Work", "crashed", "describe", "do_piece", "lost_in_alignment"]
@@ -94,7 +95,8 @@ def do_piece(
             mask_label(acquisition, work.config),
             config_hash=work.config_hash,
             versions=work.versions,
-            files=used_files(acquisition, work.config),
+            files=used_files(acquisition, work.config)
+            | ultrasound_inputs(acquisition, work.config),
         )
         finished = read(work, acquisition, key)
         if finished is not None:

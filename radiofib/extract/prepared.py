@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
-from radiofib.cohort.columns import FILE_COLUMNS
+from radiofib.cohort.columns import FILE_COLUMNS, KIDNEY_COLUMN
 from radiofib.engines import ExtractionConfig
 from radiofib.engines.liver import LiverSettings
 from radiofib.extract.landmarks import landmarks_file, landmarks_of
@@ -125,7 +125,8 @@ def _drawn_here(acquisition: Acquisition) -> bool:
 def organ_masks(acquisition: Acquisition, image: Image) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield the masks of other organs and of lesions on the grid of the image.
 
-    Any voxel with a label counts (``lobe_mask``, which has labels of its own, is left out).
+    Any voxel with a label counts (``lobe_mask``, which has labels of its own, and the kidney on
+    ultrasound are left out).
 
     Raises
     ------
@@ -134,7 +135,7 @@ def organ_masks(acquisition: Acquisition, image: Image) -> Iterator[tuple[str, N
     """
     for column in FILE_COLUMNS:
         path = acquisition.extra.get(column)
-        if path is None or column == "lobe_mask":
+        if path is None or column in ("lobe_mask", KIDNEY_COLUMN):
             continue
         labels = read_mask(path)
         anything = np.asarray(labels.pixels) != 0

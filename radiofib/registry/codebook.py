@@ -23,6 +23,7 @@ from radiofib.registry._ngtdm import NGTDM
 from radiofib.registry._shape import SHAPE, SHAPE_2D
 from radiofib.registry._surface import SURFACE
 from radiofib.registry._ucl import UCL, UCL_PUBLISHED
+from radiofib.registry._ultrasound import ULTRASOUND
 from radiofib.registry.names import aliases, image_label, image_name
 from radiofib.registry.spec import IBSI_FAMILIES, FeatureSpec, Registry
 
@@ -38,6 +39,7 @@ __all__ = [
     "IBSI_FEATURES",
     "INSTANCE_FEATURES",
     "LIVER_FEATURES",
+    "ULTRASOUND_FEATURES",
     "Column",
     "codebook_rows",
     "column_label",
@@ -59,6 +61,9 @@ DELTA_FEATURES = Registry(delta_specs((*FEATURES, *IBSI_FEATURES)))
 #: Features of the liver beyond texture, which no texture engine computes.
 LIVER_FEATURES = Registry((*SURFACE, *UCL, *UCL_PUBLISHED))
 
+#: Features of B-mode ultrasound beyond texture.
+ULTRASOUND_FEATURES = Registry(ULTRASOUND)
+
 #: Facts of the instances (slices, windows, patches) of a case.
 INSTANCE_FEATURES = Registry(INSTANCE)
 _EVERY = Registry(
@@ -68,6 +73,7 @@ _EVERY = Registry(
         *FUNCTIONAL_FEATURES,
         *DELTA_FEATURES,
         *LIVER_FEATURES,
+        *ULTRASOUND_FEATURES,
         *INSTANCE_FEATURES,
     )
 )
@@ -113,6 +119,14 @@ FAMILY_LABELS = {
     "uclpub": "UCL as published",
     "instance": "instances",
     DEEP: "embedding",
+    "speckle": "speckle",
+    "depth": "depth",
+    "entropy": "entropy map",
+    "lbp": "LBP",
+    "gabor": "Gabor",
+    "laws": "Laws",
+    "fractal": "fractal",
+    "hepatorenal": "kidney",
 }
 FAMILY_LABELS |= {
     family: "delta " + FAMILY_LABELS.get(base := family.removeprefix(DELTA), base.upper())

@@ -23,6 +23,7 @@ from radiofib.registry import (
     _shape,
     _surface,
     _ucl,
+    _ultrasound,
 )
 from radiofib.registry._ibsi import AGGREGATIONS
 from radiofib.registry._instances import STATISTICS, statistic_spec
@@ -33,6 +34,7 @@ from radiofib.registry.codebook import (
     IBSI_FEATURES,
     INSTANCE_FEATURES,
     LIVER_FEATURES,
+    ULTRASOUND_FEATURES,
 )
 from radiofib.registry.spec import FeatureSpec
 
@@ -53,6 +55,7 @@ _SYMBOLS: dict[str, ModuleType] = {
     "functional": _functional,
     "surface": _surface,
     "ucl": _ucl,
+    "speckle": _ultrasound,
 }
 _INTRODUCTION = """\
 # Features
@@ -99,6 +102,7 @@ def feature_page() -> str:
         *FEATURES,
         *IBSI_FEATURES,
         *LIVER_FEATURES,
+        *ULTRASOUND_FEATURES,
         *FUNCTIONAL_FEATURES,
         *INSTANCE_FEATURES,
     )
@@ -112,6 +116,8 @@ def feature_page() -> str:
     parts += _tables(_without_aggregations(IBSI_FEATURES), sources)
     parts.append("## Liver\n")
     parts += _tables(list(LIVER_FEATURES), sources)
+    parts.append("## Ultrasound\n")
+    parts += _tables(list(ULTRASOUND_FEATURES), sources)
     parts.append("## Whole case\n")
     parts += _tables(list(FUNCTIONAL_FEATURES), sources)
     parts.append(_DELTA.format(number=len(sources)))

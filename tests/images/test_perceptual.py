@@ -1,0 +1,82 @@
+"""Hashes of pictures: equal for equal pixels, near for what a picture went through, far else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.stats import norm
+
+from radiofib.cohort.copies import SAME_BITS, SWEEP_BITS, near_hashes
+from radiofib.images import load_roi
+from radiofib.images.perceptual import hash_picture, perceptual_hash
+from radiofib.simulate.frames import ALTERATIONS, FRAME_MACHINES, alter, simulate_frame
+
+CLAIMS = pd.read_csv(Path(__file__).parents[1] / "reference" / "perceptual_hash.csv").set_index(
+    "what"
+)
+
+
+def bits(one: str, two: str) -> int:
+    return (int(one, 16) ^ int(two, 16)).bit_count()
+
+
+def test_pixels_count_and_not_the_file(tmp_path: Path) -> None:
+    frame = simulate_frame(FRAME_MACHINES[0], seed=3, number=0)
+    Image.fromarray(frame).save(tmp_path / "a.png")
+    Image.fromarray(np.stack([frame] * 3, -1)).save(tmp_path / "b.jpg", "BMP")
+    one, two = (load_roi(tmp_path / n, channel="us").pixels for n in ("a.png", "b.jpg"))
+    assert hash_picture(one) == hash_picture(two) == hash_picture(frame)
+    frame[100, 100] += 1
+    assert hash_picture(frame).pixels != hash_picture(one).pixels
+    assert bits(hash_picture(frame).look, hash_picture(one).look) < 5
+
+
+@pytest.mark.parametrize("shape", [(10, 100), (23, 23)])
+def test_what_shows_too_little_has_no_look(shape: tuple[int, int]) -> None:
+    assert perceptual_hash(np.random.default_rng(0).normal(size=shape)) == ""
+    assert perceptual_hash(np.full((80, 80), 5)) == ""
+
+
+def test_a_few_alterations_of_a_few_frames() -> None:
+    rng = np.random.default_rng(1)
+    for machine in FRAME_MACHINES:
+        frames = [simulate_frame(machine, seed=2, number=k) for k in range(3)]
+        looks = [perceptual_hash(f) for f in frames]
+        assert min(bits(a, b) for a, b in zip(looks, looks[1:], strict=False)) > SWEEP_BITS
+        for how in ALTERATIONS[:5]:
+            assert bits(perceptual_hash(alter(frames[0], how, rng)), looks[0]) <= SAME_BITS, how
+
+
+@pytest.mark.slow
+def test_claims_stated_beforehand() -> None:
+    seed = int(CLAIMS["seed"].iloc[0])
+    found: dict[str, list[bool]] = {how: [] for how in (*ALTERATIONS, "sweep")}
+    pairs, chance = 0, 0.0
+    for machine in FRAME_MACHINES:
+        rng = np.random.default_rng(seed)
+        frames = [simulate_frame(machine, seed=seed, number=k) for k in range(200)]
+        looks = [perceptual_hash(f) for f in frames]
+        near = list(near_hashes(looks, SAME_BITS))
+        pairs += sum(len(i) for i, _, _ in near)
+        distances = np.concatenate([d for _, _, d in near_hashes(looks, 256)])
+        assert len(distances) == 200 * 199 / 2
+        chance = max(
+            chance, float(norm.cdf((SAME_BITS + 0.5 - distances.mean()) / distances.std()))
+        )
+        for number in range(60):
+            for how in ALTERATIONS:
+                changed = perceptual_hash(alter(frames[number], how, rng))
+                found[how].append(bits(changed, looks[number]) <= SAME_BITS)
+            moved = simulate_frame(machine, seed=seed, number=number, sweep=0.3)
+            found["sweep"].append(bits(perceptual_hash(moved), looks[number]) <= SWEEP_BITS)
+    shares = {how: float(np.mean(hits)) for how, hits in found.items()}
+    print(shares, pairs, chance)  # noqa: T201 - pytest shows it when asked
+    for how, share in shares.items():
+        if not np.isnan(CLAIMS.loc[how, "least"]):
+            assert share >= CLAIMS.loc[how, "least"], (how, share)
+    assert pairs <= CLAIMS.loc["false_pairs", "most"]
+    assert chance <= CLAIMS.loc["false_probability", "most"]
