@@ -1,0 +1,254 @@
+"""The card inside an ONNX model: read, write, and check against the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from radiofib._checks import list_some
+from radiofib._extras import require
+from radiofib.config import load_yaml
+from radiofib.deep.card_fields import (
+    CARD_KEY,
+    ClassLabel,
+    Kind,
+    ModelCard,
+    Output,
+    Parity,
+    Precision,
+    Preprocessing,
+    Role,
+    Source,
+    VariantParity,
+    card_json,
+    complete_card,
+)
+from radiofib.deep.session import Port, open_session
+from radiofib.errors import ConfigError, ModelError
+
+__all__ = [
+    "CARD_KEY",
+    "ClassLabel",
+    "Kind",
+    "ModelCard",
+    "Output",
+    "Parity",
+    "Precision",
+    "Preprocessing",
+    "Role",
+    "Source",
+    "VariantParity",
+    "card_from_metadata",
+    "check_card",
+    "read_card",
+    "read_sidecar",
+    "with_card",
+]
+
+_TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)", "uint8": "tensor(uint8)"}
+_RANKS: dict[str, tuple[int, ...]] = {
+    "logits": (2,),
+    "embedding": (2,),
+    "feature_map": (4,),
+    "label_map": (3, 4),
+}
+
+
+def card_from_metadata(
+    metadata: Mapping[str, str], stated: Mapping[str, Any] | None = None, *, where: str
+) -> ModelCard:
+    """Return the card in a model's metadata; facts stated elsewhere take the place of its own.
+
+    `stated` is merged key by key, inside ``source`` and ``preprocessing`` too; lists are
+    replaced whole.
+
+    Raises
+    ------
+    ConfigError
+        When the metadata cannot be understood, or facts are stated nowhere: the error names
+        every one.
+
+    Examples
+    --------
+    >>> card_from_metadata({}, {"kind": "extractor", "opset": 17}, where="net.onnx")
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: net.onnx: the model does not state what must be known to use it
+    (expected architecture (name of the network, such as resnet34); source (...
+    """
+    own: dict[str, Any] = {}
+    if CARD_KEY in metadata:
+        own = card_json(metadata[CARD_KEY], where=f"{where}, metadata property {CARD_KEY!r}")
+    merged = dict(own)
+    for key, value in (stated or {}).items():
+        mine = own.get(key)
+        both = isinstance(mine, dict) and isinstance(value, Mapping)
+        merged[key] = {**mine, **value} if both else value
+    return complete_card(merged, where=where)
+
+
+def read_sidecar(path: str | Path) -> dict[str, Any]:
+    """Read facts from a YAML or JSON file; they need not be complete.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read, or holds no mapping.
+    """
+    path = Path(path)
+    # JSON is read by the YAML loader too: every JSON card is plain YAML, and repeated keys show.
+    data = load_yaml(path)
+    if not isinstance(data, dict):
+        raise ConfigError("the card is no mapping", where=path.name, found=type(data).__name__)
+    return data
+
+
+def read_card(path: str | Path, stated: Mapping[str, Any] | None = None) -> ModelCard:
+    """Return the card of a model file, checked against its graph.
+
+    Parameters
+    ----------
+    path : path
+        The ``.onnx`` file.
+    stated : mapping, optional
+        Facts the model does not state, or states otherwise (:func:`read_sidecar`).
+
+    Raises
+    ------
+    MissingExtraError
+        Without onnxruntime.
+    ConfigError
+        When facts are missing or not understood.
+    ModelError
+        When the file is no model, or the card is not that of the graph.
+    """
+    session = open_session(path)
+    card = card_from_metadata(session.metadata, stated, where=session.name)
+    check_card(card, session.inputs, session.outputs, where=session.name)
+    return card
+
+
+def check_card(
+    card: ModelCard,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    *,
+    opset: int | None = None,
+    where: str,
+) -> None:
+    """Raise when a card is not that of a graph.
+
+    Looked at: one input of the stated type, layout, channels and size; each output there, with
+    as many axes as its role has; as many logits as classes; labels are whole numbers; the
+    operator set. A length the graph leaves open fits.
+
+    Raises
+    ------
+    ModelError
+        With what the card says and what the graph has.
+    """
+    problems = [*_input_problems(card.preprocessing, inputs)]
+    ports = {p.name: p for p in outputs}
+    for output in card.outputs:
+        port = ports.get(output.name)
+        if port is None:
+            problems.append(
+                ("output is not in the graph", f"{output.role} {output.name!r}", list_some(ports))
+            )
+        else:
+            problems += _output_problems(card, output, port)
+    if opset is not None and opset != card.opset:
+        problems.append(("operator set differs", str(card.opset), str(opset)))
+    if problems:
+        more = f" ({len(problems) - 1} more differ)" if len(problems) > 1 else ""
+        problem, expected, found = problems[0]
+        raise ModelError(
+            f"the card is not that of the graph: {problem}{more}",
+            where=where,
+            expected=f"by the card {expected}",
+            found=f"in the graph {found}",
+            hint="correct the card, or convert the model again",
+        )
+
+
+def _input_problems(how: Preprocessing, inputs: Sequence[Port]) -> list[tuple[str, str, str]]:
+    """Return what of the input differs, as (problem, by the card, in the graph)."""
+    found = list_some(p.describe() for p in inputs)
+    if len(inputs) != 1:
+        return [("number of inputs", "one", found)]
+    [port] = inputs
+    problems = []
+    if port.type != _TYPES[how.dtype]:
+        problems.append(("type of the input", how.dtype, found))
+    wanted = list(how.size) if how.size else [None] * (3 if how.layout == "NCDHW" else 2)
+    at = -1 if how.layout == "NHWC" else 1
+    if len(port.shape) != len(how.layout):
+        problems.append(("axes of the input", f"{len(how.layout)} ({how.layout})", found))
+        return problems
+    if port.shape[at] not in (None, how.channels):
+        problems.append(("channels of the input", f"{how.channels} ({how.colour})", found))
+    spatial = port.shape[1:-1] if at == -1 else port.shape[2:]
+    for length, stated in zip(spatial, wanted, strict=True):
+        if length is not None and length != stated:
+            text = " x ".join("any" if n is None else str(n) for n in wanted)
+            problems.append(("size of the input", text, found))
+            break
+    return problems
+
+
+def _output_problems(card: ModelCard, output: Output, port: Port) -> list[tuple[str, str, str]]:
+    """Return what of one output differs, as (problem, by the card, in the graph)."""
+    ranks = _RANKS[output.role]
+    if output.role == "logits" and card.kind == "segmenter":
+        ranks = (4,)
+    if output.role == "feature_map" and card.kind == "volume":
+        ranks = (5,)
+    found = port.describe()
+    problems = []
+    if len(port.shape) not in ranks:
+        problems.append(
+            ("axes of an output", f"{' or '.join(map(str, ranks))} for {output.role}", found)
+        )
+    elif (
+        output.role == "logits" and card.classes and port.shape[1] not in (None, len(card.classes))
+    ):
+        problems.append(("number of classes", str(len(card.classes)), found))
+    whole = port.type in ("tensor(uint8)", "tensor(int8)", "tensor(int32)", "tensor(int64)")
+    if (output.role == "label_map") != whole:
+        kind = "whole numbers" if output.role == "label_map" else "floats"
+        problems.append(("type of an output", f"{kind} for {output.role}", found))
+    return problems
+
+
+def with_card(path: str | Path, card: ModelCard, out: str | Path) -> Path:
+    """Write a copy of a model that carries a card, after checking that it is that of the graph.
+
+    Other metadata properties stay. External data is taken into the file.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the package ``onnx``.
+    ModelError
+        When the file is no model, the card is not that of the graph, or the result is too large
+        for one file (2 GB).
+    """
+    onnx = require("onnx", purpose="writing a card into a model")
+    path, out = Path(path), Path(out)
+    session = open_session(path)
+    model = onnx.load(str(path))
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), None)
+    check_card(card, session.inputs, session.outputs, opset=opset, where=path.name)
+    kept = {p.key: p.value for p in model.metadata_props}
+    onnx.helper.set_model_props(model, kept | {CARD_KEY: card.to_json()})
+    try:
+        data = model.SerializeToString()
+    except ValueError as error:
+        raise ModelError(
+            "the model is too large for one file with its card",
+            where=path.name,
+            expected="less than 2 GB",
+        ) from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(data)
+    return out
