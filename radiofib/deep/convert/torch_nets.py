@@ -206,7 +206,7 @@ class SegFormer(nn.Module):  # type: ignore[misc]
         for stage, level in enumerate(levels):
             proj = getattr(head.linear_c, str(stage)).proj
             tokens = proj(level.flatten(2).transpose(1, 2))
-            square = tokens.transpose(1, 2).reshape(len(level), -1, *level.shape[2:])
+            square = tokens.transpose(1, 2).reshape(level.shape[0], -1, *level.shape[2:])
             wide.append(
                 functional.interpolate(square, size=size, mode="bilinear", align_corners=False)
             )
