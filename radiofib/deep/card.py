@@ -24,7 +24,8 @@ from radiofib.deep.card_fields import (
     card_json,
     complete_card,
 )
-from radiofib.deep.session import Port, open_session
+from radiofib.deep.ports import Port
+from radiofib.deep.session import open_session
 from radiofib.errors import ConfigError, ModelError
 
 __all__ = [
@@ -124,7 +125,7 @@ def read_card(path: str | Path, stated: Mapping[str, Any] | None = None) -> Mode
     """
     session = open_session(path)
     card = card_from_metadata(session.metadata, stated, where=session.name)
-    check_card(card, session.inputs, session.outputs, where=session.name)
+    check_card(card, session.inputs, session.outputs, opset=session.opset, where=session.name)
     return card
 
 
@@ -237,8 +238,7 @@ def with_card(path: str | Path, card: ModelCard, out: str | Path) -> Path:
     path, out = Path(path), Path(out)
     session = open_session(path)
     model = onnx.load(str(path))
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), None)
-    check_card(card, session.inputs, session.outputs, opset=opset, where=path.name)
+    check_card(card, session.inputs, session.outputs, opset=session.opset, where=path.name)
     kept = {p.key: p.value for p in model.metadata_props}
     onnx.helper.set_model_props(model, kept | {CARD_KEY: card.to_json()})
     try:

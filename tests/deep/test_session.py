@@ -55,11 +55,15 @@ def test_provider_not_in_use_is_a_warning_with_its_cause(tmp_path: Path) -> None
     assert session.providers == ("CPUExecutionProvider",)
 
 
+@pytest.mark.parametrize(
+    ("device", "cause"), [(True, "could not start it on this machine"), (False, "no NVIDIA device")]
+)
 def test_provider_that_cannot_start_is_named_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: bool, cause: str
 ) -> None:
     import onnxruntime
 
+    monkeypatch.setattr("radiofib.deep.providers._nvidia_device", lambda: device)
     real = onnxruntime.get_available_providers()
     monkeypatch.setattr(
         onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", *real]
@@ -71,7 +75,7 @@ def test_provider_that_cannot_start_is_named_too(
         lambda path, options, providers: opened(path, options, providers=providers[1:] or real),
     )
     path = models.threshold(tmp_path / "m.onnx")
-    with pytest.warns(RuntimeWarning, match="could not start it on this machine"):
+    with pytest.warns(RuntimeWarning, match=cause):
         open_session(path, providers=["CUDAExecutionProvider"])
 
 
@@ -114,5 +118,5 @@ def test_file_that_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such model file"):
         open_session(path)
     path.write_bytes(b"not a model")
-    with pytest.raises(ModelError, match="not a model that onnxruntime can run"):
+    with pytest.raises(ModelError, match="not an ONNX model, or damaged"):
         open_session(path)

@@ -1,0 +1,418 @@
+"""A network with its card, run over many images: bounded memory, order kept, bad ones set apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.deep.batching import BatchSize, PeakMemory
+from radiofib.deep.card import ModelCard, Role, card_from_metadata, check_card
+from radiofib.deep.feed import Ready, in_order
+from radiofib.deep.inputs import read_picture_input
+from radiofib.deep.providers import CPU, device_of
+from radiofib.deep.session import OnnxSession, OutOfMemoryError, open_session
+from radiofib.errors import ModelError, UsageError
+
+__all__ = ["Found", "Network", "RunSettings", "Timing", "open_network", "run_many", "run_pictures"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """An opened model whose card is complete and that of its graph; see :func:`open_network`.
+
+    Parameters
+    ----------
+    session : OnnxSession
+        The model.
+    card : ModelCard
+        What it must be given and what comes out.
+    """
+
+    session: OnnxSession
+    card: ModelCard
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """How many images the graph takes at once; None where it takes any number."""
+        return self.session.inputs[0].shape[0]
+
+    def run(
+        self, batch: NDArray[Any], roles: Sequence[Role]
+    ) -> tuple[dict[Role, NDArray[Any]], float, float]:
+        """Return the outputs of a batch by role, and the seconds of transfer and of computing.
+
+        Raises
+        ------
+        ModelError
+            When the card has no such output, or the model fails.
+        """
+        names = {role: self._output(role) for role in roles}
+        port = self.session.inputs[0].name
+        found = self.session.run_bound({port: batch}, outputs=list(names.values()))
+        values = {role: found.values[name] for role, name in names.items()}
+        return values, found.transfer_s, found.compute_s
+
+    def _output(self, role: Role) -> str:
+        output = self.card.output(role)
+        if output is None:
+            raise ModelError(
+                f"the model has no output {role!r}",
+                where=self.session.name,
+                expected=", ".join(o.role for o in self.card.outputs),
+                hint="convert the model again with this output",
+            )
+        return output.name
+
+
+def open_network(
+    path: str | Path,
+    *,
+    stated: Mapping[str, Any] | None = None,
+    providers: Sequence[str] = (CPU,),
+    threads: int = 1,
+    memory_mb: float | None = None,
+) -> Network:
+    """Open a model and check its card against its graph.
+
+    Parameters
+    ----------
+    path : path
+        The ``.onnx`` file.
+    stated : mapping, optional
+        Facts the model's card does not state, or states otherwise.
+    providers, threads
+        As for :func:`radiofib.deep.open_session`.
+    memory_mb : float, optional
+        Most memory on a GPU.
+
+    Raises
+    ------
+    MissingExtraError
+        Without onnxruntime.
+    ConfigError
+        When a fact is stated nowhere.
+    ModelError
+        When the file is no usable model, or the card is not that of the graph.
+    """
+    session = open_session(path, providers=providers, threads=threads, gpu_memory_mb=memory_mb)
+    card = card_from_metadata(session.metadata, stated, where=session.name)
+    check_card(card, session.inputs, session.outputs, opset=session.opset, where=session.name)
+    return Network(session, card)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How many images are worked on at once.
+
+    Parameters
+    ----------
+    batch : int, optional
+        Images at once; found on the first batches when not given.
+    memory_mb : float
+        Most memory that batches may take; bounds the search for `batch`.
+    most : int
+        Most images at once in that search.
+    threads : int
+        Threads that read and prepare images while the network computes.
+
+    Raises
+    ------
+    UsageError
+        When a number is not positive.
+    """
+
+    batch: int | None = None
+    memory_mb: float = 1024.0
+    most: int = 64
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "memory_mb", "most", "threads"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} must be positive", found=f"{value:g}")
+
+
+@dataclass
+class Timing:
+    """Where the time of a run went, in seconds; filled while it goes on.
+
+    Parameters
+    ----------
+    decode_s : float
+        Reading and preparing images, summed over threads.
+    wait_s : float
+        Waiting for images that were not ready.
+    transfer_s, compute_s : float
+        Copies to and from the device; the network.
+    wall_s : float
+        The whole run.
+    images : int
+        Images that went through the network.
+    batch : int
+        Images at once at the end.
+    notes : list of str
+        What was found out: a fixed batch, memory that did not do.
+    """
+
+    decode_s: float = 0.0
+    wait_s: float = 0.0
+    transfer_s: float = 0.0
+    compute_s: float = 0.0
+    wall_s: float = 0.0
+    images: int = 0
+    batch: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Images a second of the whole run."""
+        return self.images / self.wall_s if self.wall_s else 0.0
+
+    def shares(self) -> dict[str, float]:
+        """Return the shares of decode, transfer and compute in the work done.
+
+        Decoding runs beside computing, so these are shares of their sum and not of the wall time.
+
+        Examples
+        --------
+        >>> Timing(decode_s=1.0, transfer_s=0.5, compute_s=2.5).shares()
+        {'decode': 0.25, 'transfer': 0.125, 'compute': 0.625}
+        """
+        parts = {
+            "decode": self.decode_s,
+            "transfer": self.transfer_s,
+            "compute": self.compute_s,
+        }
+        whole = sum(parts.values())
+        return {name: value / whole if whole else 0.0 for name, value in parts.items()}
+
+
+class Found(NamedTuple, Generic[T]):
+    """What came out for one item.
+
+    Parameters
+    ----------
+    item : object
+        As given.
+    outputs : dict of ndarray or None
+        By role, without the axis of the batch; None when it failed.
+    error : Exception or None
+        Why it failed.
+    """
+
+    item: T
+    outputs: dict[Role, NDArray[Any]] | None
+    error: Exception | None
+
+
+def run_pictures(
+    network: Network,
+    paths: Sequence[str | Path],
+    roles: Sequence[Role],
+    *,
+    settings: RunSettings | None = None,
+    timing: Timing | None = None,
+    white: float | None = None,
+) -> Iterator[Found[str | Path]]:
+    """Run a network over picture files: :func:`run_many` with the card's preprocessing.
+
+    Raises
+    ------
+    ModelError
+        When the network takes volumes.
+    """
+    how = network.card.preprocessing
+    if network.card.kind == "volume":
+        raise ModelError(
+            "the model takes volumes, not pictures",
+            where=network.session.name,
+            hint="use it in section 'embedding' of an extraction, on a cohort of volumes",
+        )
+
+    def prepare(path: str | Path) -> NDArray[Any]:
+        return read_picture_input(path, how, white=white)
+
+    return run_many(
+        network, paths, roles, prepare=prepare, name=str, settings=settings, timing=timing
+    )
+
+
+def run_many(
+    network: Network,
+    items: Sequence[T],
+    roles: Sequence[Role],
+    *,
+    prepare: Callable[[T], NDArray[Any]],
+    name: Callable[[T], str],
+    settings: RunSettings | None = None,
+    timing: Timing | None = None,
+) -> Iterator[Found[T]]:
+    """Run a network over items; yield each in the order given, whatever happens to others.
+
+    Threads prepare items while the network computes. Items of one shape go in batches; the size
+    of a batch is found on the first ones within the bound of memory, and halved when a device
+    runs out of it. When a batch fails its items are run one by one, so that only the bad one is
+    lost; an output that is not finite is an error of its item. A graph whose batch is fixed is
+    given that many at once, the last batch filled up with zeros.
+
+    The result does not depend on the number of threads. It does not depend on the batch either
+    where the runtime computes each image by itself: onnxruntime's CPU provider does so for
+    convolutions and pooling; a matrix product over the batch (a linear head, a transformer) may
+    differ in the last bits between one image at once and several. State ``batch=1`` where bytes
+    must not depend on it.
+
+    Parameters
+    ----------
+    network : Network
+        From :func:`open_network`.
+    items : sequence
+        What to run on.
+    roles : sequence of {"logits", "embedding", "feature_map", "label_map"}
+        Which outputs.
+    prepare : callable
+        Returns the input of one item, without the axis of the batch.
+    name : callable
+        What to call an item in errors.
+    settings : RunSettings, optional
+        Batch, memory, threads.
+    timing : Timing, optional
+        Filled while the run goes on.
+
+    Raises
+    ------
+    ModelError
+        When the card has no output of a role.
+    """
+    settings = settings or RunSettings()
+    for role in roles:
+        network._output(role)
+    return _Run(network, tuple(roles), name, settings, timing or Timing()).over(items, prepare)
+
+
+class _Run(Generic[T]):
+    """One run over many items."""
+
+    def __init__(
+        self,
+        network: Network,
+        roles: tuple[Role, ...],
+        name: Callable[[T], str],
+        settings: RunSettings,
+        timing: Timing,
+    ) -> None:
+        self._network, self._roles, self._name = network, roles, name
+        self._settings, self._timing = settings, timing
+        self._on_gpu = device_of(network.session.providers) == "cuda"
+        self._fixed = network.fixed_batch
+        fixed = self._fixed or settings.batch
+        self._batch = BatchSize(settings.memory_mb * 1e6, settings.most, fixed)
+        if self._fixed is not None:
+            text = "one image" if self._fixed == 1 else f"{self._fixed} images"
+            timing.notes.append(f"the graph's batch is fixed: {text} at once")
+
+    def over(self, items: Sequence[T], prepare: Callable[[T], NDArray[Any]]) -> Iterator[Found[T]]:
+        timing, start = self._timing, time.perf_counter()
+        self._memory = PeakMemory()
+        ahead = 2 * max(self._batch.size, min(self._settings.most, 16))
+        waiting: list[Ready[T, NDArray[Any]]] = []
+        shape: tuple[int, ...] | None = None
+        asked = time.perf_counter()
+        for ready in in_order(items, prepare, threads=self._settings.threads, ahead=ahead):
+            timing.wait_s += time.perf_counter() - asked
+            timing.decode_s += ready.seconds
+            if ready.value is not None:
+                if shape is not None and ready.value.shape != shape:
+                    yield from self._flush(waiting)
+                    waiting = []
+                shape = ready.value.shape
+            waiting.append(ready)
+            if sum(r.value is not None for r in waiting) >= self._batch.size:
+                yield from self._flush(waiting)
+                waiting, shape = [], None
+            asked = time.perf_counter()
+        yield from self._flush(waiting)
+        timing.batch = self._batch.size
+        timing.notes += self._batch.notes
+        timing.wall_s += time.perf_counter() - start
+
+    def _flush(self, waiting: list[Ready[T, NDArray[Any]]]) -> list[Found[T]]:
+        """Run what is ready and return it in order, between the items that could not be read."""
+        good = [r for r in waiting if r.value is not None]
+        full = len(good) == self._batch.size
+        done = iter(self._run(good))
+        if full:
+            self._batch.measured(0 if self._on_gpu else self._memory.growth())
+        return [
+            next(done) if r.value is not None else Found(r.item, None, r.error) for r in waiting
+        ]
+
+    def _run(self, good: list[Ready[T, NDArray[Any]]]) -> list[Found[T]]:
+        if not good:
+            return []
+        arrays = [r.value for r in good if r.value is not None]
+        batch = np.stack(arrays)
+        if self._fixed is not None and len(arrays) < self._fixed:
+            filled = np.zeros((self._fixed, *batch.shape[1:]), batch.dtype)
+            filled[: len(arrays)] = batch
+            batch = filled
+        try:
+            values, transfer, compute = self._network.run(batch, self._roles)
+        except OutOfMemoryError as error:
+            if len(good) == 1 or self._fixed is not None or not self._batch.out_of_memory():
+                return [Found(r.item, None, self._named(error, r.item)) for r in good]
+            return self._apart(good)
+        except ModelError as error:
+            if len(good) == 1:
+                return [Found(good[0].item, None, self._named(error, good[0].item))]
+            return [found for r in good for found in self._run([r])]
+        self._timing.transfer_s += transfer
+        self._timing.compute_s += compute
+        self._timing.images += len(good)
+        for role, value in values.items():
+            if value.ndim == 0 or value.shape[0] != batch.shape[0]:
+                shape = ModelError(
+                    f"output {role!r} has not one entry for each image",
+                    where=self._network.session.name,
+                    expected=str(batch.shape[0]),
+                    found=str(value.shape),
+                )
+                return [Found(r.item, None, shape) for r in good]
+        return [self._one(r.item, {k: v[i] for k, v in values.items()}) for i, r in enumerate(good)]
+
+    def _apart(self, good: list[Ready[T, NDArray[Any]]]) -> list[Found[T]]:
+        """Run in smaller batches, which may become smaller still on the way."""
+        found: list[Found[T]] = []
+        while len(found) < len(good):
+            found += self._run(good[len(found) : len(found) + self._batch.size])
+        return found
+
+    def _one(self, item: T, outputs: dict[Role, NDArray[Any]]) -> Found[T]:
+        """Return one item's outputs, or the error that they are not finite."""
+        for role, value in outputs.items():
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                error = ModelError(
+                    f"the network's {role} is not finite",
+                    where=self._name(item),
+                    found=f"{int(np.count_nonzero(~np.isfinite(value)))} of {value.size} values",
+                    hint="check this image, and that the card's preprocessing is the training's",
+                )
+                return Found(item, None, error)
+        return Found(item, {k: np.ascontiguousarray(v) for k, v in outputs.items()}, None)
+
+    def _named(self, error: ModelError, item: T) -> ModelError:
+        return type(error)(
+            error.problem,
+            where=f"{self._network.session.name} on {self._name(item)}",
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
+        )

@@ -1,0 +1,103 @@
+"""Batch sizes found by measuring, and items made ready in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radiofib.deep.batching import BatchSize, PeakMemory
+from radiofib.deep.feed import in_order
+
+
+@given(
+    base=st.integers(0, 1000),
+    each=st.integers(1, 500),
+    bound=st.integers(1, 20_000),
+    most=st.integers(1, 128),
+)
+def test_size_found_is_the_largest_power_of_two_within_the_bound(
+    base: int, each: int, bound: int, most: int
+) -> None:
+    batch = BatchSize(bound, most)
+    seen = []
+    while not batch.settled:
+        seen.append(batch.size)
+        batch.measured(base + each * batch.size)
+    assert len(seen) <= 8
+    sizes = [2**k for k in range(8) if 2**k <= most]
+    # The first image's cost counts wholly as its own, so a large base may stop the search early.
+    within = [n for n in sizes if base + each * n <= bound]
+    assert batch.size <= max(within, default=1)
+    if base == 0:
+        assert batch.size == max(within, default=1)
+    assert bool(batch.notes) == (most > 1 and base + each > bound)
+
+
+def test_memory_above_the_bound_halves() -> None:
+    batch = BatchSize(1000)
+    batch.measured(10)
+    batch.measured(20)
+    assert batch.size == 4
+    batch.measured(1500)
+    assert (batch.size, batch.settled) == (2, True)
+
+
+def test_out_of_memory_halves_down_to_one() -> None:
+    batch = BatchSize(1e9, fixed=6)
+    assert [batch.out_of_memory() for _ in range(3)] == [True, True, False]
+    assert batch.size == 1
+    assert batch.notes == (
+        "out of memory: 3 images at once from then on",
+        "out of memory: 1 images at once from then on",
+    )
+
+
+def test_growth_sees_a_peak_that_is_gone() -> None:
+    memory = PeakMemory()
+    np.ones(10_000_000).sum()
+    assert memory.growth() > 60_000_000
+    assert PeakMemory().growth() < 60_000_000
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_order_is_kept_and_no_more_wait_than_allowed(threads: int) -> None:
+    under_way, most, lock = 0, 0, threading.Lock()
+    taken = 0
+
+    def make(number: int) -> int:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, number - taken + 1)
+        time.sleep(0.001 * (number % 3))
+        with lock:
+            under_way -= 1
+        if number % 7 == 3:
+            raise ValueError(number)
+        return number * 10
+
+    found = []
+    for ready in in_order(range(40), make, threads=threads, ahead=5):
+        taken += 1
+        found.append(ready)
+    assert [r.item for r in found] == list(range(40))
+    for ready in found:
+        if ready.item % 7 == 3:
+            assert isinstance(ready.error, ValueError)
+        else:
+            assert ready.value == ready.item * 10
+    assert most <= 6
+    assert under_way == 0
+
+
+def test_stopping_early_ends_the_threads() -> None:
+    before = threading.active_count()
+    feed = in_order(range(1000), lambda n: n, threads=3, ahead=4)
+    assert next(feed).value == 0
+    feed.close()
+    assert threading.active_count() == before
