@@ -77,9 +77,7 @@ class LesionImages:
     masks: NDArray[np.bool_]
 
 
-def simulate_lesion_images(
-    n: int, *, seed: int = 0, law: LesionLaw | None = None
-) -> LesionImages:
+def simulate_lesion_images(n: int, *, seed: int = 0, law: LesionLaw | None = None) -> LesionImages:
     """Simulate `n` pictures; every second one has a lesion.
 
     Picture k depends on the seed and k alone.

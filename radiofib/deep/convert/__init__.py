@@ -3,7 +3,8 @@
 The one place that imports torch, and only when a network is converted.
 """
 
+from radiofib.deep.convert.common import ConvertSettings
 from radiofib.deep.convert.convert import convert_model
-from radiofib.deep.convert.families import ARCHITECTURES, ConvertSettings
+from radiofib.deep.convert.families import ARCHITECTURES
 
 __all__ = ["ARCHITECTURES", "ConvertSettings", "convert_model"]

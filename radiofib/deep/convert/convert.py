@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.deep.card import ModelCard, with_card
+from radiofib.deep.convert.common import ConvertSettings, Made
 from radiofib.deep.convert.facts import card_of
-from radiofib.deep.convert.families import ConvertSettings, Made, make
+from radiofib.deep.convert.families import make
 from radiofib.deep.convert.parity import (
     BOUNDS,
     check_parity,
@@ -133,9 +134,7 @@ def _inputs(card: ModelCard, settings: ConvertSettings) -> NDArray[Any]:
     how = card.preprocessing
     if card.kind == "volume":
         if settings.images:
-            raise UsageError(
-                "volumes are compared on seeded inputs", hint="leave the images out"
-            )
+            raise UsageError("volumes are compared on seeded inputs", hint="leave the images out")
         rng = np.random.default_rng(0)
         shape = (max(2, settings.inputs // 4), how.channels, *(how.size or ()))
         return rng.normal(size=shape).astype(how.dtype)

@@ -222,13 +222,7 @@ def segformer_plan(name: str, weights: Weights, *, where: str) -> SegFormerPlan:
 def _which(weights: Weights) -> str | None:
     """Return the SegFormer with these depths and widths, if there is one."""
     depths = tuple(
-        len(
-            {
-                n.split(".")[4]
-                for n in weights
-                if n.startswith(f"segformer.encoder.block.{stage}.")
-            }
-        )
+        len({n.split(".")[4] for n in weights if n.startswith(f"segformer.encoder.block.{stage}.")})
         for stage in range(4)
     )
     embeddings = [f"segformer.encoder.patch_embeddings.{s}.proj.weight" for s in range(4)]

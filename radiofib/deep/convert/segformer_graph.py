@@ -38,7 +38,9 @@ class TileInput:
     def shape(self, channels: int) -> tuple[int | str, ...]:
         """Return the shape of the input."""
         square = (self.side, self.side)
-        return ("batch", *square, channels) if self.layout == "NHWC" else ("batch", channels, *square)
+        return (
+            ("batch", *square, channels) if self.layout == "NHWC" else ("batch", channels, *square)
+        )
 
 
 def segformer_graph(plan: SegFormerPlan, weights: Weights, tile: TileInput) -> Any:
@@ -198,7 +200,7 @@ def _square(build: GraphBuilder, x: str, width: int, side: int) -> str:
 
 
 def _linear(build: GraphBuilder, x: str, weight: NDArray[Any], bias: NDArray[Any] | None) -> str:
-    """x W' + b for rows x, in one operator."""
+    """X W' + b for rows x, in one operator."""
     inputs = [x, build.constant(np.asarray(weight).T)]
     return build.add("Gemm", *inputs, *([] if bias is None else [build.constant(bias)]))
 
@@ -251,9 +253,7 @@ def _attention(
         y = _linear(build, y, kernel, weights[f"{own}.sr.bias"])
         reduced = _norm(build, weights, y, f"{own}.layer_norm")
     scale = each**-0.5
-    q = _linear(
-        build, x, wide[f"{own}.query.weight"] * scale, wide[f"{own}.query.bias"] * scale
-    )
+    q = _linear(build, x, wide[f"{own}.query.weight"] * scale, wide[f"{own}.query.bias"] * scale)
     k = _linear(build, reduced, wide[f"{own}.key.weight"], None)
     v = _linear(build, reduced, wide[f"{own}.value.weight"], None)
 
@@ -261,12 +261,8 @@ def _attention(
         y = build.reshape(of, -1, places, heads, each)
         return build.add("Transpose", y, perm=list(perm))
 
-    scores = build.add(
-        "MatMul", split(q, side * side, (0, 2, 1, 3)), split(k, few, (0, 2, 3, 1))
-    )
-    mixed = build.add(
-        "MatMul", build.add("Softmax", scores, axis=-1), split(v, few, (0, 2, 1, 3))
-    )
+    scores = build.add("MatMul", split(q, side * side, (0, 2, 1, 3)), split(k, few, (0, 2, 3, 1)))
+    mixed = build.add("MatMul", build.add("Softmax", scores, axis=-1), split(v, few, (0, 2, 1, 3)))
     mixed = build.reshape(build.add("Transpose", mixed, perm=[0, 2, 1, 3]), -1, width)
     shift = wide[f"{dense}.weight"] @ wide[f"{own}.value.bias"] + wide[f"{dense}.bias"]
     return _linear(build, mixed, wide[f"{dense}.weight"], shift)
@@ -297,7 +293,7 @@ def _mix(build: GraphBuilder, weights: Weights, x: str, place: tuple[str, int, i
 
 
 def _gelu(build: GraphBuilder, x: str) -> str:
-    """x / 2 (1 + erf(x / sqrt 2)), in the form that onnxruntime computes as one operator."""
+    """X / 2 (1 + erf(x / sqrt 2)), in the form that onnxruntime computes as one operator."""
     share = build.add("Erf", build.add("Div", x, build.constant(np.sqrt(2.0))))
     product = build.add("Mul", x, build.add("Add", share, build.constant(1.0)))
     return build.add("Mul", product, build.constant(0.5))

@@ -179,7 +179,7 @@ class SegFormer(nn.Module):  # type: ignore[misc]
         return self._head(levels)
 
     def _attend(self, stage: int, block: Any, x: Any, size: tuple[int, int]) -> Any:
-        own = getattr(block.attention, "self")
+        own = block.attention.self
         heads = self.plan.heads[stage]
         n, places, width = x.shape
         reduced = x
