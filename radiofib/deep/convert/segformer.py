@@ -216,7 +216,14 @@ def segformer_plan(name: str, weights: Weights, *, where: str) -> SegFormerPlan:
             where=where,
             hint=f"convert it as {own}",
         )
-    return SegFormerPlan(name, classes=int(head.shape[0]), channels=int(stem.shape[1]))
+    if stem.shape[1] != 3:
+        raise ModelError(
+            "tiles of slides have three channels",
+            where=where,
+            expected=f"{_ANCHOR} for 3 channels",
+            found=str(stem.shape[1]),
+        )
+    return SegFormerPlan(name, classes=int(head.shape[0]))
 
 
 def _which(weights: Weights) -> str | None:
