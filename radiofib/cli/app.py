@@ -14,6 +14,7 @@ from radiofib.cli import (
     data,
     evaluate,
     lifs,
+    onnx,
     prepare,
     setup,
     study,
@@ -32,7 +33,19 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (study, ablate, prepare, data, audit, evaluate, lifs, submission, cards, setup):
+for module in (
+    study,
+    ablate,
+    prepare,
+    data,
+    audit,
+    evaluate,
+    lifs,
+    submission,
+    onnx,
+    cards,
+    setup,
+):
     module.register(app)
 
 

@@ -1,0 +1,397 @@
+"""Variants of a network that compute with fewer bits, and how far they are from it."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from radiofib._checks import list_some
+from radiofib._extras import require
+from radiofib.deep.card import ModelCard, Precision, VariantParity, with_card
+from radiofib.deep.graph import read_graph
+from radiofib.deep.inputs import read_picture_input
+from radiofib.deep.network import Network, RunSettings, open_network, run_pictures
+from radiofib.errors import ModelError, UsageError
+
+__all__ = ["EmbeddingParity", "embedding_parity", "fp16_variant", "int8_variant"]
+
+_Paths = Sequence[str | Path]
+#: Operators whose product over many numbers is what 8 bits make fast.
+_HEAVY = ("Conv", "MatMul", "Gemm", "ConvTranspose")
+
+
+@dataclass(frozen=True)
+class EmbeddingParity:
+    """How far two sets of embeddings of the same images are apart.
+
+    Parameters
+    ----------
+    images : int
+        How many.
+    cosine, least_cosine : float
+        Mean and smallest cosine of the two embeddings of an image, the mean embedding of the
+        first set taken from both.
+    same_neighbour : float
+        Share of images whose nearest other image is the same in both sets.
+    """
+
+    images: int
+    cosine: float
+    least_cosine: float
+    same_neighbour: float
+
+
+def embedding_parity(reference: ArrayLike, other: ArrayLike) -> EmbeddingParity:
+    """Compare the embeddings of a variant with those of the float network.
+
+    Embeddings after a ReLU are all positive, so their plain cosine is near 1 whatever the images
+    are. Here the mean embedding m of the reference is taken from both:
+    ``cos_i = (a_i - m)(b_i - m) / (|a_i - m| |b_i - m|)``. The nearest other image is the one at
+    the smallest Euclidean distance, the first of equals.
+
+    Parameters
+    ----------
+    reference, other : array of shape (images, features)
+        Row by row of the same images, three or more.
+
+    Raises
+    ------
+    UsageError
+        When shapes differ, a value is not finite, or there are fewer than three images.
+    ModelError
+        When all reference embeddings are equal, so that there is no direction to compare.
+
+    Examples
+    --------
+    >>> a = np.array([[1.0, 0.0], [0.0, 1.0], [4.0, 4.0]])
+    >>> found = embedding_parity(a, a + 0.001)
+    >>> round(found.least_cosine, 4), found.same_neighbour
+    (1.0, 1.0)
+    """
+    a, b = np.asarray(reference, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if a.ndim != 2 or a.shape != b.shape or len(a) < 3:
+        raise UsageError(
+            "embeddings cannot be compared",
+            expected="two arrays (images, features) of one shape, three images or more",
+            found=f"{a.shape} and {b.shape}",
+        )
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise UsageError("embeddings must be finite")
+    mean = a.mean(axis=0)
+    ca, cb = a - mean, b - mean
+    na, nb = np.linalg.norm(ca, axis=1), np.linalg.norm(cb, axis=1)
+    if not (na > 1e-12 * (1 + np.abs(mean).max())).all():
+        raise ModelError(
+            "embeddings of different images are the same: nothing to compare",
+            found=f"{int((na == 0).sum())} of {len(a)} equal the mean of the set",
+            hint="give different images, and check the card's preprocessing",
+        )
+    cosines = (ca * cb).sum(axis=1) / (na * np.where(nb > 0, nb, np.inf))
+    cosines = np.clip(cosines, -1, 1)
+    same = float((_nearest(a) == _nearest(b)).mean())
+    return EmbeddingParity(len(a), float(cosines.mean()), float(cosines.min()), same)
+
+
+def _nearest(rows: NDArray[np.float64]) -> NDArray[np.int_]:
+    """Return for each row the position of the nearest other one."""
+    found = np.empty(len(rows), dtype=np.int_)
+    for i, row in enumerate(rows):  # one row at a time: memory stays that of the rows
+        distance = ((rows - row) ** 2).sum(axis=1)
+        distance[i] = np.inf
+        found[i] = int(distance.argmin())
+    return found
+
+
+def fp16_variant(
+    path: str | Path,
+    out: str | Path,
+    images: _Paths,
+    *,
+    stated: Mapping[str, Any] | None = None,
+) -> ModelCard:
+    """Write a variant that computes in float16, with the inputs and outputs of the original.
+
+    Halves the file. Fast on GPUs; a CPU computes it in float32 between conversions, slower than
+    the original.
+
+    Parameters
+    ----------
+    path, out : path
+        The float model and the file to write.
+    images : sequence of path
+        Pictures on which the variant is compared with the original, three or more.
+    stated : mapping, optional
+        Facts the model's card does not state.
+
+    Returns
+    -------
+    ModelCard
+        Of the variant, with its precision and parity.
+
+    Raises
+    ------
+    MissingExtraError
+        Without onnxruntime or onnx.
+    ModelError
+        When the model is not a float32 one with an embedding, an image cannot be read, or the
+        variant's output is not finite (float16 ends at 65504).
+    """
+    onnx = require("onnx", purpose="a float16 variant")
+    require("onnxruntime", purpose="a float16 variant")
+    original = _original(path, stated)
+
+    def write(plain: Path) -> None:
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        with warnings.catch_warnings():
+            # Says of each weight too small for float16 that it was cut off; parity shows if it
+            # matters.
+            warnings.simplefilter("ignore", UserWarning)
+            model = convert_float_to_float16(onnx.load(str(path)), keep_io_types=True)
+        onnx.save(model, str(plain))
+
+    return _variant(original, out, images, "fp16", None, write)
+
+
+def int8_variant(
+    path: str | Path,
+    out: str | Path,
+    calibration: _Paths,
+    images: _Paths,
+    *,
+    stated: Mapping[str, Any] | None = None,
+    method: Literal["minmax", "percentile"] = "minmax",
+) -> ModelCard:
+    """Write a variant that computes in 8 bits, with the inputs and outputs of the original.
+
+    Static quantisation as QuantizeLinear and DequantizeLinear pairs (QDQ) [1]_: weights with a
+    scale for each output channel, symmetric, 8 bits with sign; activations with one scale and
+    zero point for each tensor, 8 bits without sign, from their range over the calibration images.
+    What follows the last convolution or matrix product (the last sum, ReLU, pooling, head output)
+    stays in float, so that an embedding is a mean of many values and not of 256 steps.
+
+    Parameters
+    ----------
+    path, out : path
+        The float model and the file to write.
+    calibration : sequence of path
+        Pictures like those of later use; 50 to 500 do. Not those of `images`.
+    images : sequence of path
+        Pictures on which the variant is compared with the original, three or more.
+    stated : mapping, optional
+        Facts the model's card does not state.
+    method : {"minmax", "percentile"}
+        Range of activations: all values, or 99.999 % of them (large values are then cut off).
+
+    Returns
+    -------
+    ModelCard
+        Of the variant, with its precision and parity.
+
+    Raises
+    ------
+    MissingExtraError
+        Without onnxruntime or onnx.
+    UsageError
+        When a calibration image is also one to compare on.
+    ModelError
+        When the model is not a float32 one with an embedding, or an image cannot be read.
+
+    References
+    ----------
+    .. [1] B. Jacob et al., Quantization and training of neural networks for efficient
+       integer-arithmetic-only inference, CVPR 2018, doi 10.1109/CVPR.2018.00286.
+    """
+    require("onnx", purpose="an int8 variant")
+    require("onnxruntime", purpose="an int8 variant")
+    original = _original(path, stated)
+    if not calibration:
+        raise UsageError("an int8 variant needs calibration images", found="none")
+    both = {Path(p).resolve() for p in calibration} & {Path(p).resolve() for p in images}
+    if both:
+        raise UsageError(
+            "images to compare on were used for calibration",
+            found=list_some(sorted(p.name for p in both)),
+            hint="keep other images to compare on",
+        )
+
+    def write(plain: Path) -> None:
+        _quantise(Path(path), plain, original, calibration, method)
+
+    return _variant(original, out, images, "int8", len(calibration), write)
+
+
+@dataclass(frozen=True)
+class _Original:
+    """The float model."""
+
+    path: Path
+    network: Network
+
+
+def _original(path: str | Path, stated: Mapping[str, Any] | None) -> _Original:
+    network = open_network(path, stated=stated)
+    card = network.card
+    if card.precision != "fp32":
+        raise ModelError(
+            "a variant is made of the float model",
+            where=network.session.name,
+            expected="precision fp32",
+            found=card.precision,
+        )
+    if card.output("embedding") is None or card.kind == "volume":
+        raise ModelError(
+            "variants are compared by the embeddings of pictures, and this model gives none",
+            where=network.session.name,
+            expected="an output with role embedding, and kind classifier or extractor",
+            found=f"kind {card.kind}, {list_some(o.role for o in card.outputs)}",
+        )
+    return _Original(Path(path), network)
+
+
+def _variant(
+    original: _Original,
+    out: str | Path,
+    images: _Paths,
+    precision: Precision,
+    calibrated: int | None,
+    write: Callable[[Path], None],
+) -> ModelCard:
+    """Make a variant beside its place, compare it, and put it there with its card."""
+    reference = _embeddings(original.network, images)
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".variant", dir=out.parent) as folder:
+        plain = Path(folder) / "plain.onnx"
+        write(plain)
+        opset = read_graph(plain).opset
+        card = original.network.card
+        stated = card.model_dump(mode="json", exclude={"variant"}) | {
+            "precision": precision,
+            "opset": opset,
+        }
+        found = embedding_parity(reference, _embeddings(open_network(plain, stated=stated), images))
+        variant = VariantParity(
+            float_sha256=original.network.session.source_hash,
+            images=found.images,
+            cosine=found.cosine,
+            least_cosine=found.least_cosine,
+            same_neighbour=found.same_neighbour,
+            calibration_images=calibrated,
+        )
+        whole = ModelCard.parse(
+            stated | {"variant": variant.model_dump()}, where=original.network.session.name
+        )
+        finished = with_card(plain, whole, Path(folder) / "finished.onnx")
+        finished.replace(out)
+    return whole
+
+
+def _embeddings(network: Network, images: _Paths) -> NDArray[np.float64]:
+    """Return the embeddings of pictures, or raise the first error."""
+    rows = []
+    for found in run_pictures(network, images, ["embedding"], settings=RunSettings(batch=1)):
+        if found.error is not None:
+            raise found.error
+        assert found.outputs is not None
+        rows.append(found.outputs["embedding"].astype(np.float64).ravel())
+    if len(rows) < 3:
+        raise UsageError("a variant is compared on three images or more", found=str(len(rows)))
+    return np.stack(rows)
+
+
+class _Reader:
+    """Gives onnxruntime the calibration images one by one (its CalibrationDataReader)."""
+
+    def __init__(self, network: Network, images: _Paths) -> None:
+        self._network, self._left = network, iter(images)
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        path = next(self._left, None)
+        if path is None:
+            return None
+        session = self._network.session
+        array = read_picture_input(path, self._network.card.preprocessing)[None]
+        fixed = self._network.fixed_batch or 1
+        return session.fitted({session.inputs[0].name: np.repeat(array, fixed, axis=0)})
+
+
+def _quantise(
+    path: Path,
+    plain: Path,
+    original: _Original,
+    calibration: _Paths,
+    method: Literal["minmax", "percentile"],
+) -> None:
+    """Write the quantised graph; folding and shapes first, as onnxruntime asks for."""
+    import logging
+
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    onnx = require("onnx", purpose="an int8 variant")
+    output = original.network.card.output("embedding")
+    assert output is not None
+    ready = plain.with_name("ready.onnx")
+    root, before = logging.getLogger(), logging.getLogger().level
+    root.setLevel(logging.ERROR)
+    try:
+        quant_pre_process(str(path), str(ready), skip_symbolic_shape=True)
+        model = onnx.load(str(ready))
+        _name_nodes(model)
+        onnx.save(model, str(ready))
+        methods = quantization.CalibrationMethod
+        quantization.quantize_static(
+            str(ready),
+            str(plain),
+            _Reader(original.network, calibration),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            calibrate_method=methods.MinMax if method == "minmax" else methods.Percentile,
+            nodes_to_exclude=_left_in_float(model, output.name),
+            extra_options={"CalibPercentile": 99.999} if method == "percentile" else {},
+        )
+    finally:
+        root.setLevel(before)
+
+
+def _name_nodes(model: Any) -> None:
+    """Give each node a name: those to leave out are told by it."""
+    taken = {node.name for node in model.graph.node}
+    for number, node in enumerate(model.graph.node):
+        if not node.name:
+            name = f"node_{number}"
+            while name in taken:
+                name += "_"
+            node.name = name
+            taken.add(name)
+
+
+def _left_in_float(model: Any, embedding: str) -> list[str]:
+    """Return the nodes that stay in float.
+
+    All that the embedding does not depend on (a head), and of what it depends on the nodes after
+    the last convolution or matrix product: the last sum, ReLU and pooling.
+    """
+    needed, heavy_below = {embedding}, set()
+    names = []
+    for node in reversed(model.graph.node):
+        if not needed & {*node.output}:
+            names.append(node.name)
+            continue
+        needed |= {*node.input}
+        below = bool(heavy_below & {*node.output})
+        if not below and node.op_type not in _HEAVY:
+            names.append(node.name)
+        else:
+            heavy_below |= {*node.input}
+    return names
