@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from radiofib.cli.onnx import onnx_app
 
 if TYPE_CHECKING:
     from radiofib.deep.card import ModelCard
@@ -16,10 +18,10 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 def register(app: typer.Typer) -> None:
-    """Add this command to the family ``radiofib onnx``."""
-    app.command()(convert)
+    """Nothing to add: the command belongs to the family ``radiofib onnx``, added by its module."""
 
 
+@onnx_app.command("convert")
 def convert(
     architecture: Annotated[
         str,
@@ -47,13 +49,18 @@ def convert(
     ] = None,
     sd: Annotated[str | None, typer.Option(help="Of a SegFormer: 1,1,1.")] = None,
     layout: Annotated[str, typer.Option(help="Tiles of a SegFormer: NHWC or NCHW.")] = "NHWC",
-    dilated: Annotated[bool, typer.Option(help="MedicalNet's dilated stages (3-d).")] = False,
+    dilated: Annotated[
+        bool, typer.Option("--dilated", help="MedicalNet's dilated stages (3-d).")
+    ] = False,
     images: Annotated[
         Path | None, typer.Option(help="Folder of pictures to compare on; else seeded ones.")
     ] = None,
     trust_torchscript: Annotated[
         bool,
-        typer.Option(help="Open TorchScript, which runs code of whoever wrote the file."),
+        typer.Option(
+            "--trust-torchscript",
+            help="Open TorchScript, which runs code of whoever wrote the file.",
+        ),
     ] = False,
 ) -> None:
     """Write a network as one ONNX file with its model card.
@@ -137,12 +144,12 @@ def _numbers(text: str | None, where: str) -> tuple[float, ...] | None:
         ) from None
 
 
-def _layout(text: str):  # type: ignore[no-untyped-def]
+def _layout(text: str) -> Literal["NHWC", "NCHW"]:
     from radiofib._checks import check_known
     from radiofib.errors import UsageError
 
     check_known(text, ("NHWC", "NCHW"), what="layout", error=UsageError)
-    return text
+    return "NHWC" if text == "NHWC" else "NCHW"
 
 
 def _pictures(folder: Path | None) -> tuple[Path, ...]:
@@ -152,5 +159,7 @@ def _pictures(folder: Path | None) -> tuple[Path, ...]:
         return ()
     found = tuple(sorted(p for p in folder.glob("*") if p.suffix.lower() in _PICTURES))
     if not found:
-        raise UsageError("no pictures in the folder", where=str(folder), expected=", ".join(_PICTURES))
+        raise UsageError(
+            "no pictures in the folder", where=str(folder), expected=", ".join(_PICTURES)
+        )
     return found

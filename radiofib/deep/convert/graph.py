@@ -23,7 +23,7 @@ Weights = dict[str, NDArray[Any]]
 class GraphBuilder:
     """Collects nodes and constants of an ONNX graph.
 
-    Names of results are running numbers unless one is given; equal constants are stored once.
+    Names of results are running numbers unless one is given; equal small constants are stored once.
 
     Parameters
     ----------
@@ -44,16 +44,18 @@ class GraphBuilder:
         self.name = name
         self.nodes: list[Any] = []
         self._constants: list[Any] = []
-        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._known: dict[tuple[str, tuple[int, ...], bytes | None], str] = {}
 
     def constant(self, values: Any, dtype: Any = np.float32) -> str:
         """Store an array and return its name."""
         array = np.ascontiguousarray(values, dtype=dtype).reshape(np.shape(values))
-        key = (str(array.dtype), array.shape, array.tobytes())
-        if key not in self._known:
-            self._known[key] = name = f"c{len(self._constants)}"
-            self._constants.append(self.onnx.numpy_helper.from_array(array, name))
-        return self._known[key]
+        small = array.tobytes() if array.size <= 64 else None
+        key = (str(array.dtype), array.shape, small)
+        if small is not None and key in self._known:
+            return self._known[key]
+        self._known[key] = name = f"c{len(self._constants)}"
+        self._constants.append(self.onnx.numpy_helper.from_array(array, name))
+        return name
 
     def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         """Add a node with one output and return the output's name."""

@@ -72,8 +72,22 @@ def _with_statistics(plan: ResNetPlan, weights: Weights, inputs: NDArray[np.floa
     return {name: state[name].numpy().copy() for name in weights}
 
 
-def seeded_segformer(plan: SegFormerPlan, *, seed: int = 0) -> Weights:
+def seeded_segformer(
+    plan: SegFormerPlan, inputs: NDArray[np.float32] | None = None, *, seed: int = 0
+) -> Weights:
     """Draw weights of a SegFormer: matrices with deviation 1 / sqrt(inputs), norms near 1.
+
+    Parameters
+    ----------
+    plan : SegFormerPlan
+    inputs : ndarray of shape (n, 3, side, side), optional
+        Normalised tiles; the bias of each class is set so that its mean logit over them is 0,
+        else one class may win everywhere. Needs torch.
+    seed : int
+
+    Returns
+    -------
+    dict of str to ndarray of float32
 
     Examples
     --------
@@ -92,4 +106,11 @@ def seeded_segformer(plan: SegFormerPlan, *, seed: int = 0) -> Weights:
         else:
             drawn = rng.normal(size=shape) * 0.1 + (leaf == "weight")
         weights[name] = drawn.astype(np.float32)
+    if inputs is not None:
+        from radiofib.deep.convert.torch_nets import SegFormer, load_weights, torch
+
+        net = load_weights(SegFormer(plan), weights)
+        with torch.inference_mode():
+            logits = net(torch.from_numpy(inputs))
+        weights["decode_head.classifier.bias"] -= logits.mean(dim=(0, 2, 3)).numpy()
     return weights

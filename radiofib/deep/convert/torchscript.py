@@ -107,9 +107,13 @@ def export_module(
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
+            given = torch.from_numpy(np.ascontiguousarray(example))
+            if not isinstance(module, torch.jit.ScriptModule):
+                # The exporter cannot step into a scripted part of a module; a trace can.
+                module = torch.jit.trace(module, given, check_trace=False)
             torch.onnx.export(
                 module,
-                (torch.from_numpy(np.ascontiguousarray(example)),),
+                (given,),
                 str(path),
                 input_names=["image"],
                 output_names=list(names),
