@@ -15,6 +15,7 @@ from radiofib.cli import (
     evaluate,
     lifs,
     onnx,
+    onnx_convert,
     prepare,
     setup,
     study,
@@ -45,6 +46,7 @@ for module in (
     lifs,
     submission,
     onnx,
+    onnx_convert,
     cards,
     setup,
 ):

@@ -1,0 +1,146 @@
+"""Convert a network: write it as ONNX, compare it with its source, give it its card."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.deep.card import ModelCard, with_card
+from radiofib.deep.convert.common import ConvertSettings, Made
+from radiofib.deep.convert.facts import card_of
+from radiofib.deep.convert.families import make
+from radiofib.deep.convert.parity import (
+    BOUNDS,
+    check_parity,
+    compare_outputs,
+    run_outputs,
+    seeded_pictures,
+)
+from radiofib.deep.convert.weights import read_source
+from radiofib.deep.inputs import picture_input, read_picture_input
+from radiofib.errors import UsageError
+
+__all__ = ["convert_model"]
+
+#: Most numbers in a batch that is compared at once.
+_BATCH_NUMBERS = 4_000_000
+
+
+def convert_model(
+    architecture: str,
+    source: str | Path,
+    out: str | Path,
+    *,
+    stated: Mapping[str, Any] | None = None,
+    settings: ConvertSettings | None = None,
+) -> ModelCard:
+    """Write a network as an ONNX file that carries its model card.
+
+    Source and conversion are run on the same inputs; when they differ by more than
+    :data:`radiofib.deep.convert.parity.BOUNDS` allows, nothing is written.
+
+    Parameters
+    ----------
+    architecture : str
+        One of :data:`ARCHITECTURES`: ``resnet18``, ``resnet34``, ``resnet50`` (names of weights
+        as torchvision's), ``resnet18-3d``, ``resnet34-3d`` (MedicalNet's), ``segformer-b0`` to
+        ``segformer-b5`` (as in transformers), ``hotspot`` (its TorchScript), ``generic`` (any
+        TorchScript or ONNX model; the card states all).
+    source : path
+        State dict, ``.safetensors``, TorchScript or ONNX.
+    out : path
+        File to write.
+    stated : mapping, optional
+        Facts for the card: licence, classes, preprocessing and whatever the weights do not tell.
+    settings : ConvertSettings, optional
+
+    Returns
+    -------
+    ModelCard
+        As written into the file, with the parity measured.
+
+    Raises
+    ------
+    UsageError, ConfigError
+        When facts are not stated, or TorchScript is not said to be trusted.
+    ModelError
+        When weights and architecture do not fit, or the conversion is not its source.
+    """
+    settings = settings or ConvertSettings()
+    stated = dict(stated or {})
+    out = Path(out)
+    if not out.parent.is_dir():
+        raise UsageError("no such folder", where=str(out.parent), hint="make it, or change --out")
+    opened = read_source(source, trust_torchscript=settings.trust_torchscript)
+    with tempfile.TemporaryDirectory(prefix=".convert", dir=out.parent) as folder:
+        plain = Path(folder) / "plain.onnx"
+        made = make(architecture, opened, stated, settings, plain)
+        card = card_of(made.known, stated, where=opened.path.name)
+        if made.reference is not None:
+            card = _compared(plain, card, made, settings, where=opened.path.name)
+        with_card(plain, card, Path(folder) / "finished.onnx").replace(out)
+    return card
+
+
+def _compared(
+    plain: Path, card: ModelCard, made: Made, settings: ConvertSettings, *, where: str
+) -> ModelCard:
+    """Return the card with the parity measured; raise when it is out of bounds."""
+    assert made.reference is not None
+    inputs = _inputs(card, settings)
+    names = [output.name for output in card.outputs]
+    step = max(1, min(len(inputs), _BATCH_NUMBERS // max(1, inputs[0].size)))
+    wanted: dict[str, list[NDArray[Any]]] = {}
+    found: dict[str, list[NDArray[Any]]] = {}
+    for start in range(0, len(inputs), step):
+        batch = inputs[start : start + step]
+        theirs = made.reference(batch)
+        ours = run_outputs(plain, batch, [n for n in names if n in theirs])
+        for name, array in theirs.items():
+            wanted.setdefault(name, []).append(array)
+            found.setdefault(name, []).append(_as_large(ours.get(name), array))
+    reference = {name: np.concatenate(parts) for name, parts in wanted.items()}
+    parity = compare_outputs(
+        reference,
+        {name: np.concatenate(parts) for name, parts in found.items()},
+        against=made.against,
+    )
+    check_parity(parity, BOUNDS[card.kind], reference, where=where)
+    return card.model_copy(update={"parity": parity})
+
+
+def _as_large(ours: NDArray[Any] | None, theirs: NDArray[Any]) -> NDArray[Any]:
+    """Enlarge logits when the source gives them enlarged already."""
+    if ours is None:
+        return np.empty(0)
+    if ours.ndim != 4 or theirs.ndim != 4 or ours.shape[2:] == theirs.shape[2:]:
+        return ours
+    from radiofib._extras import require
+
+    torch = require("torch", purpose="comparing with the source")
+    large: NDArray[Any] = torch.nn.functional.interpolate(
+        torch.from_numpy(ours), size=theirs.shape[2:], mode="bilinear", align_corners=False
+    ).numpy()
+    return large
+
+
+def _inputs(card: ModelCard, settings: ConvertSettings) -> NDArray[Any]:
+    """Return what source and conversion are compared on, as the network is given it."""
+    how = card.preprocessing
+    if card.kind == "volume":
+        if settings.images:
+            raise UsageError("volumes are compared on seeded inputs", hint="leave the images out")
+        rng = np.random.default_rng(0)
+        shape = (max(2, settings.inputs // 4), how.channels, *(how.size or ()))
+        return rng.normal(size=shape).astype(how.dtype)
+    if settings.images:
+        return np.stack([read_picture_input(path, how) for path in settings.images])
+    size = how.size or (224, 224)
+    shape = (*size, 3) if how.colour == "rgb" else tuple(size)
+    pictures = seeded_pictures(settings.inputs, shape)
+    return np.stack([picture_input(picture, how) for picture in pictures])

@@ -1,0 +1,59 @@
+"""Any TorchScript or ONNX model, with a card that states all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiofib.deep.convert.common import Made, torch_version
+from radiofib.deep.convert.torchscript import export_module, module_outputs
+from radiofib.deep.convert.weights import WeightSource
+from radiofib.deep.graph import read_graph
+from radiofib.errors import ConfigError, UsageError
+
+__all__ = ["make_generic"]
+
+
+def make_generic(source: WeightSource, stated: Mapping[str, Any], plain: Path) -> Made:
+    """Write any model; see :func:`radiofib.deep.convert.families.make`."""
+    where = source.path.name
+    if source.form == "onnx":
+        plain.write_bytes(source.path.read_bytes())
+        return Made({"opset": read_graph(source.path).opset}, None, "")
+    if source.module is None:
+        raise UsageError(
+            "weights alone are no model",
+            where=where,
+            expected="TorchScript or ONNX for 'generic'",
+            found=source.form,
+            hint="name the architecture, or save the model with torch.jit.script",
+        )
+    how, outputs = stated.get("preprocessing"), stated.get("outputs")
+    wanted = ("size", "colour", "layout", "dtype")
+    absent = [f"preprocessing.{k}" for k in wanted if not (isinstance(how, Mapping) and how.get(k))]
+    if not outputs:
+        absent.append("outputs")
+    if absent or not isinstance(how, Mapping) or not isinstance(outputs, list | tuple):
+        raise ConfigError(
+            "the card does not state what is needed to write the model as ONNX",
+            where=where,
+            expected=", ".join(absent),
+            hint="state it in the card file",
+        )
+    channels = 3 if how["colour"] == "rgb" else 1
+    shape = [2, *how["size"]]
+    shape.insert(len(shape) if how["layout"] == "NHWC" else 1, channels)
+    example = np.zeros(shape, how["dtype"])
+    names = [str(o["name"]) for o in outputs]
+    module_outputs(source.module, example, names, where=where)
+    export_module(source.module, example, plain, names, where=where)
+
+    def reference(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        return module_outputs(source.module, array, names, where=where)
+
+    known = {"opset": read_graph(plain).opset}
+    return Made(known, reference, f"TorchScript, {torch_version()}")

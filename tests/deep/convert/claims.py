@@ -1,0 +1,26 @@
+"""What converted networks are held to: sizes, seeds and bounds, written before any was run."""
+
+from __future__ import annotations
+
+#: ONNX against torch: largest difference over the largest value.
+RESNET_RELATIVE = 1e-4
+#: Largest difference of logits, and the share of equal labels.
+SEGFORMER_ABSOLUTE = 1e-5
+SEGFORMER_LABELS = 0.9999
+#: A map from the ONNX graph against one made in torch.
+CAM_ABSOLUTE = 1e-5
+
+#: Pictures with a planted lesion (radiofib.simulate.lesion_images, its law as it stands): a
+#: head is fitted on the first, the peak of its map must lie in the lesion in this share of the
+#: unseen pictures that have one.
+LESION_FIT = {"n": 300, "seed": 11}
+LESION_UNSEEN = {"n": 400, "seed": 12}
+LESION_PEAK = 0.95
+
+#: Static int8 against fp32, pictures of simulate_varied_images: cosine of the embeddings after
+#: the set's mean is taken off, for every picture, and the share with the same nearest neighbour
+#: by that cosine.
+INT8_CALIBRATION = {"n": 64, "seed": 21}
+INT8_UNSEEN = {"n": 200, "seed": 22}
+INT8_COSINE = 0.99
+INT8_NEIGHBOUR = 0.95
