@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from radiofib.deep.batching import BatchSize, PeakMemory
 from radiofib.deep.card import ModelCard, Role, card_from_metadata, check_card
 from radiofib.deep.feed import Ready, in_order
-from radiofib.deep.inputs import read_picture_input
+from radiofib.deep.inputs import check_range, read_picture_input
 from radiofib.deep.providers import CPU, device_of
 from radiofib.deep.session import OnnxSession, OutOfMemoryError, open_session
 from radiofib.errors import ModelError, UsageError
@@ -279,7 +279,8 @@ def run_many(
     roles : sequence of {"logits", "embedding", "feature_map", "label_map"}
         Which outputs.
     prepare : callable
-        Returns the input of one item, without the axis of the batch.
+        Returns the input of one item, without the axis of the batch; values outside what the card
+        allows are an error of that item.
     name : callable
         What to call an item in errors.
     settings : RunSettings, optional
@@ -295,7 +296,14 @@ def run_many(
     settings = settings or RunSettings()
     for role in roles:
         network._output(role)
-    return _Run(network, tuple(roles), name, settings, timing or Timing()).over(items, prepare)
+    how = network.card.preprocessing
+
+    def checked(item: T) -> NDArray[Any]:
+        array = prepare(item)
+        check_range(array, how, where=name(item))
+        return array
+
+    return _Run(network, tuple(roles), name, settings, timing or Timing()).over(items, checked)
 
 
 class _Run(Generic[T]):
