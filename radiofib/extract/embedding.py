@@ -342,5 +342,13 @@ def _white(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float | 
             hint="state under 'embedding' how they become grey, such as intensity: "
             "{type: window, low: -100, high: 300} or {type: percentile, low: 1, high: 99}",
         )
-    pixels, _ = open_picture(Path(acquisition.image))
+    if embedder.settings.white is not None:
+        return embedder.settings.white
+    try:
+        pixels, _ = open_picture(Path(acquisition.image))
+    except ImageError as error:  # it was read before: no picture file, but DICOM or the like
+        raise ImageError(
+            "the file does not say which value is white",
+            hint="state 'white' under 'embedding', 255 for frames of 8 bits",
+        ) from error
     return white_of(pixels)
