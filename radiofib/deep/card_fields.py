@@ -203,7 +203,9 @@ class Preprocessing(StrictModel):
 
     @property
     def _plain_bytes(self) -> bool:
-        return self.value_range == (0, 255) and {*self.mean} == {0} and {*self.sd} == {1}
+        low, high = self.value_range
+        plain = all(m == 0 for m in self.mean) and all(s == 1 for s in self.sd)
+        return low == 0 and high == 255 and plain
 
     def bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the least and the largest value each channel can take.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -148,13 +150,12 @@ def fp16_variant(
     original = _original(path, stated)
 
     def write(plain: Path) -> None:
-        from onnxruntime.transformers.float16 import convert_float_to_float16
-
+        convert = import_module("onnxruntime.transformers.float16").convert_float_to_float16
         with warnings.catch_warnings():
             # Says of each weight too small for float16 that it was cut off; parity shows if it
             # matters.
             warnings.simplefilter("ignore", UserWarning)
-            model = convert_float_to_float16(onnx.load(str(path)), keep_io_types=True)
+            model = convert(onnx.load(str(path)), keep_io_types=True)
         onnx.save(model, str(plain))
 
     return _variant(original, out, images, "fp16", None, write)
@@ -331,11 +332,8 @@ def _quantise(
     method: Literal["minmax", "percentile"],
 ) -> None:
     """Write the quantised graph; folding and shapes first, as onnxruntime asks for."""
-    import logging
-
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
+    quantization = import_module("onnxruntime.quantization")
+    quant_pre_process = import_module("onnxruntime.quantization.shape_inference").quant_pre_process
     onnx = require("onnx", purpose="an int8 variant")
     output = original.network.card.output("embedding")
     assert output is not None
@@ -379,9 +377,9 @@ def _take_back_shift(plain: Path, original: Network, calibration: _Paths) -> Non
         floats["embedding"]
         - _outputs(open_network(plain, stated=stated), calibration, roles[:1])["embedding"]
     ).mean(axis=0)
-    name, shape = embedding.name, (1, shift.size)
+    name, shape = embedding.name, [1, shift.size]
     if feature_map is not None and _is_mean_of(floats["embedding"], floats["feature_map"]):
-        name, shape = feature_map.name, (1, shift.size, 1, 1)
+        name, shape = feature_map.name, [1, shift.size, 1, 1]
     constant = onnx.numpy_helper.from_array(
         shift.reshape(shape).astype(np.float32), f"{name}_shift"
     )
@@ -437,7 +435,8 @@ def _left_in_float(model: Any, embedding: str) -> list[str]:
     All that the embedding does not depend on (a head), and of what it depends on the nodes after
     the last convolution or matrix product: the last sum, ReLU and pooling.
     """
-    needed, heavy_below = {embedding}, set()
+    needed: set[str] = {embedding}
+    heavy_below: set[str] = set()
     names = []
     for node in reversed(model.graph.node):
         if not needed & {*node.output}:
