@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from radiofib.deep.card_fields import Preprocessing
+from radiofib.deep.preprocessing import Preprocessing
 from radiofib.errors import ImageError, ModelError
 from radiofib.images.picture import luma, open_picture
 
