@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from radiofib.deep.card_fields import Preprocessing
+from radiofib.deep.preprocessing import Preprocessing
 from radiofib.errors import ImageError, ModelError
 from radiofib.images.picture import luma, open_picture
 
@@ -292,20 +292,24 @@ def check_range(array: NDArray[Any], how: Preprocessing, *, where: str | None = 
     radiofib.errors.ModelError: a.png: values of the input are not those its card describes
     (expected 0 to 1; found 0 to 128). Next: ...
     """
-    values = np.asarray(array, dtype=np.float64)
-    if not np.isfinite(values).all():
+    values = np.asarray(array)
+    spare = (0, 1, 2) if how.layout == "NHWC" else (0, 2, 3)
+    flat = values.reshape(-1, *values.shape[-(len(how.layout) - 1) :])
+    if how.layout == "NCDHW":
+        spare = (0, 1, 2, 3, 4)
+    least = np.asarray(flat.min(axis=spare), dtype=np.float64)
+    largest = np.asarray(flat.max(axis=spare), dtype=np.float64)
+    if not (np.isfinite(least).all() and np.isfinite(largest).all()):
         raise ModelError("the input has values that are not numbers", where=where)
     if how.layout == "NCDHW":
         return
     low, high = (np.array(v) for v in how.bounds())
-    last = values if how.layout == "NHWC" else np.moveaxis(values, -3, -1)
-    flat = last.reshape(-1, how.channels)
     slack = 1e-3 * (high - low)
-    if (flat < low - slack).any() or (flat > high + slack).any():
+    if (least < low - slack).any() or (largest > high + slack).any():
         raise ModelError(
             "values of the input are not those its card describes",
             where=where,
             expected=f"{low.min():.4g} to {high.max():.4g}",
-            found=f"{flat.min():.4g} to {flat.max():.4g}",
+            found=f"{least.min():.4g} to {largest.max():.4g}",
             hint="prepare the image as the card says (value_range, mean, sd), or correct the card",
         )

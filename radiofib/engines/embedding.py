@@ -41,6 +41,8 @@ class EmbeddingSettings(StrictModel):
     intensity : Window or Percentile, optional
         What becomes black and white, for images whose file does not say it (MR, CT, DICOM); a
         percentile is taken over the whole slice. Not for networks of volumes, whose card says it.
+    white : float, optional
+        Value of white of pictures whose file does not say it (DICOM frames, 12 bits in 16).
     card : mapping, optional
         Facts the model's own card does not state.
 
@@ -57,11 +59,14 @@ class EmbeddingSettings(StrictModel):
     channels: tuple[str, ...] | None = Field(default=None, min_length=1)
     slice: Literal["refuse", "largest"] = "refuse"
     intensity: Intensity | None = None
+    white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     card: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _grey(self) -> EmbeddingSettings:
         grey = self.intensity
+        if grey is not None and self.white is not None:
+            raise ValueError("'white' is for pictures and 'intensity' for others: state one")
         if grey is not None and (grey.to_low, grey.to_high) != (0.0, 1.0):
             raise ValueError(
                 "intensity says what black and white are: leave to_low and to_high out"

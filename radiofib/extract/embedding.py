@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -138,7 +137,8 @@ class Embedder:
             return picture_input(part.pixels, how, white=white)
         whole = _largest_slice(roi) if roi.ndim == 3 else roi
         if not isinstance(grey, Window):
-            low, high = (float(v) for v in np.percentile(whole.pixels, (grey.low, grey.high)))
+            values = whole.pixels.astype(np.float64)
+            low, high = (float(v) for v in np.percentile(values, (grey.low, grey.high)))
             grey = Window(type="window", low=low, high=high if high > low else low + 1)
         share = np.clip(normalised(part.pixels, grey), 0, 1)
         return picture_input(share, how, white=1.0)
@@ -318,7 +318,7 @@ def with_embedding(
     try:
         embedder.check(roi)
         white = _white(embedder, image or roi, acquisition)
-        found: Mapping[str, float] = dict(
+        found: dict[str, float] = dict(
             zip(columns, embedder.measure(roi, white).tolist(), strict=True)
         )
     except Exception as error:  # what cannot be shown to a network leaves the others alone
@@ -342,5 +342,13 @@ def _white(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float | 
             hint="state under 'embedding' how they become grey, such as intensity: "
             "{type: window, low: -100, high: 300} or {type: percentile, low: 1, high: 99}",
         )
-    pixels, _ = open_picture(Path(acquisition.image))
+    if embedder.settings.white is not None:
+        return embedder.settings.white
+    try:
+        pixels, _ = open_picture(Path(acquisition.image))
+    except ImageError as error:  # it was read before: no picture file, but DICOM or the like
+        raise ImageError(
+            "the file does not say which value is white",
+            hint="state 'white' under 'embedding', 255 for frames of 8 bits",
+        ) from error
     return white_of(pixels)

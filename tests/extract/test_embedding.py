@@ -206,6 +206,37 @@ def test_12_bits_in_16_are_refused_with_the_reason(tmp_path: Path, model: Path) 
     frame = pd.DataFrame([{"case": "c0", "channel": "us", "image": "c0.png"}])
     _, failures = extract(tmp_path, frame, config(model))
     assert "too little of the range" in failures[0].reason
+    table, _ = extract(tmp_path, frame, config(model, white=4000))
+    PIL.Image.new("L", (24, 20), 255).save(tmp_path / "c0.png")
+    white, _ = extract(tmp_path, frame, config(model))
+    np.testing.assert_allclose(table.X, white.X, rtol=1e-6)
+
+
+def test_white_of_a_dicom_frame_must_be_stated(tmp_path: Path, model: Path) -> None:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    grey = np.random.default_rng(3).integers(0, 256, (20, 24)).astype(np.uint8)
+    frame = Dataset()
+    frame.SOPClassUID = "1.2.840.10008.5.1.4.1.1.6.1"
+    frame.SOPInstanceUID = generate_uid()
+    frame.Modality = "US"
+    frame.Rows, frame.Columns, frame.SamplesPerPixel = 20, 24, 1
+    frame.PhotometricInterpretation = "MONOCHROME2"
+    frame.BitsAllocated = frame.BitsStored = 8
+    frame.HighBit, frame.PixelRepresentation = 7, 0
+    frame.PixelData = grey.tobytes()
+    frame.file_meta = FileMetaDataset()
+    frame.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    frame.save_as(tmp_path / "c0.dcm", enforce_file_format=True)
+    cases = pd.DataFrame([{"case": "c0", "channel": "us", "image": "c0.dcm"}])
+    _, failures = extract(tmp_path, cases, config(model))
+    assert "does not say which value is white" in failures[0].reason
+    table, failures = extract(tmp_path, cases, config(model, white=255))
+    assert not failures
+    PIL.Image.fromarray(grey).save(tmp_path / "c0.png")
+    png, _ = extract(tmp_path, cases.assign(image="c0.png"), config(model))
+    np.testing.assert_array_equal(table.X, png.X)
 
 
 def test_box_of_the_mask_with_its_margin(tmp_path: Path, model: Path) -> None:
@@ -421,6 +452,7 @@ def test_settings_that_mean_nothing() -> None:
         ({"region": "middle"}, "region"),
         ({"margin": -1}, "margin"),
         ({"intensity": {"type": "window", "low": 0, "high": 1, "to_high": 255}}, "to_high"),
+        ({"white": 255, "intensity": GREY}, "state one"),
         ({"modle": "x"}, "did you mean 'model'"),
     ):
         with pytest.raises(ConfigError, match=reason):
@@ -444,3 +476,25 @@ def test_model_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
     assert Path(read.embedding.model) == tmp_path / "net.onnx"
     table, _ = extract(tmp_path, cohorts.ultrasound(tmp_path, 1), read)
     assert list(table.X) == NET
+
+
+def test_command_extract_with_a_configuration(tmp_path: Path, model: Path) -> None:
+    from typer.testing import CliRunner
+
+    from radiofib.cli.app import app
+
+    frame = cohorts.ultrasound(tmp_path, 3)
+    frame.to_csv(tmp_path / "cohort.csv", index=False)
+    text = f"texture: false\nembedding: {{model: {model.name}, name: net, region: whole}}\n"
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "c2.png").write_bytes(b"no picture")
+    out = tmp_path / "features.parquet"
+    where = [str(tmp_path / name) for name in ("cohort.csv", "config.yaml")]
+    done = CliRunner().invoke(
+        app, ["extract", where[0], "--config", where[1], "--out", str(out), "--workers", "1"]
+    )
+    assert done.exit_code == 3, done.output
+    table = FeatureTable.read(out)
+    assert list(table.X) == NET
+    assert table.obs["case"].tolist() == ["c0", "c1"]
+    assert "c2" in (tmp_path / "features.failures.csv").read_text(encoding="utf-8")
