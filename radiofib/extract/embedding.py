@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
+from radiofib.deep.card import Role
 from radiofib.deep.inputs import picture_input, white_of
 from radiofib.deep.intensity import Window, normalised
 from radiofib.deep.network import Network, RunSettings, open_network, run_many
@@ -32,6 +33,7 @@ __all__ = [
     "embedding_entry",
     "embedding_versions",
     "shown_part",
+    "white_for",
     "with_embedding",
 ]
 
@@ -94,7 +96,7 @@ class Embedder:
             The region.
         white : float or None
             Value of white of the picture; None where ``intensity`` or the card says how
-            intensities become the input.
+            intensities become the input. See :func:`white_for`.
 
         Raises
         ------
@@ -103,19 +105,7 @@ class Embedder:
         ModelError
             When the network fails, or its output is not finite.
         """
-        given = self._input(roi, white)
-        [found] = run_many(
-            self.network,
-            [given],
-            ["embedding"],
-            prepare=lambda array: array,
-            name=lambda _: f"channel {roi.channel!r}",
-            settings=_ONE,
-        )
-        if found.error is not None:
-            raise found.error
-        assert found.outputs is not None
-        values: NDArray[np.float64] = found.outputs["embedding"].astype(np.float64).ravel()
+        values = self._run(roi, white, "embedding").ravel()
         if values.size != self.length:
             raise ModelError(
                 "the length of the embedding is not the same for all images",
@@ -124,6 +114,26 @@ class Embedder:
                 found=str(values.size),
             )
         return values
+
+    def feature_map(self, roi: Roi, white: float | None) -> NDArray[np.float64]:
+        """Return the feature map of a region's image, (features, rows, columns); as `measure`."""
+        found = self._run(roi, white, "feature_map")
+        return found[0] if found.shape[0] == 1 and found.ndim > 3 else found
+
+    def _run(self, roi: Roi, white: float | None, role: Role) -> NDArray[np.float64]:
+        given = self._input(roi, white)
+        [found] = run_many(
+            self.network,
+            [given],
+            [role],
+            prepare=lambda array: array,
+            name=lambda _: f"channel {roi.channel!r}",
+            settings=_ONE,
+        )
+        if found.error is not None:
+            raise found.error
+        assert found.outputs is not None
+        return found.outputs[role].astype(np.float64)
 
     def _input(self, roi: Roi, white: float | None) -> NDArray[Any]:
         how = self.network.card.preprocessing
@@ -317,7 +327,7 @@ def with_embedding(
         return features
     try:
         embedder.check(roi)
-        white = _white(embedder, image or roi, acquisition)
+        white = white_for(embedder, image or roi, acquisition)
         found: dict[str, float] = dict(
             zip(columns, embedder.measure(roi, white).tolist(), strict=True)
         )
@@ -332,8 +342,14 @@ def with_embedding(
     return RoiFeatures(features.values | found, features.missing, features.flags)
 
 
-def _white(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float | None:
-    """Return the value of white of a picture file; None where something else says it."""
+def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float | None:
+    """Return the value of white of a picture file; None where something else says it.
+
+    Raises
+    ------
+    ImageError
+        When neither the file nor the settings say what is white.
+    """
     if embedder.of_volumes or embedder.settings.intensity is not None:
         return None
     if image.origin_mm is not None:

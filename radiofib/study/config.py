@@ -18,6 +18,7 @@ from radiofib.study.clinical_config import ClinicalConfig
 from radiofib.study.interpret_config import InterpretConfig
 
 __all__ = [
+    "CamConfig",
     "EvaluationConfig",
     "ExplainConfig",
     "SlidesConfig",
@@ -87,6 +88,21 @@ class ExplainConfig(StrictModel):
     correlation: float = Field(default=0.7, gt=0, lt=1)
     top: int = Field(default=8, ge=0)
     grid: int = Field(default=20, ge=2)
+
+
+class CamConfig(StrictModel):
+    """Class activation maps of a network's embedding.
+
+    Parameters
+    ----------
+    maps : int
+        Pictures drawn, the stages in turn.
+    shuffles : int
+        Maps with weights dealt to other features, to tell how far a map depends on them.
+    """
+
+    maps: int = Field(default=8, ge=1, le=100)
+    shuffles: int = Field(default=20, ge=1)
 
 
 class UncertaintyConfig(StrictModel):
@@ -169,6 +185,8 @@ class StudyConfig(StrictModel):
         Covariates and serum scores as models of their own, and what the features add to them.
     explain : ExplainConfig, optional
         Also compute importance and partial dependence of the features; not when left out.
+    cam : CamConfig, optional
+        Class activation maps of some pictures, for a set that is the embedding alone.
     ablate : AblationConfig, optional
         Design choices that ``radiofib ablate`` compares; ``radiofib run`` leaves them alone.
     uncertainty : UncertaintyConfig, optional
@@ -212,6 +230,7 @@ class StudyConfig(StrictModel):
     interpret: InterpretConfig | None = None
     clinical: ClinicalConfig | None = None
     explain: ExplainConfig | None = None
+    cam: CamConfig | None = None
     ablate: AblationConfig | None = None
     uncertainty: UncertaintyConfig | None = UncertaintyConfig()
     readers: str | None = None

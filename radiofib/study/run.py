@@ -15,14 +15,15 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError, ExportError, Failure, RadiofibError
 from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
-from radiofib.images import load_roi, overlay_png
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.audit import audit_step
+from radiofib.study.cam import cam_step
 from radiofib.study.channel_sets import check_channel_sets, main_model
 from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
 from radiofib.study.counts import counts_step
+from radiofib.study.examples import examples_step
 from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for, write_doubts
 from radiofib.study.folder import RunFolder, write_failures
@@ -132,7 +133,9 @@ def run_study(
     write_doubts(folder, table)
     if table.n_rows == 0:
         folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
-        folder.discard("model_uncertainty.npz", "interpret", "audit", "checklists", "doubts.csv")
+        folder.discard(
+            "model_uncertainty.npz", "interpret", "audit", "checklists", "doubts.csv", "cam"
+        )
         folder.discard(*SUBMISSION_FILES)
         raise RadiofibError(
             "no case could be used",
@@ -153,9 +156,10 @@ def run_study(
     failures += clinical_step(study, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
     failures += explain_step(study, table, cohort.scheme, folder, features_hash, workers, tell)
+    failures += cam_step(study, table, cohort, config, folder, features_hash, tell)
     failures += submission_step(study, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
-    failures += _examples(study, cohort, table, folder)
+    failures += examples_step(study, cohort, table, folder)
     write_failures(folder, failures)
     folder.write_json("run.json", _facts(study, cohort, config, table, failures))
     tell("report", 0, 1)
@@ -184,7 +188,10 @@ def load_cohort(study: StudyConfig, root: Path) -> Cohort:
 def extraction_config(study: StudyConfig, cohort: Cohort, root: Path) -> ExtractionConfig:
     """Return the extraction configuration: inline, from a file, or the default for the images."""
     if isinstance(study.extraction, dict):
-        return ExtractionConfig.parse(study.extraction, where="study, key 'extraction'")
+        found = ExtractionConfig.parse(study.extraction, where="study, key 'extraction'")
+        if found.embedding is None:
+            return found
+        return found.model_copy(update={"embedding": found.embedding.found_from(root)})
     if isinstance(study.extraction, str):
         return ExtractionConfig.read(root / study.extraction)
     return config_for(cohort)
@@ -271,46 +278,6 @@ def _refit(table: FeatureTable, cohort: Cohort, folder: RunFolder) -> list[Failu
     except RadiofibError as error:
         return [Failure.from_error(error, case="", step="export refit")]
     return []
-
-
-def _examples(
-    study: StudyConfig, cohort: Cohort, table: FeatureTable, folder: RunFolder
-) -> list[Failure]:
-    """Draw a few regions of interest, spread over the stages, for the report."""
-    failures = []
-    for number, acquisition in enumerate(pick_examples(cohort, table, study.examples)):
-        try:
-            roi = load_roi(
-                acquisition.image,
-                acquisition.mask,
-                mask_label=acquisition.mask_label,
-                channel=acquisition.channel,
-            )
-        except RadiofibError as error:
-            failures.append(
-                Failure.from_error(
-                    error, case=acquisition.case, step="example", channel=acquisition.channel
-                )
-            )
-            continue
-        overlay_png(roi, folder.path(f"examples/{number + 1:02d}__{acquisition.channel}.png"))
-    return failures
-
-
-def pick_examples(cohort: Cohort, table: FeatureTable, most: int) -> list[Acquisition]:
-    """Return up to `most` acquisitions with features, taking the stages in turn."""
-    done = set(table.obs["case"])
-    by_stage: dict[str, list[Acquisition]] = {}
-    for acquisition in cohort.acquisitions:
-        if acquisition.case in done and acquisition.channel != SLIDE_CHANNEL:
-            by_stage.setdefault(acquisition.stage or "", []).append(acquisition)
-    picked: list[Acquisition] = []
-    queues = [by_stage[stage] for stage in sorted(by_stage)]
-    for rank in range(max(map(len, queues), default=0)):
-        picked += [queue[rank] for queue in queues if rank < len(queue)]
-        if len(picked) >= most:
-            break
-    return picked[:most]
 
 
 def _facts(

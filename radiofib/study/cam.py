@@ -1,0 +1,268 @@
+"""The step that draws where in a picture the stager's answer comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiofib.cohort import Acquisition, Cohort
+from radiofib.deep.cam import (
+    ActivationMap,
+    head_of_stager,
+    linear_map,
+    map_dependence,
+    shap_map,
+    shuffled_heads,
+)
+from radiofib.deep.cam_overlay import cam_overlay_png
+from radiofib.engines import ExtractionConfig
+from radiofib.errors import ConfigError, Failure, ModelError, RadiofibError
+from radiofib.evaluation.explain import tree_shap
+from radiofib.extract.embedding import Embedder, embedder_of, shown_part, white_for
+from radiofib.images import load_roi
+from radiofib.provenance import hash_file
+from radiofib.staging import BaseStager, load_stager
+from radiofib.study.channel_sets import ChannelSet, channel_sets
+from radiofib.study.config import CamConfig, StudyConfig
+from radiofib.study.examples import pick_examples
+from radiofib.study.folder import RunFolder
+from radiofib.study.model import labelled
+from radiofib.study.parts import training_rows
+from radiofib.study.progress import Progress
+from radiofib.table import FeatureTable
+
+__all__ = ["cam_step"]
+
+#: How far the embedding may lie from the mean of the feature map, against its own size.
+_SAME = 1e-3
+_EXACT = (
+    "The mean of a map marked exact, plus the intercept, is the score of its stage: the log odds "
+    "of two stages, the score before the softmax of more"
+)
+_HEURISTIC = (
+    "Maps marked heuristic deal out SHAP values of trees over the places where a feature is "
+    "found: a picture to think with, no explanation"
+)
+_COLUMNS = (
+    *("case", "file", "channel", "target", "kind", "note"),
+    *("stage", "predicted", "score", "offset", "map_mean", "dependence", "learned_from"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    """A stager that sees the embedding of one channel alone, with its network."""
+
+    embedder: Embedder
+    stager: BaseStager
+    channel: str
+    asked: CamConfig
+    seed: int
+
+
+def cam_step(
+    study: StudyConfig,
+    table: FeatureTable,
+    cohort: Cohort,
+    config: ExtractionConfig,
+    folder: RunFolder,
+    features_hash: str,
+    tell: Progress,
+) -> list[Failure]:
+    """Draw class activation maps of some pictures; ``cam/cam.csv`` and ``cam/*.png``.
+
+    Pictures are taken stage by stage, with fixed parts only from those that the stager has not
+    learned from. The map is that of the stage the stager predicts. For a logistic stager on
+    the embedding it is exact; for trees it is a heuristic and says so.
+    """
+    if study.cam is None:
+        folder.discard("cam")
+        return []
+    rows = labelled(table)
+    models = {s.model_file: s for s in channel_sets(study)}
+    stored = {n: hash_file(folder.root / n) for n in models if (folder.root / n).is_file()}
+    key = {
+        "features": features_hash,
+        "models": stored,
+        "cam": study.cam.model_dump(mode="json"),
+        "seed": study.seed,
+    }
+    failures: list[Failure] = []
+
+    def work() -> None:
+        folder.discard("cam")
+        failures.extend(_draw(study, rows, cohort, config, folder, tell))
+
+    try:
+        folder.step("cam", key, ("cam/cam.csv",), work)
+    except RadiofibError as error:
+        folder.discard("cam")
+        return [Failure.from_error(error, case="", step="cam")]
+    return failures
+
+
+def _draw(
+    study: StudyConfig,
+    rows: FeatureTable,
+    cohort: Cohort,
+    config: ExtractionConfig,
+    folder: RunFolder,
+    tell: Progress,
+) -> list[Failure]:
+    assert study.cam is not None
+    reader = _reader(study, study.cam, rows, config, folder)
+    learned = set(training_rows(study, rows).obs["case"])
+    held_out = rows.subset(~rows.obs["case"].isin(learned).to_numpy())
+    shown = held_out if held_out.n_rows else rows
+    own = [a for a in cohort.acquisitions if a.channel == reader.channel]
+    picks = pick_examples(own, shown, study.cam.maps)
+    found: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    for number, acquisition in enumerate(picks):
+        tell("cam", number, len(picks))
+        try:
+            name = f"{number + 1:02d}__{acquisition.channel}.png"
+            row = _one(reader, acquisition, folder, name)
+        except RadiofibError as error:
+            failures.append(
+                Failure.from_error(
+                    error, case=acquisition.case, step="cam", channel=acquisition.channel
+                )
+            )
+            continue
+        found.append(row | {"learned_from": acquisition.case in learned})
+    tell("cam", len(picks), len(picks))
+    if not found:
+        raise ModelError(
+            "no class activation map could be drawn", found=f"{len(failures)} failures"
+        )
+    frame = pd.DataFrame(found)
+    note = _EXACT if (frame["kind"] == "exact").all() else _HEURISTIC
+    frame["note"] = f"{note}. {_said_of_weights(frame['dependence'])}"
+    folder.write_frame("cam/cam.csv", frame[list(_COLUMNS)])
+    return failures
+
+
+def _reader(
+    study: StudyConfig,
+    asked: CamConfig,
+    rows: FeatureTable,
+    config: ExtractionConfig,
+    folder: RunFolder,
+) -> _Reader:
+    """Find the set of features that is the embedding of one channel, and its stager."""
+    embedder = embedder_of(config)
+    if embedder is None:
+        raise ConfigError(
+            "class activation maps need a network",
+            hint="name one under 'embedding' in the extraction, or leave 'cam' out",
+        )
+    for channels in channel_sets(study):
+        channel = _only_channel(channels, rows, embedder)
+        if channel is not None:
+            stager, _ = load_stager(folder.root / channels.model_file)
+            return _Reader(embedder, stager, channel, asked, study.seed)
+    raise ConfigError(
+        "class activation maps need a stager that sees the embedding of one channel alone",
+        hint="add a set to the study, such as feature_sets: {Embedding: [embedding]}",
+    )
+
+
+def _only_channel(channels: ChannelSet, rows: FeatureTable, embedder: Embedder) -> str | None:
+    """Return the channel whose embedding is all that a set holds; None for another set."""
+    columns = [str(c) for c in channels.of(rows).X]
+    for channel in dict.fromkeys(c.partition("_")[0] for c in columns):
+        if columns == embedder.columns(channel):
+            return channel
+    return None
+
+
+def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str) -> dict[str, Any]:
+    """Draw one picture's map, and return its row."""
+    roi = load_roi(
+        acquisition.image,
+        acquisition.mask,
+        mask_label=acquisition.mask_label,
+        channel=acquisition.channel,
+    )
+    embedder = reader.embedder
+    white = white_for(embedder, roi, acquisition)
+    features, embedding = embedder.feature_map(roi, white), embedder.measure(roi, white)
+    means = features.reshape(len(features), -1).mean(axis=1)
+    if features.shape[0] != embedding.size or np.abs(means - embedding).max() > _SAME * max(
+        float(np.abs(embedding).max()), 1e-12
+    ):
+        raise ModelError(
+            "the embedding is not the mean of the feature map: its places share no score",
+            where=embedder.network.session.name,
+            hint="convert the network with an embedding that is pooled by the mean",
+        )
+    frame = pd.DataFrame([embedding], columns=embedder.columns(acquisition.channel))
+    proba = reader.stager.predict_proba(frame)[0]
+    label = str(reader.stager.classes_[int(np.argmax(proba))])
+    made, dependence = _map(reader, features, frame, label)
+    cam_overlay_png(
+        made, shown_part(roi, embedder.settings).pixels, folder.path(f"cam/{name}"), white=white
+    )
+    return {
+        "case": acquisition.case,
+        "file": name,
+        "channel": acquisition.channel,
+        "target": label,
+        "kind": made.kind,
+        "stage": acquisition.stage or "",
+        "predicted": label,
+        "score": made.score,
+        "offset": made.offset,
+        "map_mean": float(made.values.mean()),
+        "dependence": dependence,
+    }
+
+
+def _map(
+    reader: _Reader, features: NDArray[np.float64], frame: pd.DataFrame, label: str
+) -> tuple[ActivationMap, float]:
+    """Return the map, and how alike maps of weights dealt to other features are (median)."""
+    try:
+        head = head_of_stager(reader.stager)
+    except ModelError:
+        return _tree_map(reader, features, frame, label)
+    made = linear_map(features, head, label)
+    heads = shuffled_heads(head, reader.asked.shuffles, seed=reader.seed)
+    others = np.array([linear_map(features, other, label).values for other in heads])
+    return made, _median(map_dependence(made.values, others))
+
+
+def _tree_map(
+    reader: _Reader, features: NDArray[np.float64], frame: pd.DataFrame, label: str
+) -> tuple[ActivationMap, float]:
+    found = tree_shap(reader.stager, frame)
+    number = found.classes.index(label)
+    values, base = found.shares[0, :, number], float(found.base[number])
+    made = shap_map(features, values, base=base, label=label)
+    rng = np.random.default_rng(reader.seed)
+    shuffled = [rng.permutation(values) for _ in range(reader.asked.shuffles)]
+    others = np.array([shap_map(features, v, base=base, label=label).values for v in shuffled])
+    return made, _median(map_dependence(made.values, others))
+
+
+def _median(values: Sequence[float] | NDArray[np.float64]) -> float:
+    known = np.asarray(values, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _said_of_weights(dependence: pd.Series) -> str:
+    middle = _median(dependence.to_numpy())
+    if not np.isfinite(middle):
+        return "How far maps depend on the weights could not be told"
+    return (
+        f"With the weights dealt to other features maps look alike with a rank correlation of "
+        f"{middle:.2f} (median): near 1 a map shows what any weights would; near 0 it depends on "
+        "them, which says nothing about whether it is true"
+    )
