@@ -146,7 +146,7 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 found=f"{str(self.classes_[0])!r} in all {labels.size} rows",
                 hint="train on rows of at least two stages",
             )
-        self._learn(_within_range(checked), context, codes, weights)
+        self._learn(self._in_range(checked), context, codes, weights)
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the probability of each class, columns in the order of ``classes_``.
@@ -175,7 +175,7 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self._shares(values, _context(context, wanted))
 
     def _shares(self, checked: FloatArray, context: pd.DataFrame | None) -> FloatArray:
-        proba = self._proba(_within_range(checked), context)
+        proba = self._proba(self._in_range(checked), context)
         normed: FloatArray = proba / proba.sum(axis=1, keepdims=True)
         return normed
 
@@ -221,6 +221,14 @@ class BaseStager(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Return the score of each class; rows need not add up to 1."""
         raise NotImplementedError
 
+    def _in_range(self, features: FloatArray) -> FloatArray:
+        if not within_range(features):
+            raise StagerInputError(
+                "feature values are too large for single precision",
+                found=f"{np.nanmax(np.abs(features)):g}",
+            )
+        return features
+
     def _split(self, X: Any, *, reset: bool) -> tuple[Any, pd.DataFrame | None]:
         """Return the numeric features (frames aligned by name) and the context."""
         wanted = list(self.context_columns)
@@ -262,12 +270,3 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
     if labels.dtype == object and all(isinstance(v, str) for v in labels):
         return labels.astype(str)
     return labels
-
-
-def _within_range(features: FloatArray) -> FloatArray:
-    if not within_range(features):
-        raise StagerInputError(
-            "feature values are too large for single precision",
-            found=f"{np.nanmax(np.abs(features)):g}",
-        )
-    return features

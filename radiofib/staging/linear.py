@@ -121,7 +121,12 @@ def learn_medians(features: FloatArray) -> SimpleImputer:
     >>> learn_medians(np.array([[1.0], [4.0], [np.nan]])).statistics_.tolist()
     [2.5]
     """
-    return median_imputer().fit(column_medians(features)[None, :])
+    # Fitting to one row of nothing is quick; the medians are known.
+    imputer = SimpleImputer(strategy="constant", fill_value=0.0, keep_empty_features=True)
+    imputer.fit(np.zeros((1, features.shape[1])))
+    medians = column_medians(features)
+    imputer.statistics_ = np.where(np.isnan(medians), 0.0, medians)
+    return imputer.set_params(strategy="median", fill_value=None)
 
 
 def fill_medians(imputer: SimpleImputer, features: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,14 +77,16 @@ class MetaStager(BaseStager):
     def _proba(self, features: FloatArray, context: pd.DataFrame | None) -> FloatArray:
         return self._rows_proba(*self._table(features, context))
 
+    def _in_range(self, features: FloatArray) -> FloatArray:
+        # The steps and stagers that rows are handed to look themselves.
+        return features
+
     def _table(
         self, features: FloatArray, context: pd.DataFrame | None
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         named = getattr(self, "feature_names_in_", None)
-        if named is None:
-            named = [f"x{i}" for i in range(features.shape[1])]
+        names = _numbered(features.shape[1]) if named is None else pd.Index(named, dtype=object)
         empty = pd.DataFrame(index=range(len(features)))
-        names = pd.Index(named, dtype=object)
         return pd.DataFrame(
             features, columns=names, copy=False
         ), empty if context is None else context
@@ -94,6 +97,12 @@ class MetaStager(BaseStager):
             return None
         patients: NDArray[Any] = rows.context[self.patient_column].to_numpy(dtype=str)
         return patients
+
+
+@lru_cache(maxsize=8)
+def _numbered(n: int) -> pd.Index:
+    """Return the names of the columns of an array."""
+    return pd.Index([f"x{i}" for i in range(n)], dtype=object)
 
 
 def fit_on(stager: BaseStager, rows: Rows) -> BaseStager:
