@@ -103,9 +103,7 @@ def test_parts_of_one_picture_share_its_group(frame: pd.DataFrame, tmp_path: Pat
     table = extracted(frame.iloc[[0, 3, 7]], tmp_path, instances=patches.instances)
     groups = table.obs.groupby("case")["image_group"].agg(["nunique", "count", "size"])
     assert groups["nunique"].tolist() == [1, 1, 0]
-    assert (groups.loc["v0", "count"] > 1) and (
-        groups.loc["v0", "count"] == groups.loc["v0", "size"]
-    )
+    assert groups.loc["v0", "count"] == groups.loc["v0", "size"] > 1
 
 
 def test_the_report_counts_them(frame: pd.DataFrame, tmp_path: Path) -> None:
