@@ -24,6 +24,7 @@ from radiofib.errors import Failure, RadiofibError
 from radiofib.evaluation.apply import describe_rows, domains, level_probabilities, scanner_names
 from radiofib.evaluation.clinical_models import ClinicalModel
 from radiofib.evaluation.crossval import check_finite
+from radiofib.evaluation.linked import copy_groups
 from radiofib.evaluation.splits import Split, leave_one_scanner_out, patient_folds
 from radiofib.staging import BaseStager, check_levels, stager_frame
 from radiofib.staging.linear import FallbackWarning
@@ -91,10 +92,11 @@ def setting_splits(
     """
     described = describe_rows(table, label=label)
     patients, stages = described["patient"].to_numpy(), described["y_true"].to_numpy()
+    copies = copy_groups(table.obs)
     if setting == "loso":
         names = scanner_names(table, "scanner").to_numpy()
-        return leave_one_scanner_out(patients, names)[0]
-    return patient_folds(patients, stages, folds=folds, random_state=random_state)
+        return leave_one_scanner_out(patients, names, copies=copies)[0]
+    return patient_folds(patients, stages, folds=folds, random_state=random_state, copies=copies)
 
 
 @dataclass(frozen=True, eq=False)

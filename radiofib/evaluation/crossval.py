@@ -18,6 +18,7 @@ from radiofib.evaluation.apply import (
     scanner_names,
 )
 from radiofib.evaluation.labels import labels_as_text
+from radiofib.evaluation.linked import copy_groups, link_groups
 from radiofib.evaluation.splits import (
     Split,
     check_no_leak,
@@ -86,7 +87,8 @@ def cross_validate(
     Raises
     ------
     SplitError
-        When the cases cannot be divided as asked.
+        When the cases cannot be divided as asked, or given splits part a patient, or copies of a
+        picture (column ``image_group`` of ``obs``).
     TableError
         When a column is missing or a feature is infinite.
     """
@@ -109,10 +111,12 @@ def cross_validate(
     if rows.size == 0:
         raise TableError("no row has a stage", where=f"column {label!r}")
     patients = described["patient"].to_numpy()[rows]
+    every = copy_groups(table.obs)
+    copies = None if every is None else every[rows]
     if splits is not None:
         splits = _among(splits, rows)
     elif setting == "loso":
-        splits, unknown = leave_one_scanner_out(patients, scanners.to_numpy()[rows])
+        splits, unknown = leave_one_scanner_out(patients, scanners.to_numpy()[rows], copies=copies)
         outside = np.zeros(table.n_rows, dtype=np.bool_)
         outside[rows[unknown]] = True
         no_scanner = CohortError(
@@ -122,9 +126,14 @@ def cross_validate(
         _leave_out(described, outside, no_scanner, failures)
     else:
         stages = described["y_true"].to_numpy()[rows]
-        splits = patient_folds(patients, stages, folds=folds, random_state=random_state)
-    check_no_leak(splits, patients)
+        splits = patient_folds(
+            patients, stages, folds=folds, random_state=random_state, copies=copies
+        )
+    check_no_leak(splits, patients, copies=copies)
     X = stager_frame(table, stager.context_columns)
+    if copies is not None and "patient" in stager.context_columns:
+        # Folds within folds keep copies together as well.
+        X.loc[rows, "patient"] = link_groups(patients, copies).astype(object)
     y = described["y_true"].to_numpy()
     proba = np.full((table.n_rows, len(levels)), np.nan)
     fold_names = np.full(table.n_rows, "", dtype=object)

@@ -14,6 +14,7 @@ from radiofib._checks import list_some
 from radiofib.errors import RadiofibError, TableError
 from radiofib.evaluation.apply import describe_rows
 from radiofib.evaluation.labels import labels_as_text
+from radiofib.evaluation.linked import copy_groups
 from radiofib.evaluation.splits import Split, check_no_leak, patient_folds
 from radiofib.staging import check_levels, stager_frame, targets_for
 from radiofib.staging.base import BaseStager
@@ -146,8 +147,15 @@ def feature_counts(
         raise TableError("no row has a stage", where=f"column {label!r}")
     patients = described["patient"].to_numpy()[rows].astype(str)
     stages = described["y_true"].to_numpy()[rows].astype(str)
+    copies = copy_groups(table.obs)
     if splits is None:
-        splits = patient_folds(patients, stages, folds=folds, random_state=random_state)
+        splits = patient_folds(
+            patients,
+            stages,
+            folds=folds,
+            random_state=random_state,
+            copies=None if copies is None else copies[rows],
+        )
         trains = [split.train for split in splits]
     else:
         place = {int(row): k for k, row in enumerate(rows)}
@@ -155,7 +163,7 @@ def feature_counts(
             np.array([place[r] for r in split.train.tolist() if r in place], dtype=np.intp)
             for split in splits
         ]
-        check_no_leak(splits, described["patient"].to_numpy())
+        check_no_leak(splits, described["patient"].to_numpy(), copies=copies)
     whole = _rows(table, stager, rows, stages)
     found = [_counted(stager, whole.take(train)) for train in trains]
     counts = [each for each in found if each is not None]

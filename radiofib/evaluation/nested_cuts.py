@@ -13,6 +13,7 @@ from radiofib.errors import Failure, SplitError, TableError
 from radiofib.evaluation.apply import describe_rows
 from radiofib.evaluation.crossval import cross_validate
 from radiofib.evaluation.labels import labels_as_text
+from radiofib.evaluation.linked import copy_groups
 from radiofib.evaluation.predictions import check_predictions
 from radiofib.evaluation.rows import Row
 from radiofib.evaluation.splits import Split, patient_folds
@@ -103,8 +104,13 @@ def nested_thresholds(
     known = np.flatnonzero(described["y_true"].notna().to_numpy())
     patients, stages = (described[c].to_numpy() for c in ("patient", "y_true"))
     if splits is None:
+        copies = copy_groups(table.obs)
         among = patient_folds(
-            patients[known], stages[known], folds=folds, random_state=random_state
+            patients[known],
+            stages[known],
+            folds=folds,
+            random_state=random_state,
+            copies=None if copies is None else copies[known],
         )
         splits = [replace(s, train=known[s.train], test=known[s.test]) for s in among]
     # All stages stay known where a split has none of one.

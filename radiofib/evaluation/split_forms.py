@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,13 @@ import pandas as pd
 
 from radiofib._checks import check_known, check_same_length, list_some
 from radiofib.errors import SplitError, TableError
+from radiofib.evaluation.linked import Values, is_missing, link_copies, link_groups, texts
 from radiofib.evaluation.splits import (
     IndexArray,
     Split,
-    Values,
     check_no_leak,
-    is_missing,
     leave_one_group_out,
     patient_folds,
-    texts,
 )
 from radiofib.table import read_frame
 
@@ -53,45 +51,6 @@ class NestedSplit:
     inner: tuple[Split, ...]
 
 
-def link_copies(patients: Values, pairs: Iterable[tuple[int, int]]) -> list[str]:
-    """Return a group for each row: patients that share a copy are one group.
-
-    Give the groups in place of patients to any function here, and copies stay on one side.
-
-    Parameters
-    ----------
-    patients : sequence of shape (n_rows,)
-    pairs : iterable of (int, int)
-        Rows that are copies of each other.
-
-    Returns
-    -------
-    list of str
-        The name of the group's first patient.
-
-    Examples
-    --------
-    >>> link_copies(["a", "b", "c", "c", "d"], [(0, 2), (3, 4)])
-    ['a', 'b', 'a', 'a', 'a']
-    """
-    names = texts(patients, "patient").tolist()
-    parent = {name: name for name in names}
-
-    def root(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    order = {name: k for k, name in reversed(list(enumerate(names)))}
-    for i, j in pairs:
-        if not (0 <= i < len(names) and 0 <= j < len(names)):
-            raise SplitError("a pair names a row that is not there", found=f"{i}, {j}")
-        a, b = sorted((root(names[i]), root(names[j])), key=lambda n: order[n])
-        parent[b] = a
-    return [root(name) for name in names]
-
-
 def nested_folds(
     patients: Values,
     stages: Values,
@@ -99,10 +58,12 @@ def nested_folds(
     outer: int = 5,
     inner: int = 5,
     random_state: int = 0,
+    copies: Values | None = None,
 ) -> list[NestedSplit]:
     """Return outer folds for testing, each with inner folds of its training rows for choosing.
 
-    Both are patient-grouped and stage-stratified (:func:`patient_folds`).
+    Both are patient-grouped and stage-stratified, and copies are kept together
+    (:func:`patient_folds`).
 
     Raises
     ------
@@ -115,7 +76,7 @@ def nested_folds(
     >>> [(len(s.outer.test), [len(i.test) for i in s.inner]) for s in splits]
     [(4, [4, 4]), (4, [4, 4]), (4, [4, 4])]
     """
-    names, labels = texts(patients, "patient"), texts(stages, "stage")
+    names, labels = link_groups(patients, copies), texts(stages, "stage")
     result = []
     for split in patient_folds(names, labels, folds=outer, random_state=random_state):
         rows = split.train
@@ -126,7 +87,9 @@ def nested_folds(
     return result
 
 
-def leave_one_centre_out(patients: Values, centres: Values) -> tuple[list[Split], IndexArray]:
+def leave_one_centre_out(
+    patients: Values, centres: Values, *, copies: Values | None = None
+) -> tuple[list[Split], IndexArray]:
     """Return one split for each centre, as :func:`leave_one_scanner_out` does for scanners.
 
     A patient seen at the centre that is left out is taken out of training altogether. Rows whose
@@ -138,10 +101,12 @@ def leave_one_centre_out(patients: Values, centres: Values) -> tuple[list[Split]
     >>> [(s.name, s.train.tolist(), s.test.tolist()) for s in splits]
     [('x', [1, 2], [0]), ('y', [0], [1, 2])]
     """
-    return leave_one_group_out(patients, centres, what="centre")
+    return leave_one_group_out(patients, centres, what="centre", copies=copies)
 
 
-def fixed_splits(patients: Values, names: Values, *, train: str = "train") -> list[Split]:
+def fixed_splits(
+    patients: Values, names: Values, *, train: str = "train", copies: Values | None = None
+) -> list[Split]:
     """Return one split for each published part but `train`, all trained on `train`.
 
     Rows without a part are in no split.
@@ -153,11 +118,14 @@ def fixed_splits(patients: Values, names: Values, *, train: str = "train") -> li
         Part of each row: ``train``, ``val``, ``test`` ...
     train : str
         Name of the training part.
+    copies : sequence of shape (n_rows,), optional
+        As in :func:`patient_folds`.
 
     Raises
     ------
     SplitError
-        When there is no training part or no other, or a patient is in training and elsewhere:
+        When there is no training part or no other, or a patient or a copy of a picture is in
+        training and elsewhere:
         published splits are taken as they are or not at all.
 
     Examples
@@ -180,7 +148,7 @@ def fixed_splits(patients: Values, names: Values, *, train: str = "train") -> li
         )
     rows = np.flatnonzero(parts == train)
     splits = [Split(p, rows, np.flatnonzero(parts == p)) for p in found if p != train]
-    check_no_leak(splits, who)
+    check_no_leak(splits, who, copies=copies)
     return splits
 
 
@@ -321,6 +289,7 @@ def id_ood_splits(
     ood: Sequence[str],
     test_share: float = 0.25,
     random_state: int = 0,
+    copies: Values | None = None,
 ) -> tuple[list[Split], IndexArray]:
     """Return the challenge's form: one training set, tested on known and on unseen scanners.
 
@@ -336,6 +305,8 @@ def id_ood_splits(
     test_share : float
         Share of the remaining patients in the test set ``ID``: 1/k for a whole k.
     random_state : int
+    copies : sequence of shape (n_rows,), optional
+        As in :func:`patient_folds`.
 
     Returns
     -------
@@ -356,7 +327,7 @@ def id_ood_splits(
     >>> [(s.name, len(s.train), len(s.test)) for s in splits], excluded.tolist()
     ([('ID', 2, 3), ('OOD', 2, 3)], [0])
     """
-    who, labels = texts(patients, "patient"), texts(stages, "stage")
+    who, labels = link_groups(patients, copies), texts(stages, "stage")
     check_same_length(patients=who, stages=labels, scanners=scanners)
     if not 0.05 <= test_share <= 0.5:
         raise SplitError("share of the test set", expected="0.05 to 0.5", found=str(test_share))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from radiofib._checks import check_same_length, list_some
 from radiofib.errors import SplitError
+from radiofib.evaluation.linked import Values, is_missing, link_groups, texts
 
 __all__ = [
     "Split",
@@ -23,7 +22,6 @@ __all__ = [
 ]
 
 IndexArray = NDArray[np.intp]
-Values = Sequence[Any] | NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +41,12 @@ class Split:
     test: IndexArray
 
 
-def check_no_leak(splits: Iterable[Split], patients: Values) -> None:
+def check_no_leak(
+    splits: Iterable[Split], patients: Values, *, copies: Values | None = None
+) -> None:
     """Raise when a patient is on both sides of a split, or a row is tested twice.
+
+    With `copies` (see :func:`link_groups`) a picture and its copies count as one patient.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def check_no_leak(splits: Iterable[Split], patients: Values) -> None:
     Traceback (most recent call last):
     radiofib.errors.SplitError: split '1': patients are in training and test (found a).
     """
-    names = texts(patients, "patient")
+    names, linked = texts(patients, "patient"), link_groups(patients, copies)
     tested = np.zeros(len(names), dtype=np.intp)
     for split in splits:
         both = sorted(set(names[split.train]) & set(names[split.test]))
@@ -68,6 +70,14 @@ def check_no_leak(splits: Iterable[Split], patients: Values) -> None:
                 where=f"split {split.name!r}",
                 found=list_some(both),
             )
+        both = sorted(set(linked[split.train]) & set(linked[split.test]))
+        if both:
+            raise SplitError(
+                "copies of one picture are in training and test",
+                where=f"split {split.name!r}",
+                found=f"pictures shared with {list_some(both)}",
+                hint="put cases that share a picture, or a sweep, into one part",
+            )
         np.add.at(tested, split.test, 1)
     if (tested > 1).any():
         rows = list_some(np.flatnonzero(tested > 1) + 1)
@@ -75,7 +85,12 @@ def check_no_leak(splits: Iterable[Split], patients: Values) -> None:
 
 
 def patient_folds(
-    patients: Values, stages: Values, *, folds: int = 5, random_state: int = 0
+    patients: Values,
+    stages: Values,
+    *,
+    folds: int = 5,
+    random_state: int = 0,
+    copies: Values | None = None,
 ) -> list[Split]:
     """Return K folds that keep patients together and stages balanced.
 
@@ -93,6 +108,9 @@ def patient_folds(
         Number of folds, at least 2.
     random_state : int
         Seed of the dealing.
+    copies : sequence of shape (n_rows,), optional
+        Group of copies of each row, missing for none: patients that share a picture are dealt as
+        one (:func:`radiofib.evaluation.linked.link_groups`).
 
     Raises
     ------
@@ -106,7 +124,7 @@ def patient_folds(
     >>> [len(s.test) for s in splits]
     [4, 4]
     """
-    names, labels = texts(patients, "patient"), texts(stages, "stage")
+    names, labels = link_groups(patients, copies), texts(stages, "stage")
     check_same_length(patients=names, stages=labels)
     if folds < 2:
         raise SplitError("at least two folds are needed", found=str(folds))
@@ -161,7 +179,9 @@ def _deal(
     return fold_of
 
 
-def leave_one_scanner_out(patients: Values, scanners: Values) -> tuple[list[Split], IndexArray]:
+def leave_one_scanner_out(
+    patients: Values, scanners: Values, *, copies: Values | None = None
+) -> tuple[list[Split], IndexArray]:
     """Return one split for each scanner, tested on its rows and trained on the others.
 
     A patient seen under the scanner that is left out is taken out of training altogether. Rows
@@ -171,6 +191,8 @@ def leave_one_scanner_out(patients: Values, scanners: Values) -> tuple[list[Spli
     ----------
     patients, scanners : sequence of shape (n_rows,)
         Patient and scanner of each row; a missing scanner is None, NaN or empty.
+    copies : sequence of shape (n_rows,), optional
+        As in :func:`patient_folds`.
 
     Returns
     -------
@@ -190,11 +212,11 @@ def leave_one_scanner_out(patients: Values, scanners: Values) -> tuple[list[Spli
     >>> [(s.name, s.train.tolist(), s.test.tolist()) for s in splits], excluded.tolist()
     ([('x', [1], [0]), ('y', [], [1, 3])], [2])
     """
-    return leave_one_group_out(patients, scanners, what="scanner")
+    return leave_one_group_out(patients, scanners, what="scanner", copies=copies)
 
 
 def leave_one_group_out(
-    patients: Values, groups: Values, *, what: str
+    patients: Values, groups: Values, *, what: str, copies: Values | None = None
 ) -> tuple[list[Split], IndexArray]:
     """Return one split for each scanner, centre or other group: :func:`leave_one_scanner_out`.
 
@@ -205,7 +227,7 @@ def leave_one_group_out(
     radiofib.errors.SplitError: leave-one-centre-out needs at least two centres (found x). Next:
     give the cohort a column that names the centre, or use setting 'cv'.
     """
-    names = texts(patients, "patient")
+    names = link_groups(patients, copies)
     check_same_length(patients=names, groups=groups)
     used = np.array(["" if is_missing(s) else str(s) for s in groups], dtype=object)
     known = sorted(set(used.tolist()) - {""})
@@ -224,21 +246,3 @@ def leave_one_group_out(
         )
     check_no_leak(splits, names)
     return splits, np.flatnonzero(used == "")
-
-
-def is_missing(value: Any) -> bool:
-    """Tell whether a cell is empty."""
-    return bool(pd.isna(value)) or str(value).strip() == ""
-
-
-def texts(values: Values, what: str) -> NDArray[np.str_]:
-    """Return values as text; an empty one is an error that names its row."""
-    empty = [i for i, value in enumerate(values) if is_missing(value)]
-    if empty:
-        raise SplitError(
-            f"{what} is missing",
-            where=f"row {empty[0] + 1}",
-            found=f"{len(empty)} rows without a {what}",
-            hint=f"give every row a {what}",
-        )
-    return np.array([str(value) for value in values], dtype=str)

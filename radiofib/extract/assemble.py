@@ -13,6 +13,7 @@ import pandas as pd
 from radiofib.cohort import Cohort
 from radiofib.cohort.geometry import odd_phases
 from radiofib.engines import Engine, ExtractionConfig
+from radiofib.extract.copies import CopyTable
 from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
 from radiofib.extract.embedding import embedding_columns, embedding_entry
 from radiofib.extract.liver import liver_columns
@@ -84,6 +85,7 @@ class TableBuilder:
         self._keys: dict[str, None] = {}
         self._notes: Counter[str] = Counter()
         self._doubts: list[Doubt] = []
+        self._pictures = CopyTable(cohort)
         self._flags: Counter[tuple[str, str]] = Counter()
 
     def add(
@@ -143,6 +145,7 @@ class TableBuilder:
         case, instance = self._images[self._source[number]]
         for key, piece in pieces.values():
             self._keys[key] = None
+            self._pictures.add(self._source[number], piece)
             self._notes.update(f"{piece.channel}: {_general(n)}" for n in piece.notes)
             self._doubts += [
                 Doubt(case, instance, piece.channel, n) for n in piece.notes if n.endswith(CHECK)
@@ -163,11 +166,12 @@ class TableBuilder:
             names = [self._rows[number][1] for number in self._kept]
             obs = obs.drop(columns="instance", errors="ignore")
             obs.insert(2, "instance", names)
+        copies = self._pictures.columns(sources)
         geometry = pd.DataFrame(self._geometry, columns=facts, dtype=np.float64)
         columns = list(self._place)
         return FeatureTable(
             pd.DataFrame(self._values[self._kept], columns=columns),
-            pd.concat([obs, geometry], axis=1),
+            pd.concat([obs, copies, geometry], axis=1),
             codebook_rows(columns, images=self._config.image_labels),
             pd.DataFrame(self._missing, columns=list(MISSING_COLUMNS), dtype="str"),
             self._provenance(),
@@ -187,7 +191,8 @@ class TableBuilder:
             "pieces_hash": hash_object(sorted(self._keys)),
             "notes": dict(sorted(self._notes.items())),
             **embedding_entry(self._config),
-            **doubts_entry(self._doubts),
+            **doubts_entry([*self._doubts, *self._pictures.doubts()]),
+            **self._pictures.entry(),
             "flags": [
                 {"column": column, "remark": remark, "regions": count}
                 for (column, remark), count in sorted(self._flags.items())

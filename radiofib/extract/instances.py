@@ -97,7 +97,7 @@ class CutRecord:
 
 
 def _facts(image: Piece) -> dict[str, Any]:
-    names = ("case", "channel", "instance", "shape", "spacing_mm", "file_bytes", "notes")
+    names = ("case", "channel", "instance", "shape", "spacing_mm", "file_bytes", "notes", "picture")
     return {name: getattr(image, name) for name in names}
 
 

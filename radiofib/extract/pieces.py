@@ -18,6 +18,7 @@ from typing import Any
 from radiofib.cohort import Acquisition
 from radiofib.cohort.geometry import parse_geometry, size_of
 from radiofib.engines import RoiFeatures
+from radiofib.extract.copies import picture_facts
 from radiofib.extract.pixels import without_lengths
 from radiofib.images import hash_source
 from radiofib.provenance import canonical_json, hash_bytes, hash_object
@@ -27,7 +28,7 @@ from radiofib.table.reasons import fold_reasons
 __all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "write_piece"]
 
 #: Changes when the content of a piece changes its meaning.
-PIECE_SCHEMA = 2
+PIECE_SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Piece:
         Column or pattern to reason or remark.
     notes : tuple of str
         What was done to arrive at the region.
+    picture : mapping
+        Hashes of a picture: ``file``, ``pixels``, ``look``; empty for volumes.
     """
 
     case: str
@@ -62,6 +65,7 @@ class Piece:
     missing: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    picture: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ndim(self) -> int:
@@ -90,6 +94,7 @@ class Piece:
             missing=fold_reasons(features.missing, columns),
             flags=fold_reasons(features.flags, columns),
             notes=roi.notes,
+            picture=picture_facts(acquisition, roi),
         )
 
 

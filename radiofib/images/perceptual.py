@@ -74,7 +74,7 @@ def content_box(greys: NDArray[np.generic]) -> tuple[slice, slice]:
     """Return the part of a picture that is not background.
 
     From the first to the last row, and column, of which 3 % are brighter than the darkest
-    percent by 15 % of the range; so borders that a copy gained or lost do not count.
+    percent by 8 % of the range; so borders that a copy gained or lost do not count.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def content_box(greys: NDArray[np.generic]) -> tuple[slice, slice]:
     (slice(10, 30, None), slice(5, 25, None))
     """
     low, high = np.percentile(greys, [1, 99])
-    bright = greys > low + 0.15 * (high - low)
+    bright = greys > low + 0.08 * (high - low)
     box = []
     for axis in (1, 0):
         where = np.flatnonzero(bright.mean(axis=axis) > 0.03)

@@ -22,6 +22,7 @@ from radiofib.report.blocks import (
     text,
 )
 from radiofib.report.context import Context
+from radiofib.report.copies import copy_blocks
 from radiofib.report.format import count, percent, pluralise, shorten
 from radiofib.table import unguard_frame
 
@@ -69,7 +70,12 @@ def _without(word: str, names: frozenset[str]) -> str:
 
 def quality_section(context: Context) -> Section:
     """Build the section on data quality: the audit first, then failures and gaps."""
-    blocks = [*audit_blocks(context), Heading("Failures"), *_failures(context)]
+    blocks = [
+        *audit_blocks(context),
+        *copy_blocks(context),
+        Heading("Failures"),
+        *_failures(context),
+    ]
     blocks += [Heading("Missing feature values"), *_missing(context)]
     blocks += _remarks(context)
     recorded = {"doubts": "Doubts", "duplicates": "Duplicates", "flags": "Flags"}

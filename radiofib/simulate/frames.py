@@ -154,7 +154,7 @@ def alter(frame: Greys, how: str, rng: np.random.Generator) -> Greys:
     Examples
     --------
     >>> alter(np.zeros((100, 100), np.uint8), "crop3", np.random.default_rng(0)).shape
-    (98, 99)
+    (99, 100)
     """
     rows, columns = frame.shape
     if how == "jpeg":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from radiofib.datacard import StageScheme, derive_scheme
 from radiofib.errors import CohortError, ConfigError, Failure, SplitError, TableError
 from radiofib.evaluation import Split, leave_one_scanner_out, patient_folds
 from radiofib.evaluation.apply import scanner_names
+from radiofib.evaluation.linked import copy_groups
 from radiofib.provenance import hash_array, hash_object
 from radiofib.staging import stager_frame
 from radiofib.study.channel_sets import within
@@ -164,6 +166,7 @@ def _cases(
     rows = pd.DataFrame({"case": obs["case"].astype(str)})
     patients = obs["patient"] if "patient" in obs else obs["case"]
     rows["patient"] = patients.where(patients.notna(), obs["case"]).astype(str)
+    rows["copies"] = copy_groups(obs)
     rows["y_true"] = [None if pd.isna(v) else scheme.parse(v) for v in stages]
     rows["scanner"] = scanner_names(table, "scanner")
     rows["filled"] = table.X.notna().any(axis=1).to_numpy()
@@ -289,14 +292,22 @@ def make_splits(
                 frame["y_true"].tolist(),
                 folds=folds,
                 random_state=random_state + repeat,
+                copies=_copies(frame),
             )
             prefix = f"{repeat + 1}." if repeats > 1 else ""
             dealt += [replace(split, name=f"{prefix}{split.name}") for split in found]
         return dealt, []
-    splits, unknown = leave_one_scanner_out(frame["patient"].tolist(), frame["scanner"].tolist())
+    splits, unknown = leave_one_scanner_out(
+        frame["patient"].tolist(), frame["scanner"].tolist(), copies=_copies(frame)
+    )
     error = SplitError("no scanner: left out of leave-one-scanner-out", hint="name the scanner")
     lost = [
         Failure.from_error(error, case=frame["case"].iloc[row], step="ablate loso")
         for row in unknown
     ]
     return [s for s in splits if len(s.train)], lost
+
+
+def _copies(frame: pd.DataFrame) -> list[Any] | None:
+    """Return the group of copies of each case; None where none is known."""
+    return frame["copies"].tolist() if "copies" in frame else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -322,4 +322,13 @@ def _facts(
             "target": study.main,
         },
         "notes": list(cohort.notes),
+        **_copies(table.provenance),
     }
+
+
+def _copies(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of pictures that repeat others, of joined tables too."""
+    if "copies" in provenance:
+        return {"copies": provenance["copies"]}
+    parts = (_copies(part) for part in provenance.get("parts", ()))
+    return next((found for found in parts if found), {})

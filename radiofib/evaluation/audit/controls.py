@@ -76,7 +76,9 @@ def control_tests(
     """
     used = chosen(patients.count, random_state)
     stages = patients.stages[used]
-    splits = stratified_folds(stages, folds=folds, random_state=random_state)
+    splits = stratified_folds(
+        stages, folds=folds, random_state=random_state, linked=patients.linked[used]
+    )
     rows: list[dict[str, Any]] = []
     for check, X in _sights(patients, scanner):
         smoother = FoldSmoother(X[used], splits)
@@ -187,7 +189,9 @@ def scanner_test(
     empty = pd.DataFrame(columns=[c for c in CONTROL_EVIDENCE if c != "p_adjusted"])
     if not machines or not kept:
         return empty
-    splits: Sequence[Split] = stratified_folds(names, folds=folds, random_state=random_state)
+    splits: Sequence[Split] = stratified_folds(
+        names, folds=folds, random_state=random_state, linked=patients.linked[known]
+    )
     smoother = FoldSmoother(patients.means(patients.table.X[kept])[known], splits)
     strata = patients.stages[known].tolist()
     rows = []

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from radiofib.evaluation.audit.copies import exact_pairs, shared_values
 from radiofib.evaluation.audit.neighbours import near_pairs
 from radiofib.evaluation.audit.patients import Patients
+from radiofib.evaluation.linked import copy_groups
 
 __all__ = ["DUPLICATE_EVIDENCE", "find_duplicates"]
 
@@ -31,6 +32,8 @@ DUPLICATE_EVIDENCE = (
     "usual_distance",
     "p",
 )
+#: Column of ``obs`` that says how a picture repeats another, and when that is sure.
+COPY_KIND, SURE_KINDS = "image_copy", ("same file", "same pixels")
 IntArray = NDArray[np.intp]
 
 
@@ -46,8 +49,9 @@ def find_duplicates(patients: Patients, without: set[str]) -> tuple[pd.DataFrame
     Returns
     -------
     DataFrame
-        :data:`DUPLICATE_EVIDENCE`; ``kind`` is ``exact``, ``near`` or ``shared values``; each
-        pair once.
+        :data:`DUPLICATE_EVIDENCE`; ``kind`` is ``exact``, ``near``, ``shared values``, or how
+        a picture repeats another (``same file``, ``same pixels``, ``same picture``, ``same
+        sweep``); each pair once.
     int
         Columns in which exact copies were looked for; 0 when too few tell rows apart.
     float
@@ -56,11 +60,16 @@ def find_duplicates(patients: Patients, without: set[str]) -> tuple[pd.DataFrame
     kept = [c for c in patients.table.X.columns if str(c) not in without]
     X = patients.table.X[kept].to_numpy(dtype=np.float64, na_value=np.nan)
     exact, equal, columns = exact_pairs(X)
-    rows = [
+    pictures = _pictures(patients)
+    shown = {(i, j) for i, j, _ in pictures}
+    repeats = {j for _, j in shown}
+    rows = [{**_facts(patients, i, j), "kind": kind} for i, j, kind in pictures]
+    rows += [
         {**_facts(patients, i, j), "kind": "exact", "columns_equal": int(e), "columns": columns}
         for (i, j), e in zip(exact.tolist(), equal, strict=True)
+        if j not in repeats
     ]
-    same = {tuple(pair) for pair in exact.tolist()}
+    same = {tuple(pair) for pair in exact.tolist()} | shown
     once = _once(len(X), exact)
     near = near_pairs(X[once], patients.owner[once])
     for (a, b), d, usual, p in zip(near.pairs, near.distance, near.usual, near.p, strict=True):
@@ -76,6 +85,33 @@ def find_duplicates(patients: Patients, without: set[str]) -> tuple[pd.DataFrame
             rows.append({**_facts(patients, i, j), **found})
     frame = pd.DataFrame(rows, columns=list(DUPLICATE_EVIDENCE))
     return frame.astype({"columns_equal": "Int64", "columns": "Int64"}), columns, near.dimension
+
+
+def _pictures(patients: Patients) -> list[tuple[int, int, str]]:
+    """Return rows whose picture repeats that of an earlier row of their group, and how.
+
+    Frames of one patient that only look alike are what a sweep is made of: they are left out.
+    """
+    obs = patients.table.obs
+    groups = copy_groups(obs)
+    if groups is None or COPY_KIND not in obs:
+        return []
+    kinds = obs[COPY_KIND].to_numpy(dtype=object)
+    cases = obs["case"].astype(str).to_numpy()
+    first: dict[str, int] = {}
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for k, group in enumerate(groups):
+        # Of a case that is cut, the first part speaks for the picture.
+        if pd.isna(group) or (group, cases[k]) in seen:
+            continue
+        seen.add((group, cases[k]))
+        i = first.setdefault(group, k)
+        kind = kinds[i] if pd.isna(kinds[k]) else kinds[k]
+        alike = kind in SURE_KINDS or patients.owner[i] != patients.owner[k]
+        if i != k and alike and not pd.isna(kind):
+            found.append((i, k, str(kind)))
+    return found
 
 
 def _once(n: int, pairs: IntArray) -> IntArray:

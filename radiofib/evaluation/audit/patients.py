@@ -16,6 +16,7 @@ from radiofib.datacard import derive_scheme
 from radiofib.errors import SplitError, TableError
 from radiofib.evaluation.apply import scanner_names
 from radiofib.evaluation.crossval import check_finite
+from radiofib.evaluation.linked import copy_groups, link_groups
 from radiofib.evaluation.splits import Split, patient_folds
 from radiofib.staging import Target, targets_for
 from radiofib.table import FeatureTable
@@ -50,6 +51,8 @@ class Patients:
     scanners : ndarray of object, shape (patients,)
         The commonest scanner of each patient's rows; None where none is named.
     row_scanners : ndarray of object, shape (rows,)
+    linked : ndarray of str, shape (patients,)
+        The same for patients that share a picture: they are not parted by folds.
     without_stage : int
         Rows that were left out because they have no stage.
     """
@@ -64,6 +67,7 @@ class Patients:
     row_stages: NDArray[np.str_]
     scanners: NDArray[np.object_]
     row_scanners: NDArray[np.object_]
+    linked: NDArray[np.str_]
     without_stage: int
 
     @property
@@ -159,6 +163,9 @@ def patients_of(table: FeatureTable, *, label: str, scanner: str) -> Patients:
         row_stages,
         _commonest(machines, owner, len(names)),
         machines,
+        link_groups(given.to_numpy(), copy_groups(rows.obs))[
+            np.unique(owner, return_index=True)[1]
+        ],
         int((~labelled).sum()),
     )
 
@@ -189,9 +196,15 @@ def _commonest(values: NDArray[np.object_], owner: NDArray[np.intp], n: int) -> 
 
 
 def stratified_folds(
-    groups: NDArray[np.str_], *, folds: int = 5, random_state: int = 0
+    groups: NDArray[np.str_],
+    *,
+    folds: int = 5,
+    random_state: int = 0,
+    linked: NDArray[np.str_] | None = None,
 ) -> list[Split]:
     """Return folds over patients, balanced by group; groups too small for it are put together.
+
+    Patients of one name in `linked` are not parted.
 
     Raises
     ------
@@ -217,4 +230,6 @@ def stratified_folds(
         large = max(counts, key=lambda g: (counts[g], g))
         merged = np.where(merged == "rare", large, merged)
     patients = [f"{k:08d}" for k in range(len(groups))]
-    return patient_folds(patients, merged.astype(str), folds=folds, random_state=random_state)
+    return patient_folds(
+        patients, merged.astype(str), folds=folds, random_state=random_state, copies=linked
+    )

@@ -44,6 +44,9 @@ CHECKS = {
 }
 #: Chance, over all tests of an audit together, of any finding in a table without a problem.
 ALPHA = 0.001
+#: How one row surely repeats another, by values or by picture, and how pictures do.
+EXACT_KINDS = ("exact", "same file", "same pixels")
+PICTURE_KINDS = ("same file", "same pixels", "same picture", "same sweep")
 Row = dict[str, Any]
 
 
@@ -193,13 +196,15 @@ def copy_verdicts(
 ) -> list[Row]:
     """Judge copies: exact, near, across stages, across splits."""
     rows = patients.table.n_rows
-    exact, near = pairs[pairs["kind"] == "exact"], pairs[pairs["kind"] != "exact"]
+    certain = pairs["kind"].isin(EXACT_KINDS)
+    exact, near = pairs[certain], pairs[~certain]
     split = "split" in patients.table.obs
     across = pairs[
         (pairs["split_a"] != pairs["split_b"]) & (pairs[["split_a", "split_b"]] != "").all(axis=1)
     ]
     torn = pairs[pairs["stage_a"] != pairs["stage_b"]]
-    looked = columns > 0
+    pictures = bool(pairs["kind"].isin(PICTURE_KINDS).any())
+    looked = columns > 0 or pictures
     few = "too few columns that tell rows apart"
     result = [
         _copies("exact_duplicates", exact, rows, "repeat another row", looked, few),
@@ -207,8 +212,8 @@ def copy_verdicts(
             "near_duplicates",
             near,
             rows,
-            "are too near to another patient's row, or share values with it alone",
-            math.isfinite(dimension),
+            "are near another patient's row, share values with it alone, or show its picture",
+            math.isfinite(dimension) or pictures,
             "too few rows or columns for distances",
         ),
     ]

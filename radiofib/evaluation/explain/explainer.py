@@ -15,6 +15,7 @@ from radiofib.evaluation.apply import describe_rows
 from radiofib.evaluation.explain.groups import FeatureGroups, feature_groups
 from radiofib.evaluation.explain.held_out import Fold, FoldFinding, explain_fold, fold_dependence
 from radiofib.evaluation.labels import labels_as_text
+from radiofib.evaluation.linked import copy_groups
 from radiofib.evaluation.splits import patient_folds
 from radiofib.parallel import map_pieces
 from radiofib.staging import BaseStager, Target, check_levels, stager_frame, targets_for
@@ -156,7 +157,11 @@ def explain_stager(
     X = stager_frame(table, stager.context_columns)
     y = described["y_true"].to_numpy().astype(str)
     splits = patient_folds(
-        described["patient"].to_numpy(), y, folds=folds, random_state=random_state
+        described["patient"].to_numpy(),
+        y,
+        folds=folds,
+        random_state=random_state,
+        copies=copy_groups(table.obs),
     )
     pieces = [
         Fold(
