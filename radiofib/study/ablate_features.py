@@ -88,7 +88,14 @@ def _from_images(
     config = extraction_config(study, cohort, root)
     check_landmarks(study, config)
     prepared = prepare_cohort(
-        cohort, study.masks, study.registration, folder, root=root, workers=workers, progress=tell
+        cohort,
+        study.masks,
+        study.registration,
+        folder,
+        root=root,
+        ultrasound=study.ultrasound,
+        workers=workers,
+        progress=tell,
     )
     cohort, config = learn_step(study, prepared.cohort, config, folder)
     table, failures = cohort_features(cohort, config, study, folder, workers, tell)

@@ -96,7 +96,7 @@ def prepare_cohort(
     tell = progress or silent
     failures: list[Failure] = []
     if ultrasound is None:
-        folder.discard(ULTRASOUND_TABLE, ULTRASOUND)
+        folder.discard(ULTRASOUND_TABLE)  # the images may be what this step reads
     else:
         cleaned = clean_ultrasound(
             cohort,

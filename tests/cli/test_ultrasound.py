@@ -1,0 +1,65 @@
+"""radiofib ultrasound clean: files for extract, a line a person understands, the exit status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from radiofib.cli.app import app
+from radiofib.cohort import Cohort
+from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    made = simulate_frame(FrameSettings(shape=(240, 320), marks=("name", "date")), 0)
+    PIL.Image.fromarray(made.screen).save(folder / "a.png")
+    (folder / "b.png").write_bytes((folder / "a.png").read_bytes()[:9000])
+    rows = [{"case": c, "image": f"{c}.png", "channel": "us", "stage": "F1"} for c in "ab"]
+    pd.DataFrame(rows).to_csv(folder / "cohort.csv", index=False)
+    return folder
+
+
+def clean(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["ultrasound", "clean", *map(str, arguments), "--workers", "1"])
+    return done.exit_code, done.output
+
+
+def test_what_is_left_and_what_is_said(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cleaned"
+    code, said = clean(
+        pictures / "cohort.csv", "--out", out, "--region", "image", "--pixel-mm", 0.3
+    )
+    assert code == 3
+    assert "1 regions in 2 files" in said
+    assert "b: b.png: picture is damaged or cut short" in said
+    names = sorted(p.name for p in (out / "ultrasound/a").iterdir())
+    assert names == ["us.png", "us_mask.png", "us_taken.png", "us_valid.png"]
+    cohort = Cohort.read(out / "cohort.csv")
+    [one] = cohort.acquisitions
+    assert one.image == out / "ultrasound/a/us.png"
+    assert (one.extra["pixel_mm"], one.extra["mask_source"], one.stage) == ("0.3", "image", "F1")
+    record = pd.read_csv(out / "ultrasound.csv")
+    assert record["kind"].tolist() == ["convex"]
+    assert record["apex_y_px"].notna().all()
+    failures = pd.read_csv(out / "failures.csv")
+    assert failures["case"].tolist() == ["b"]
+    assert str(pictures) not in (out / "failures.csv").read_text()
+
+
+def test_a_section_of_a_file_and_words_it_does_not_know(pictures: Path, tmp_path: Path) -> None:
+    config = tmp_path / "plan.yaml"
+    config.write_text("ultrasound: {region: {source: given}}\n")
+    code, said = clean(pictures / "cohort.csv", "--out", tmp_path / "o", "--config", config)
+    assert code == 1
+    assert "no region is given" in said
+    config.write_text("ultrasound: {regions: {source: given}}\n")
+    done = CliRunner().invoke(
+        app, ["ultrasound", "clean", str(pictures), "--out", "o", "--config", str(config)]
+    )
+    assert "did you mean 'region'" in str(done.exception)
