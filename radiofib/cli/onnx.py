@@ -73,10 +73,14 @@ def bench(
     """
     import tempfile
 
+    from radiofib._checks import check_known
     from radiofib.deep.bench import bench_model, find_pictures, write_frames
     from radiofib.deep.card import read_sidecar
     from radiofib.deep.network import RunSettings
+    from radiofib.deep.providers import PROVIDERS
 
+    for name in provider or ():
+        check_known(name, PROVIDERS, what="provider")
     settings = RunSettings(batch=batch, memory_mb=memory_mb, threads=decoders)
     with tempfile.TemporaryDirectory(prefix="radiofib-bench-") as folder:
         pictures = find_pictures(images) if images else write_frames(folder, count)

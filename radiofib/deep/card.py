@@ -83,8 +83,10 @@ def card_from_metadata(
     merged = dict(own)
     for key, value in (stated or {}).items():
         mine = own.get(key)
-        both = isinstance(mine, dict) and isinstance(value, Mapping)
-        merged[key] = {**mine, **value} if both else value
+        if isinstance(mine, dict) and isinstance(value, Mapping):
+            merged[key] = {**mine, **value}
+        else:
+            merged[key] = value
     return complete_card(merged, where=where)
 
 
@@ -178,7 +180,7 @@ def _input_problems(how: Preprocessing, inputs: Sequence[Port]) -> list[tuple[st
     if len(inputs) != 1:
         return [("number of inputs", "one", found)]
     [port] = inputs
-    problems = []
+    problems: list[tuple[str, str, str]] = []
     if port.type != _TYPES[how.dtype]:
         problems.append(("type of the input", how.dtype, found))
     wanted = list(how.size) if how.size else [None] * (3 if how.layout == "NCDHW" else 2)
@@ -205,7 +207,7 @@ def _output_problems(card: ModelCard, output: Output, port: Port) -> list[tuple[
     if output.role == "feature_map" and card.kind == "volume":
         ranks = (5,)
     found = port.describe()
-    problems = []
+    problems: list[tuple[str, str, str]] = []
     if len(port.shape) not in ranks:
         problems.append(
             ("axes of an output", f"{' or '.join(map(str, ranks))} for {output.role}", found)

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from radiofib.deep.card_fields import Preprocessing
+from radiofib.deep.preprocessing import Preprocessing
 from radiofib.errors import ImageError, ModelError
 from radiofib.images.picture import luma, open_picture
 
@@ -136,15 +136,27 @@ def picture_input(
     if how.dtype == "uint8":
         found = sized if eight else np.rint(np.clip(sized / scale * 255, 0, 255)).astype(np.uint8)
     else:
-        low, high = how.value_range
-        # Bicubic rings beyond black and white; the network never saw values there.
-        share = np.clip(sized.astype(np.float64) / scale, 0, 1)
-        mean, sd = np.array(how.mean), np.array(how.sd)
-        values = share if share.ndim == 3 else share[..., None]
-        found = ((values * (high - low) + low - mean) / sd).astype(_DTYPES[how.dtype])
+        found = _normalised(sized, how, scale)
     if found.ndim == 2:
         found = found[..., None]
     return np.ascontiguousarray(found if how.layout == "NHWC" else found.transpose(2, 0, 1))
+
+
+def _normalised(sized: NDArray[Any], how: Preprocessing, white: float) -> NDArray[Any]:
+    """Return (y, x, channels): the range of the picture onto that of the card, mean and sd off."""
+    values = sized if sized.ndim == 3 else sized[..., None]
+    eight = values.dtype == np.uint8
+    # Of 8 bits there are 256 values: each is computed once and looked up.
+    levels = np.arange(256) if eight else values
+    # Bicubic rings beyond black and white; the network never saw values there.
+    share = np.clip(levels.astype(np.float64) / white, 0, 1)
+    low, high = how.value_range
+    found = np.empty(values.shape, _DTYPES[how.dtype])
+    for k, (mean, sd) in enumerate(zip(how.mean, how.sd, strict=True)):
+        one = share if eight else share[..., k]
+        exact = ((one * (high - low) + low - mean) / sd).astype(found.dtype)
+        found[..., k] = exact[values[..., k]] if eight else exact
+    return found
 
 
 def _check_values(pixels: NDArray[Any], white: float, where: str | None) -> None:
@@ -280,20 +292,24 @@ def check_range(array: NDArray[Any], how: Preprocessing, *, where: str | None = 
     radiofib.errors.ModelError: a.png: values of the input are not those its card describes
     (expected 0 to 1; found 0 to 128). Next: ...
     """
-    values = np.asarray(array, dtype=np.float64)
-    if not np.isfinite(values).all():
+    values = np.asarray(array)
+    spare: tuple[int, ...] = (0, 1, 2) if how.layout == "NHWC" else (0, 2, 3)
+    flat = values.reshape(-1, *values.shape[-(len(how.layout) - 1) :])
+    if how.layout == "NCDHW":
+        spare = (0, 1, 2, 3, 4)
+    least = np.asarray(flat.min(axis=spare), dtype=np.float64)
+    largest = np.asarray(flat.max(axis=spare), dtype=np.float64)
+    if not (np.isfinite(least).all() and np.isfinite(largest).all()):
         raise ModelError("the input has values that are not numbers", where=where)
     if how.layout == "NCDHW":
         return
     low, high = (np.array(v) for v in how.bounds())
-    last = values if how.layout == "NHWC" else np.moveaxis(values, -3, -1)
-    flat = last.reshape(-1, how.channels)
     slack = 1e-3 * (high - low)
-    if (flat < low - slack).any() or (flat > high + slack).any():
+    if (least < low - slack).any() or (largest > high + slack).any():
         raise ModelError(
             "values of the input are not those its card describes",
             where=where,
             expected=f"{low.min():.4g} to {high.max():.4g}",
-            found=f"{flat.min():.4g} to {flat.max():.4g}",
+            found=f"{least.min():.4g} to {largest.max():.4g}",
             hint="prepare the image as the card says (value_range, mean, sd), or correct the card",
         )

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from radiofib._checks import list_some
 from radiofib._extras import require
-from radiofib.deep.card import ModelCard, Precision, VariantParity, with_card
+from radiofib.deep.card import ModelCard, Precision, Role, VariantParity, with_card
 from radiofib.deep.graph import read_graph
 from radiofib.deep.inputs import read_picture_input
 from radiofib.deep.network import Network, RunSettings, open_network, run_pictures
+from radiofib.deep.parity import EmbeddingParity, embedding_parity
 from radiofib.errors import ModelError, UsageError
 
 __all__ = ["EmbeddingParity", "embedding_parity", "fp16_variant", "int8_variant"]
@@ -25,88 +28,6 @@ __all__ = ["EmbeddingParity", "embedding_parity", "fp16_variant", "int8_variant"
 _Paths = Sequence[str | Path]
 #: Operators whose product over many numbers is what 8 bits make fast.
 _HEAVY = ("Conv", "MatMul", "Gemm", "ConvTranspose")
-
-
-@dataclass(frozen=True)
-class EmbeddingParity:
-    """How far two sets of embeddings of the same images are apart.
-
-    Parameters
-    ----------
-    images : int
-        How many.
-    cosine, least_cosine : float
-        Mean and smallest cosine of the two embeddings of an image, the mean embedding of the
-        first set taken from both.
-    same_neighbour : float
-        Share of images whose nearest other image is the same in both sets.
-    """
-
-    images: int
-    cosine: float
-    least_cosine: float
-    same_neighbour: float
-
-
-def embedding_parity(reference: ArrayLike, other: ArrayLike) -> EmbeddingParity:
-    """Compare the embeddings of a variant with those of the float network.
-
-    Embeddings after a ReLU are all positive, so their plain cosine is near 1 whatever the images
-    are. Here the mean embedding m of the reference is taken from both:
-    ``cos_i = (a_i - m)(b_i - m) / (|a_i - m| |b_i - m|)``. The nearest other image is the one at
-    the smallest Euclidean distance, the first of equals.
-
-    Parameters
-    ----------
-    reference, other : array of shape (images, features)
-        Row by row of the same images, three or more.
-
-    Raises
-    ------
-    UsageError
-        When shapes differ, a value is not finite, or there are fewer than three images.
-    ModelError
-        When all reference embeddings are equal, so that there is no direction to compare.
-
-    Examples
-    --------
-    >>> a = np.array([[1.0, 0.0], [0.0, 1.0], [4.0, 4.0]])
-    >>> found = embedding_parity(a, a + 0.001)
-    >>> round(found.least_cosine, 4), found.same_neighbour
-    (1.0, 1.0)
-    """
-    a, b = np.asarray(reference, dtype=np.float64), np.asarray(other, dtype=np.float64)
-    if a.ndim != 2 or a.shape != b.shape or len(a) < 3:
-        raise UsageError(
-            "embeddings cannot be compared",
-            expected="two arrays (images, features) of one shape, three images or more",
-            found=f"{a.shape} and {b.shape}",
-        )
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise UsageError("embeddings must be finite")
-    mean = a.mean(axis=0)
-    ca, cb = a - mean, b - mean
-    na, nb = np.linalg.norm(ca, axis=1), np.linalg.norm(cb, axis=1)
-    if not (na > 1e-12 * (1 + np.abs(mean).max())).all():
-        raise ModelError(
-            "embeddings of different images are the same: nothing to compare",
-            found=f"{int((na == 0).sum())} of {len(a)} equal the mean of the set",
-            hint="give different images, and check the card's preprocessing",
-        )
-    cosines = (ca * cb).sum(axis=1) / (na * np.where(nb > 0, nb, np.inf))
-    cosines = np.clip(cosines, -1, 1)
-    same = float((_nearest(a) == _nearest(b)).mean())
-    return EmbeddingParity(len(a), float(cosines.mean()), float(cosines.min()), same)
-
-
-def _nearest(rows: NDArray[np.float64]) -> NDArray[np.int_]:
-    """Return for each row the position of the nearest other one."""
-    found = np.empty(len(rows), dtype=np.int_)
-    for i, row in enumerate(rows):  # one row at a time: memory stays that of the rows
-        distance = ((rows - row) ** 2).sum(axis=1)
-        distance[i] = np.inf
-        found[i] = int(distance.argmin())
-    return found
 
 
 def fp16_variant(
@@ -148,13 +69,12 @@ def fp16_variant(
     original = _original(path, stated)
 
     def write(plain: Path) -> None:
-        from onnxruntime.transformers.float16 import convert_float_to_float16
-
+        convert = import_module("onnxruntime.transformers.float16").convert_float_to_float16
         with warnings.catch_warnings():
             # Says of each weight too small for float16 that it was cut off; parity shows if it
             # matters.
             warnings.simplefilter("ignore", UserWarning)
-            model = convert_float_to_float16(onnx.load(str(path)), keep_io_types=True)
+            model = convert(onnx.load(str(path)), keep_io_types=True)
         onnx.save(model, str(plain))
 
     return _variant(original, out, images, "fp16", None, write)
@@ -174,8 +94,11 @@ def int8_variant(
     Static quantisation as QuantizeLinear and DequantizeLinear pairs (QDQ) [1]_: weights with a
     scale for each output channel, symmetric, 8 bits with sign; activations with one scale and
     zero point for each tensor, 8 bits without sign, from their range over the calibration images.
-    What follows the last convolution or matrix product (the last sum, ReLU, pooling, head output)
-    stays in float, so that an embedding is a mean of many values and not of 256 steps.
+    What follows the last convolution or matrix product before the embedding (the last sum, ReLU,
+    pooling), and a head behind it, stays in float, so that an embedding is a mean of many values
+    and not of 256 steps. Rounding shifts the mean of each feature; the shift over the calibration
+    images is taken back by one addition [2]_, on the feature map where its mean over space is the
+    embedding (so that it stays so), else on the embedding.
 
     Parameters
     ----------
@@ -208,6 +131,8 @@ def int8_variant(
     ----------
     .. [1] B. Jacob et al., Quantization and training of neural networks for efficient
        integer-arithmetic-only inference, CVPR 2018, doi 10.1109/CVPR.2018.00286.
+    .. [2] M. Nagel et al., Data-free quantization through weight equalization and bias
+       correction, ICCV 2019, doi 10.1109/ICCV.2019.00141.
     """
     require("onnx", purpose="an int8 variant")
     require("onnxruntime", purpose="an int8 variant")
@@ -224,6 +149,7 @@ def int8_variant(
 
     def write(plain: Path) -> None:
         _quantise(Path(path), plain, original, calibration, method)
+        _take_back_shift(plain, original.network, calibration)
 
     return _variant(original, out, images, "int8", len(calibration), write)
 
@@ -295,16 +221,10 @@ def _variant(
 
 
 def _embeddings(network: Network, images: _Paths) -> NDArray[np.float64]:
-    """Return the embeddings of pictures, or raise the first error."""
-    rows = []
-    for found in run_pictures(network, images, ["embedding"], settings=RunSettings(batch=1)):
-        if found.error is not None:
-            raise found.error
-        assert found.outputs is not None
-        rows.append(found.outputs["embedding"].astype(np.float64).ravel())
-    if len(rows) < 3:
-        raise UsageError("a variant is compared on three images or more", found=str(len(rows)))
-    return np.stack(rows)
+    """Return the embeddings of the pictures that are compared."""
+    if len(images) < 3:
+        raise UsageError("a variant is compared on three images or more", found=str(len(images)))
+    return _outputs(network, images, ["embedding"])["embedding"]
 
 
 class _Reader:
@@ -331,11 +251,8 @@ def _quantise(
     method: Literal["minmax", "percentile"],
 ) -> None:
     """Write the quantised graph; folding and shapes first, as onnxruntime asks for."""
-    import logging
-
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
+    quantization = import_module("onnxruntime.quantization")
+    quant_pre_process = import_module("onnxruntime.quantization.shape_inference").quant_pre_process
     onnx = require("onnx", purpose="an int8 variant")
     output = original.network.card.output("embedding")
     assert output is not None
@@ -364,6 +281,61 @@ def _quantise(
         root.setLevel(before)
 
 
+def _take_back_shift(plain: Path, original: Network, calibration: _Paths) -> None:
+    """Add to each feature what the quantised network misses of its mean over the images."""
+    onnx = require("onnx", purpose="an int8 variant")
+    card = original.card
+    embedding, feature_map = card.output("embedding"), card.output("feature_map")
+    assert embedding is not None
+    model = onnx.load(str(plain))
+    opset = read_graph(plain).opset
+    stated = card.model_dump(mode="json", exclude={"variant"}) | {"opset": opset}
+    roles: list[Role] = ["embedding"] if feature_map is None else ["embedding", "feature_map"]
+    floats = _outputs(original, calibration, roles)
+    shift = (
+        floats["embedding"]
+        - _outputs(open_network(plain, stated=stated), calibration, roles[:1])["embedding"]
+    ).mean(axis=0)
+    name, shape = embedding.name, [1, shift.size]
+    if feature_map is not None and _is_mean_of(floats["embedding"], floats["feature_map"]):
+        name, shape = feature_map.name, [1, shift.size, 1, 1]
+    constant = onnx.numpy_helper.from_array(
+        shift.reshape(shape).astype(np.float32), f"{name}_shift"
+    )
+    at = next(i for i, node in enumerate(model.graph.node) if name in node.output)
+    node = model.graph.node[at]
+    node.output[list(node.output).index(name)] = f"{name}_shifted"
+    model.graph.initializer.append(constant)
+    model.graph.node.insert(
+        at + 1, onnx.helper.make_node("Add", [f"{name}_shifted", constant.name], [name])
+    )
+    onnx.checker.check_model(model)
+    onnx.save(model, str(plain))
+
+
+def _is_mean_of(embeddings: NDArray[np.float64], maps: NDArray[np.float64]) -> bool:
+    """Tell whether embeddings are the means over space of the maps' means given here."""
+    if maps.shape != embeddings.shape:
+        return False
+    return bool(np.allclose(maps, embeddings, rtol=1e-4, atol=1e-5 * np.abs(embeddings).max()))
+
+
+def _outputs(
+    network: Network, images: _Paths, roles: Sequence[Role]
+) -> dict[Role, NDArray[np.float64]]:
+    """Return outputs of pictures, maps as their mean over space; raise the first error."""
+    rows: dict[Role, list[NDArray[np.float64]]] = {role: [] for role in roles}
+    for found in run_pictures(network, images, roles, settings=RunSettings(batch=1)):
+        if found.error is not None:
+            raise found.error
+        assert found.outputs is not None
+        for role, value in found.outputs.items():
+            numbers = value.astype(np.float64)
+            mean = numbers.reshape(numbers.shape[0], -1).mean(axis=1)
+            rows[role].append(mean if role == "feature_map" else numbers.ravel())
+    return {role: np.stack(values) for role, values in rows.items()}
+
+
 def _name_nodes(model: Any) -> None:
     """Give each node a name: those to leave out are told by it."""
     taken = {node.name for node in model.graph.node}
@@ -382,7 +354,8 @@ def _left_in_float(model: Any, embedding: str) -> list[str]:
     All that the embedding does not depend on (a head), and of what it depends on the nodes after
     the last convolution or matrix product: the last sum, ReLU and pooling.
     """
-    needed, heavy_below = {embedding}, set()
+    needed: set[str] = {embedding}
+    heavy_below: set[str] = set()
     names = []
     for node in reversed(model.graph.node):
         if not needed & {*node.output}:

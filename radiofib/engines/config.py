@@ -12,6 +12,7 @@ from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from radiofib._checks import nearest
 from radiofib.config import StrictModel, load_yaml
+from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.engines.liver import LiverSettings
 from radiofib.engines.settings import Settings, VoxelSettings
@@ -92,6 +93,8 @@ class ExtractionConfig(StrictModel):
         Settings of profile ``ibsi``.
     liver : LiverSettings, optional
         Preprocessing, cleaning of the region, and features of the liver besides texture.
+    embedding : EmbeddingSettings, optional
+        A network whose embedding of the image is measured besides.
     instances : WholeRegion, Slices, MiddleSlices, Windows or Patches
         What a row of the table is: the whole region of a case (default), or each slice, window or
         patch of it; see :mod:`radiofib.preprocess.instance_settings`.
@@ -99,7 +102,8 @@ class ExtractionConfig(StrictModel):
         Statistics that make one row for each case of its instances, see
         :func:`radiofib.table.aggregate_instances`; without any, rows are instances.
     texture : bool
-        Whether the engine measures anything; false leaves the features of section ``liver`` alone.
+        Whether the engine measures anything; false leaves the features of sections ``liver`` and
+        ``embedding`` alone.
 
     Examples
     --------
@@ -125,6 +129,7 @@ class ExtractionConfig(StrictModel):
     profile: Literal["pyradiomics", "ibsi"] = "pyradiomics"
     ibsi: IbsiSettings | None = None
     liver: LiverSettings | None = None
+    embedding: EmbeddingSettings | None = None
     instances: InstanceSettings = WholeRegion()
     aggregate: tuple[Statistic, ...] = ()
     texture: bool = True
@@ -184,8 +189,17 @@ class ExtractionConfig(StrictModel):
     @model_validator(mode="after")
     def _whole_organ(self) -> ExtractionConfig:
         organ = self.liver is not None and bool(self.liver.features)
-        if not self.texture and not organ:
-            raise ValueError("'texture: false' leaves nothing: name families in 'liver: features'")
+        if not self.texture and not organ and self.embedding is None:
+            raise ValueError(
+                "'texture: false' leaves nothing: name families in 'liver: features', or a network "
+                "in 'embedding'"
+            )
+        small = self.instances.kind in ("windows", "patches")
+        if small and self.embedding is not None and self.embedding.region == "whole":
+            raise ValueError(
+                f"every one of {self.instances.kind} would have the embedding of the whole image: "
+                "use 'region: box' under 'embedding'"
+            )
         if self.aggregate and self.instances.kind == "whole":
             raise ValueError("'aggregate' sums up instances: name what they are in 'instances'")
         if len(set(self.aggregate)) < len(self.aggregate):
@@ -209,7 +223,7 @@ class ExtractionConfig(StrictModel):
     def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what says nothing, so that hashes of configurations without it stay."""
         content: dict[str, Any] = dump(self)
-        for name in ("instances", "aggregate", "texture"):
+        for name in ("embedding", "instances", "aggregate", "texture"):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
@@ -224,9 +238,11 @@ class ExtractionConfig(StrictModel):
             When the file is missing or something in it is not understood.
         """
         path = Path(path)
-        if path.suffix.lower() == ".json":
-            return cls.parse(_load_json(path), where=path.name)
-        return cls.parse(load_yaml(path) or {}, where=path.name)
+        content = _load_json(path) if path.suffix.lower() == ".json" else load_yaml(path) or {}
+        config = cls.parse(content, where=path.name)
+        if config.embedding is None:
+            return config
+        return config.model_copy(update={"embedding": config.embedding.found_from(path.parent)})
 
     def with_engine(self, engine: str) -> ExtractionConfig:
         """Return the configuration for another engine.
@@ -365,6 +381,9 @@ class ExtractionConfig(StrictModel):
         if self.liver is not None:
             # The content of landmarks counts, and where they lie does not.
             found["liver"] = self.liver.model_dump(mode="json", exclude={"landmarks"})
+        if self.embedding is not None:
+            # The content of the model counts (it is in the key of a piece), not where it lies.
+            found["embedding"] = self.embedding.model_dump(mode="json", exclude={"model"})
         if self.instances.kind != "whole":
             found["instances"] = self.instances.model_dump(mode="json")
         if self.aggregate:

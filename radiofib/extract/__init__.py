@@ -19,6 +19,7 @@ from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.doubts import doubts_entry, doubts_in
+from radiofib.extract.embedding import embedding_columns, embedding_versions, with_embedding
 from radiofib.extract.functional import functional_features
 from radiofib.extract.instances import (
     CutRecord,
@@ -106,13 +107,16 @@ def extract_features(
     CohortError
         When an acquisition occurs twice.
     MissingExtraError
-        When the engine is not installed.
+        When the engine is not installed, or onnxruntime with section ``embedding``.
+    ModelError
+        When the model of section ``embedding`` cannot be used.
     """
     engine = get_engine(config.engine)
     for channel in cohort.channels:
         for ndim in (2, 3):
             engine.columns(config, channel, ndim)
             liver_columns(config, channel, ndim)
+        embedding_columns(config, channel)
     acquisitions = cohort.acquisitions
     check_no_duplicates(
         [" / ".join(a.key) for a in acquisitions],
@@ -123,6 +127,7 @@ def extract_features(
     folder = Path(pieces_dir)
     tidy(folder)
     versions = f"radiofib {radiofib_version()}, {engine.name}: {engine.version}"
+    versions += embedding_versions(config)
     absent = {a.key for a in acquisitions if not _is_there(a)}
     there = [a for a in acquisitions if a.key not in absent]
     threads = max(1, effective_workers(workers) // max(1, len(there)))
@@ -264,6 +269,7 @@ def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) 
     liver = work.config.liver
     where = roi if liver is not None and liver.features_on == "measured" else regions.drawn
     features = with_liver_features(features, where, work.config)
+    features = with_embedding(features, roi, work.config, acquisition)
     _refuse_empty(features, roi)
     write_piece(work.folder, key, Piece.of(acquisition, roi, features))
     return _Finished(key, roi.ndim)

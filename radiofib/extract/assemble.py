@@ -14,6 +14,7 @@ from radiofib.cohort import Cohort
 from radiofib.cohort.geometry import odd_phases
 from radiofib.engines import Engine, ExtractionConfig
 from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
+from radiofib.extract.embedding import embedding_columns, embedding_entry
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
 from radiofib.images.region import CHECK
@@ -184,6 +185,7 @@ class TableBuilder:
             "pieces": len(self._keys),
             "pieces_hash": hash_object(sorted(self._keys)),
             "notes": dict(sorted(self._notes.items())),
+            **embedding_entry(self._config),
             **doubts_entry(self._doubts),
             "flags": [
                 {"column": column, "remark": remark, "regions": count}
@@ -203,6 +205,7 @@ def _columns(
             for column in (
                 *engine.columns(config, channel, ndim),
                 *liver_columns(config, channel, ndim),
+                *embedding_columns(config, channel),
             )
         )
     )

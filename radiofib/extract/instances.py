@@ -15,6 +15,7 @@ from typing import Any
 from radiofib.cohort import Acquisition
 from radiofib.engines import Engine, ExtractionConfig, RoiFeatures
 from radiofib.errors import EngineError, RadiofibError
+from radiofib.extract.embedding import with_embedding
 from radiofib.extract.matching import Places, Row
 from radiofib.extract.pieces import Piece
 from radiofib.preprocess.instances import cut_region, instance_ndim
@@ -117,7 +118,7 @@ def measure_instances(
     cuts = cut_region(roi, settings)
     kept, features, reasons = [], [], []
     for cut in cuts:
-        found = _measure(cut.of(roi), config, engine)
+        found = _measure(cut.of(roi), config, engine, acquisition, roi)
         if isinstance(found, str):
             reasons.append(found)
             continue
@@ -146,10 +147,13 @@ def measure_instances(
     )
 
 
-def _measure(roi: Roi, config: ExtractionConfig, engine: Engine) -> RoiFeatures | str:
+def _measure(
+    roi: Roi, config: ExtractionConfig, engine: Engine, acquisition: Acquisition, image: Roi
+) -> RoiFeatures | str:
     """Return the features of one instance, or why it has none."""
     try:
-        found = engine.extract(roi, config)
+        found = engine.extract(roi, config) if config.texture else RoiFeatures({})
+        found = with_embedding(found, roi, config, acquisition, image=image)
     except RadiofibError as error:
         return error.problem
     if all(math.isnan(value) for value in found.values.values()):

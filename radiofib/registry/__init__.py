@@ -1,5 +1,6 @@
 """The one registry of features and the grammar of their column names."""
 
+from radiofib.registry._deep import deep_feature
 from radiofib.registry._instances import STATISTICS, statistic_spec
 from radiofib.registry.codebook import (
     DELTA_FEATURES,
@@ -41,6 +42,7 @@ __all__ = [
     "codebook_rows",
     "column_label",
     "column_name",
+    "deep_feature",
     "image_label",
     "image_name",
     "image_token",

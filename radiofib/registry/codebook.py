@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radiofib.errors import ConfigError
+from radiofib.registry._deep import DEEP, deep_spec
 from radiofib.registry._firstorder import FIRSTORDER
 from radiofib.registry._functional import DELTA, FUNCTIONAL, delta_specs
 from radiofib.registry._glcm import GLCM
@@ -111,6 +112,7 @@ FAMILY_LABELS = {
     "ucl": "UCL",
     "uclpub": "UCL as published",
     "instance": "instances",
+    DEEP: "embedding",
 }
 FAMILY_LABELS |= {
     family: "delta " + FAMILY_LABELS.get(base := family.removeprefix(DELTA), base.upper())
@@ -195,10 +197,18 @@ def parse_column(column: str, registry: Registry = _EVERY) -> Column:
 
 def _spec_of(feature: str, registry: Registry) -> FeatureSpec:
     """Look a feature up; one that is not there may be a statistic of one that is."""
-    statistic = None if feature in registry else statistic_of(feature)
-    if statistic is None or feature[3:] not in registry:
+    statistic = None if _find(feature, registry) else statistic_of(feature)
+    base = None if statistic is None else _find(feature[3:], registry)
+    if statistic is None or base is None:
+        return _find(feature, registry) or registry[feature]
+    return statistic_spec(base, statistic)
+
+
+def _find(feature: str, registry: Registry) -> FeatureSpec | None:
+    """Return a feature, None when there is none; embeddings are known by their form alone."""
+    if feature in registry:
         return registry[feature]
-    return statistic_spec(registry[feature[3:]], statistic)
+    return deep_spec(feature) if registry is _EVERY else None
 
 
 def _own_tokens(spec: FeatureSpec) -> bool:

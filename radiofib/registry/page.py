@@ -73,6 +73,12 @@ own family, such as `ged4_original_dglcm_contrast` = (f - f0) / f0 with f of `ge
 channel before contrast, registered to each other [{number}](#sources). Unit 1, scale 1.
 """
 
+_EMBEDDINGS = """\
+Components of the embedding of a network: `<channel>_original_deep_<network>_e001` and on, as many
+as the network gives, such as `us_original_deep_resnet34_e001`. Section `embedding` of an
+extraction names the network; its SHA-256 is in the provenance. Unit 1, scale 1.
+"""
+
 _INSTANCES = """\
 Statistics over the slices, windows or patches of a case: every feature above that is measured on
 a region has each of them, in a family that begins with its short form, such as
@@ -109,6 +115,8 @@ def feature_page() -> str:
     parts.append("## Whole case\n")
     parts += _tables(list(FUNCTIONAL_FEATURES), sources)
     parts.append(_DELTA.format(number=len(sources)))
+    parts.append("## Embeddings\n")
+    parts.append(_EMBEDDINGS)
     parts.append("## Instances\n")
     parts.append(_INSTANCES)
     parts.append(_statistics())

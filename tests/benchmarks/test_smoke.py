@@ -24,6 +24,7 @@ SMALL = {
     "mri_case.py": ["--small"],
     "mri_intensities.py": ["--small"],
     "native_engine.py": ["--small", "--runs", "1"],
+    "onnx_gpu.py": ["--small"],
     "overhead.py": ["--small"],
     "pyradiomics_equality.py": ["--small"],
     "registration.py": ["--small"],

@@ -107,3 +107,50 @@ def save(
     if card is not None:
         with_card(path, ModelCard.parse(card, where="test"), path)
     return path
+
+
+def residual(path: Path, *, card: dict[str, Any], width: int = 16, blocks: int = 4) -> Path:
+    """Write a network of residual blocks with seeded weights: 32 x 32 RGB to an embedding."""
+    random = np.random.default_rng(7)
+    nodes: list[Any] = []
+    constants: dict[str, np.ndarray] = {}
+
+    def conv(given: str, channels: int, made: str, stride: int = 1) -> str:
+        scale = np.sqrt(2 / (9 * channels))
+        constants[f"{made}_w"] = random.normal(0, scale, (width, channels, 3, 3))
+        constants[f"{made}_b"] = random.normal(0, 0.1, width)
+        parts = [given, f"{made}_w", f"{made}_b"]
+        sides = {"pads": [1] * 4, "strides": [stride] * 2, "kernel_shape": [3, 3]}
+        nodes.append(helper.make_node("Conv", parts, [made], **sides))
+        return made
+
+    nodes.append(helper.make_node("Relu", [conv("image", 3, "stem", 2)], ["x0"]))
+    for n in range(blocks):
+        nodes.append(helper.make_node("Relu", [conv(f"x{n}", width, f"a{n}")], [f"r{n}"]))
+        nodes.append(helper.make_node("Add", [conv(f"r{n}", width, f"c{n}"), f"x{n}"], [f"s{n}"]))
+        last = "feature_map" if n == blocks - 1 else f"x{n + 1}"
+        nodes.append(helper.make_node("Relu", [f"s{n}"], [last]))
+    nodes.append(helper.make_node("GlobalAveragePool", ["feature_map"], ["pooled"]))
+    nodes.append(helper.make_node("Flatten", ["pooled"], ["embedding"]))
+    constants["head"] = random.normal(0, 1, (width, 3))
+    nodes.append(helper.make_node("MatMul", ["embedding", "head"], ["logits"]))
+    return save(
+        path,
+        nodes,
+        constants,
+        image=("N", 3, 32, 32),
+        outputs=[
+            ("embedding", ("N", width)),
+            ("feature_map", ("N", width, 16, 16)),
+            ("logits", ("N", 3)),
+        ],
+        card=card,
+    )
+
+
+#: What :func:`residual` is given.
+RESIDUAL_HOW: dict[str, Any] = {
+    "size": [32, 32],
+    "mean": [0.485, 0.456, 0.406],
+    "sd": [0.229, 0.224, 0.225],
+}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radiofib.deep.card_fields import Preprocessing
 from radiofib.deep.inputs import check_range, picture_input, read_picture_input, white_of
+from radiofib.deep.preprocessing import Preprocessing
 from radiofib.errors import ImageError, ModelError
 
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -196,6 +196,17 @@ def test_batch_that_fails_is_run_one_by_one(tmp_path: Path) -> None:
     assert "net on item 2" in str(found[2].error) or "net.onnx on item 2" in str(found[2].error)
 
 
+def test_input_that_was_prepared_otherwise_is_an_error_of_its_item(tmp_path: Path) -> None:
+    net = network(tmp_path)
+    items = [np.full((3, 8, 8), v, np.float32) for v in (0.1, 128, np.nan)]
+    found = list(
+        run_many(net, range(3), ["embedding"], prepare=items.__getitem__, name="item {}".format)
+    )
+    assert found[0].error is None
+    assert "item 1: values of the input are not those its card describes" in str(found[1].error)
+    assert "item 2: the input has values that are not numbers" in str(found[2].error)
+
+
 def test_items_of_other_shapes_go_in_other_batches(tmp_path: Path) -> None:
     loose = nets.facts(preprocessing={"size": None, "resize": "none"})
     net = open_network(nets.extractor(tmp_path / "net.onnx", size="s", card=loose))

@@ -1,0 +1,161 @@
+"""Commands onnx inspect and onnx bench."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+pytest.importorskip("onnx", reason="needs the package 'onnx'")
+
+from radiofib.cli.app import app, main
+from tests.deep import nets
+from tests.deep.test_graph import external
+from tests.deep.test_network import pictures
+
+runner = CliRunner()
+
+
+def run(*arguments: object) -> Result:
+    return runner.invoke(app, ["onnx", *map(str, arguments)])
+
+
+def test_inspect_shows_what_is_there_within_80_columns(tmp_path: Path) -> None:
+    facts = nets.facts(citation="He et al., Deep residual learning, CVPR 2016 " * 4)
+    model = nets.extractor(tmp_path / "net.onnx", card=facts)
+    done = run("inspect", model)
+    assert done.exit_code == 0
+    lines = done.output.splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(done.output.split())
+    for fact in (
+        "net.onnx",
+        "ai.onnx 17; file format 9",
+        "'image' ? x 3 x 8 x 8 tensor(float)",
+        "'embedding' ? x 5 tensor(float)",
+        "external data none",
+        "runs on cpu",
+        "extractor, conv, fp32",
+        "licence CC0-1.0",
+        "rgb, 8 x 8, stretch (bilinear), NCHW float32",
+        "mean 0.5 0.4 0.3, sd 0.2 0.25 0.3",
+        "embedding (embedding), feature_map (feature_map)",
+    ):
+        assert fact in text
+
+
+def test_inspect_as_json_says_the_same(tmp_path: Path) -> None:
+    model = nets.extractor(tmp_path / "net.onnx", card=nets.facts())
+    done = run("inspect", model, "--json")
+    found = json.loads(done.output)
+    assert done.exit_code == 0
+    assert found["card"]["architecture"] == "conv"
+    assert found["opsets"] == {"": 17}
+    assert found["providers"]["CPUExecutionProvider"] == ""
+    assert found["inputs"] == [{"name": "image", "shape": [None, 3, 8, 8], "type": "tensor(float)"}]
+    assert found["problems"] == []
+
+
+def test_inspect_without_card_asks_for_the_facts_and_takes_them(tmp_path: Path) -> None:
+    model = nets.extractor(tmp_path / "net.onnx")
+    done = run("inspect", model)
+    assert done.exit_code == 3
+    assert max(map(len, done.output.splitlines())) <= 80
+    text = " ".join(done.output.split())
+    assert "preprocessing (how a picture becomes the input: colour, size" in text
+    assert "--card" in text
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps(nets.facts()), encoding="utf-8")
+    assert run("inspect", model, "--card", card).exit_code == 0
+
+
+def test_inspect_shows_external_data_that_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    model = external(tmp_path / "net" / "m.onnx", "../w.bin")
+    done = run("inspect", model)
+    text = " ".join(done.output.split())
+    assert done.exit_code == 3
+    assert "1 tensors in ../w.bin" in text
+    assert "runs on nothing here" in text
+    assert "external data lies outside the model's folder" in text
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no model"])
+def test_inspect_of_no_model_exits_1(
+    tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SystemExit) as stop:
+        main(["onnx", "inspect", str(path)])
+    assert stop.value.code == 1
+    assert "net.onnx" in capsys.readouterr().err
+
+
+def test_bench_of_a_folder(tmp_path: Path) -> None:
+    model = nets.extractor(tmp_path / "net.onnx", card=nets.facts())
+    pictures(tmp_path / "img", 9)
+    done = run("bench", model, "--images", tmp_path / "img", "--batch", 4, "--json")
+    [row] = json.loads(done.output)
+    assert done.exit_code == 0
+    assert (row["provider"], row["images"], row["failed"], row["batch"]) == ("cpu", 9, 0, 4)
+    assert row["images_per_s"] > 0
+    assert row["decode"] + row["transfer"] + row["compute"] == pytest.approx(1)
+    shown = run("bench", model, "--images", tmp_path / "img")
+    assert max(map(len, shown.stdout.splitlines()[1:])) <= 80
+    assert shown.stdout.splitlines()[1].split() == [
+        "provider", "images", "batch", "images/s", "decode", "transfer", "compute"
+    ]  # fmt: skip
+
+
+def test_bench_of_simulated_frames(tmp_path: Path) -> None:
+    model = nets.extractor(tmp_path / "net.onnx", card=nets.facts())
+    done = run("bench", model, "--count", 3, "--json")
+    assert json.loads(done.output)[0]["images"] == 3
+
+
+def test_bench_goes_on_without_bad_images_and_absent_providers(tmp_path: Path) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    model = nets.extractor(tmp_path / "net.onnx", card=nets.facts())
+    paths = pictures(tmp_path / "img", 4)
+    paths[1].write_bytes(b"no picture")
+    done = run(
+        "bench", model, "--images", tmp_path / "img", "--provider", "cuda", "--provider", "cpu"
+    )
+    assert done.exit_code == 3
+    assert "built without it" in done.stderr
+    assert "1 failed, first: " in done.stderr
+    assert "p01.png" in done.stderr
+    for path in paths:
+        path.write_bytes(b"no picture")
+    assert run("bench", model, "--images", tmp_path / "img").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--provider", "cdua"], 2, "did you mean 'cuda'"),
+        (["--batch", "0"], 2, "batch must be positive"),
+        (["--images", "absent"], 1, "no such folder"),
+        (["--card", "absent.yaml"], 2, "absent.yaml"),
+    ],
+)
+def test_bench_of_what_is_not_there(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    said: str,
+) -> None:
+    model = nets.extractor(tmp_path / "net.onnx", card=nets.facts())
+    with pytest.raises(SystemExit) as stop:
+        main(["onnx", "bench", str(model), "--count", "1", *arguments])
+    assert stop.value.code == status
+    assert said in capsys.readouterr().err
