@@ -293,7 +293,7 @@ def check_range(array: NDArray[Any], how: Preprocessing, *, where: str | None = 
     (expected 0 to 1; found 0 to 128). Next: ...
     """
     values = np.asarray(array)
-    spare = (0, 1, 2) if how.layout == "NHWC" else (0, 2, 3)
+    spare: tuple[int, ...] = (0, 1, 2) if how.layout == "NHWC" else (0, 2, 3)
     flat = values.reshape(-1, *values.shape[-(len(how.layout) - 1) :])
     if how.layout == "NCDHW":
         spare = (0, 1, 2, 3, 4)
