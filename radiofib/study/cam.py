@@ -206,9 +206,8 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
     proba = reader.stager.predict_proba(frame)[0]
     label = str(reader.stager.classes_[int(np.argmax(proba))])
     made, dependence = _map(reader, features, frame, label)
-    cam_overlay_png(
-        made, shown_part(roi, embedder.settings).pixels, folder.path(f"cam/{name}"), white=white
-    )
+    shown = picture_shown(shown_part(roi, embedder.settings).pixels, white)
+    cam_overlay_png(shown, made, folder.path(f"cam/{name}"), title=f"predicted {label}")
     return {
         "case": acquisition.case,
         "file": name,
@@ -219,9 +218,22 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
         "predicted": label,
         "score": made.score,
         "offset": made.offset,
-        "map_mean": float(made.values.mean()),
+        "map_mean": float(np.mean(made.values)),
         "dependence": dependence,
     }
+
+
+def picture_shown(pixels: NDArray[Any], white: float | None) -> NDArray[np.uint8]:
+    """Return pixels as greys or colours of 8 bits, from 0 to white (else to the largest).
+
+    Examples
+    --------
+    >>> picture_shown(np.array([[0.0, 5.0, 10.0]]), 10.0).tolist()
+    [[0, 128, 255]]
+    """
+    top = white if white else float(np.max(pixels))
+    share = np.clip(np.asarray(pixels, dtype=np.float64) / (top if top > 0 else 1.0), 0, 1)
+    return np.rint(255 * share).astype(np.uint8)
 
 
 def _map(
@@ -234,7 +246,7 @@ def _map(
         return _tree_map(reader, features, frame, label)
     made = linear_map(features, head, label)
     heads = shuffled_heads(head, reader.asked.shuffles, seed=reader.seed)
-    others = np.array([linear_map(features, other, label).values for other in heads])
+    others = np.array([linear_map(features, other, label).values for other in heads])  # noqa: PD011
     return made, _median(map_dependence(made.values, others))
 
 
@@ -247,7 +259,8 @@ def _tree_map(
     made = shap_map(features, values, base=base, label=label)
     rng = np.random.default_rng(reader.seed)
     shuffled = [rng.permutation(values) for _ in range(reader.asked.shuffles)]
-    others = np.array([shap_map(features, v, base=base, label=label).values for v in shuffled])
+    maps = [shap_map(features, v, base=base, label=label) for v in shuffled]
+    others = np.array([each.values for each in maps])
     return made, _median(map_dependence(made.values, others))
 
 

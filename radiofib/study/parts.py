@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiofib.evaluation import Split, fixed_splits
+from radiofib.evaluation.linked import copy_groups, is_missing, link_groups
 from radiofib.evaluation.split_forms import draw_parts
-from radiofib.evaluation.splits import is_missing
 from radiofib.study.config import StudyConfig
 from radiofib.table import FeatureTable
 
@@ -30,7 +31,8 @@ def fixed_parts(study: StudyConfig, rows: FeatureTable) -> list[Split]:
     Raises
     ------
     SplitError
-        When there is no training part or no other, or a patient is on both sides.
+        When there is no training part or no other, or a patient, or copies of one picture, are
+        on both sides.
 
     Examples
     --------
@@ -56,10 +58,12 @@ def training_rows(study: StudyConfig, rows: FeatureTable) -> FeatureTable:
     return rows.subset(np.array(_parts(study, rows)) == TRAIN)
 
 
-def _patients(rows: FeatureTable) -> list[str]:
+def _patients(rows: FeatureTable) -> NDArray[np.str_]:
+    """Return the patient of each row; pictures that are copies of one another count as one."""
     obs = rows.obs
     own = obs["patient"] if "patient" in obs else obs["case"]
-    return own.where(own.notna(), obs["case"]).astype(str).tolist()
+    patients = own.where(own.notna(), obs["case"]).astype(str).tolist()
+    return link_groups(patients, copy_groups(obs))
 
 
 def _parts(study: StudyConfig, rows: FeatureTable) -> list[str]:

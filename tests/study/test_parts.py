@@ -90,6 +90,16 @@ def test_published_parts_are_taken_as_they_are() -> None:
         fixed_parts(study, leaking)
 
 
+def test_copies_of_a_picture_stay_in_one_part() -> None:
+    table = _table(images=1)
+    group = [f"g{k % 20}" if k < 40 else None for k in range(80)]
+    rows = FeatureTable(table.X, table.obs.assign(image_group=group))
+    splits = fixed_parts(STUDY, rows)
+    side = {row: s.name for s in splits for row in s.test.tolist()}
+    assert all(side.get(k) == side.get(k + 20) for k in range(20))
+    assert len(set(side.values())) == 3
+
+
 @settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=80),
