@@ -16,7 +16,8 @@ from radiofib.report.format import model_label, setting_label, shorten, target_l
 
 __all__ = ["AUC_NAMES", "SETTINGS", "UNITS", "Context", "Metric", "is_control", "read_metric"]
 
-SETTINGS = ("cv", "loso")
+#: Settings in the order of tables: known patients first, those held out for choosing last.
+SETTINGS = ("cv", "loso", "test", "external")
 UNITS = ("patient", "row")
 #: Names under which an area under the ROC curve is recorded, the preferred one first.
 AUC_NAMES = ("auc", "macro_auc")
@@ -147,6 +148,16 @@ class Context:
         """Validation settings that were run: known scanners first."""
         seen = self._seen("setting")
         return [s for s in SETTINGS if s in seen] + [s for s in seen if s not in SETTINGS]
+
+    @property
+    def inside(self) -> str:
+        """The setting of patients like those of training: folds, else the test part."""
+        return "test" if "test" in self.settings and "cv" not in self.settings else "cv"
+
+    @property
+    def outside(self) -> str:
+        """The setting of patients from elsewhere: scanners left out, else the external part."""
+        return "external" if "external" in self.settings and "loso" not in self.settings else "loso"
 
     @cached_property
     def units(self) -> list[str]:

@@ -22,7 +22,7 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context, is_control
 from radiofib.report.decisions import decision_blocks
-from radiofib.report.format import count, estimate, percent, shorten
+from radiofib.report.format import count, estimate, is_outside, percent, shorten
 from radiofib.report.panels import (
     BinnedCurve,
     Curve,
@@ -35,7 +35,6 @@ from radiofib.report.panels import (
 __all__ = ["confusion_table", "curves_section"]
 
 MOST_PANELS = 4
-_KINDS = {"cv": "cv", "loso": "loso"}
 
 
 def curves_section(context: Context) -> Section | None:
@@ -98,7 +97,7 @@ def _roc_curves(context: Context, frame: pd.DataFrame, unit: str, target: str) -
             kind = f"control-{'ab'[controls.index(model)]}"
         else:
             label = f"{context.setting_name(setting).capitalize()}{value}"
-            kind = _KINDS.get(setting, "cv")
+            kind = "loso" if is_outside(setting) else "cv"
         ordered = part[["fpr", "tpr"]].sort_values(["fpr", "tpr"], kind="stable")
         found.append(
             RocCurve(shorten(label, 80), ordered["fpr"].to_numpy(), ordered["tpr"].to_numpy(), kind)
@@ -146,7 +145,7 @@ def _flexible(context: Context, unit: str, target: str) -> list[Curve]:
         part = frame[frame["setting"] == setting]
         if len(part) > 1:
             label = f"{context.setting_name(setting).capitalize()}, flexible curve"
-            kind = "loso" if setting == "loso" else "cv"
+            kind = "loso" if is_outside(setting) else "cv"
             found.append(curve_of(label, part, "p", "observed", kind))
     return found
 

@@ -21,7 +21,7 @@ from radiofib.report.blocks import (
     text,
 )
 from radiofib.report.context import Context
-from radiofib.report.format import estimate, estimate_with_interval, interval, shorten
+from radiofib.report.format import estimate, estimate_with_interval, interval, is_outside, shorten
 from radiofib.report.measures import metric_name, metric_rank
 from radiofib.report.panels import Curve, curve_of, curve_panel
 
@@ -77,7 +77,7 @@ def _panel(context: Context, frame: pd.DataFrame, target: str, place: int) -> Ma
         part = frame[frame["setting"] == setting]
         if len(part) < 2:
             continue
-        kind = "loso" if setting == "loso" else "cv"
+        kind = "loso" if is_outside(setting) else "cv"
         label = context.setting_name(setting).capitalize()
         curves.insert(0, curve_of(label, part, "threshold", "net_benefit", kind))
         # One prevalence, one line: settings hold the same patients.

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from radiofib.report import svg
 from radiofib.report.axes import Scale, ticks
-from radiofib.report.format import estimate_with_interval
+from radiofib.report.format import estimate_with_interval, is_outside
 from radiofib.report.panels import mark
 
 __all__ = [
@@ -145,7 +145,7 @@ def forest_panel(
 
 
 def _bar(each: Interval, x: Scale, y: float, control: bool) -> Markup:
-    tone = "control" if control else ("loso" if each.setting == "loso" else "cv")
+    tone = "control" if control else ("loso" if is_outside(each.setting) else "cv")
     parts = []
     if math.isfinite(each.low) and math.isfinite(each.high):
         a, b = x.clipped(each.low), x.clipped(each.high)

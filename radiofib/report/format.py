@@ -49,7 +49,13 @@ _MODELS = {
     "control_missingness": "Control: missing values only",
     "control_missing": "Control: missing values only",
 }
-_SETTINGS = {"cv": "known scanners", "loso": "unseen scanners"}
+_SETTINGS = {
+    "cv": "known scanners",
+    "loso": "unseen scanners",
+    "test": "test set",
+    "external": "external set",
+    "val": "validation set",
+}
 
 
 def clean(text: object) -> str:
@@ -241,6 +247,17 @@ def model_label(name: str) -> str:
     """
     own, bracket, rest = name.partition(" [")
     return _MODELS.get(own, own) + bracket + rest
+
+
+def is_outside(setting: str) -> bool:
+    """Tell whether a setting tests patients from elsewhere than training.
+
+    Examples
+    --------
+    >>> is_outside("loso"), is_outside("external"), is_outside("cv")
+    (True, True, False)
+    """
+    return setting in ("loso", "external")
 
 
 def setting_label(name: str) -> str:

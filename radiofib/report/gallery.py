@@ -110,7 +110,7 @@ def maps_section(context: Context) -> Section | None:
             caption += f" {pluralise(len(rows) - len(made), 'more map')} in cam/."
         blocks.append(Gallery(caption, made))
     notes = [n for n in dict.fromkeys(frame["note"]) if n]
-    blocks += [Note(f"{shorten(n, 300)}.") for n in notes[:4]]
+    blocks += [Note(f"{shorten(n, 600)}.") for n in notes[:4]]
     blocks += [Note(f"Not shown: {b}") for b in broken[:5]]
     return Section("maps", "Class activation maps", tuple(blocks)) if blocks else None
 

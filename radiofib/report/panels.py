@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from radiofib.report import svg
 from radiofib.report.axes import Scale, axes, round_ticks
+from radiofib.report.format import is_outside
 
 __all__ = [
     "BinnedCurve",
@@ -41,8 +42,8 @@ def mark(setting: str, x: float, y: float, *, control: bool = False) -> Markup:
     >>> "diamond" in str(mark("loso", 0, 0)), "loso" in mark("loso", 0, 0)
     (False, True)
     """
-    tone = "control" if control else ("loso" if setting == "loso" else "cv")
-    if setting == "loso":
+    tone = "control" if control else ("loso" if is_outside(setting) else "cv")
+    if is_outside(setting):
         return svg.diamond(x, y, 5.2, f"mark open {tone}")
     return svg.circle(x, y, 4.2, f"mark {tone}")
 
@@ -180,7 +181,7 @@ def calibration_panel(
     most = max((float(n) for c in curves for n in c.n if math.isfinite(n)), default=0.0)
     bars = {"cv": -3.0, "loso": 1.0}
     for curve in curves:
-        tone = "loso" if curve.setting == "loso" else "cv"
+        tone = "loso" if is_outside(curve.setting) else "cv"
         for p, n in zip(curve.predicted, curve.n, strict=True):
             if most > 0 and math.isfinite(p) and n > 0:
                 height = 26 * float(n) / most
@@ -189,7 +190,7 @@ def calibration_panel(
     for flexible in smooth:
         parts += _curve(flexible, x, y)
     for curve in curves:
-        tone = "loso" if curve.setting == "loso" else "cv"
+        tone = "loso" if is_outside(curve.setting) else "cv"
         ok = np.isfinite(curve.predicted) & np.isfinite(curve.observed)
         points = [
             (x.clipped(p), y.clipped(o))

@@ -87,6 +87,11 @@ def _introduction(context: Context) -> str:
             "Unseen scanners: all images of one scanner are left out of training and predicted, "
             "scanner by scanner."
         )
+    if {"test", "external"} & set(context.settings):
+        said.append(
+            "Sets: parts of the cohort that training did not see, each tested once by the stager "
+            "that learned from the training part."
+        )
     if set(context.units) >= {"patient", "row"} and not context.units_agree:
         said.append(
             "By patient: the mean score of a patient's rows. By row: every row counts, intervals "
@@ -129,7 +134,7 @@ def comparison_table(context: Context) -> Table:
         notes.append(
             f"{len(context.targets) - MOST_TARGETS} more targets are in evaluation/metrics.csv."
         )
-    both = " on known and unseen scanners" if len(context.settings) > 1 else ""
+    both = " on known and unseen scanners" if {"cv", "loso"} <= set(context.settings) else ""
     beside = ", next to the negative controls" if any(map(is_control, context.models)) else ""
     caption = f"Discrimination{both}{beside}."
     return Table(caption, columns, groups, tuple(notes))
@@ -189,7 +194,7 @@ def _forest(context: Context) -> Figure:
         groups.append(ForestGroup(title, tuple(rows)))
     by = "patient" if unit == "patient" else "row"
     keys = [(k, context.setting_name(k)) for k in context.settings[:2]]
-    marks = (("cv", "filled circle"), ("loso", "open diamond"))
+    marks = ((context.inside, "filled circle"), (context.outside, "open diamond"))
     key = [f"{mark}: {context.setting_name(k)}" for k, mark in marks if k in context.settings]
     if any(map(is_control, context.models)):
         key.append("grey: controls that never see the image")

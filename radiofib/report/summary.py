@@ -49,7 +49,8 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
     tuple of two lists of str
         Sentences of the paragraph; cautions, each a sentence or two.
     """
-    known, unseen = (_known(context, context.main_model, s) for s in ("cv", "loso"))
+    places = (context.inside, context.outside)
+    known, unseen = (_known(context, context.main_model, s) for s in places)
     if known is None and unseen is None:
         return ["No performance was computed in this run, so nothing is claimed here."], [
             f"What failed: {reason}" for reason in _failed_steps(context)
@@ -60,13 +61,16 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
     asked = context.target_name(context.main_target).replace(" vs ", " from ")
     said = [f"The stager ({shorten(name, 60)}) was asked to tell {shorten(asked, 100)}."]
     if known is not None:
-        several = context.several_scanners
+        several = context.several_scanners and context.inside == "cv"
         where = "from scanners it had been trained on" if several else "it had not seen"
+        where = "of the test set" if context.inside == "test" else where
         said.append(
             f"On patients {where}, its AUC is {_with_interval(known)} [{_who(known, context)}]."
         )
     if unseen is not None:
-        start = "On scanners it never saw, " + ("it is" if known is not None else "its AUC is")
+        start = "On scanners it never saw, "
+        start = "On the external set, " if context.outside == "external" else start
+        start += "it is" if known is not None else "its AUC is"
         who = _who(unseen, context)
         same = known is not None and who == _who(known, context)
         said.append(f"{start} {_with_interval(unseen)}{'' if same else f' [{who}]'}.")
@@ -86,7 +90,7 @@ def _failed_steps(context: Context) -> list[str]:
 
 def _control_sentences(context: Context) -> list[str]:
     said: list[str] = []
-    for setting in ("cv", "loso"):
+    for setting in (context.inside, context.outside):
         found = [
             (fact, metric)
             for control, fact in _CONTROLS
@@ -97,19 +101,25 @@ def _control_sentences(context: Context) -> list[str]:
         if said:
             values = " and ".join(f"{estimate(m.value, 2)} ({fact})" for fact, m in found)
             verb = "these controls reach" if len(found) > 1 else "this control reaches"
-            said.append(f"On unseen scanners {verb} {values}.")
+            said.append(f"On {_place(context, setting)} {verb} {values}.")
             continue
-        where = " on unseen scanners" if setting == "loso" else ""
+        where = f" on {_place(context, setting)}" if setting == context.outside else ""
         first, *rest = [f"that knows only {fact} reaches {_with_interval(m)}" for fact, m in found]
         said.append("; ".join([f"A model {first}{where}", *(f"one {r}" for r in rest)]) + ".")
     return said
 
 
+def _place(context: Context, setting: str) -> str:
+    """Return where a setting is, as it follows "on"."""
+    name = context.setting_name(setting)
+    return f"the {name}" if name.endswith(" set") else name
+
+
 def _cautions(context: Context, known: Metric | None, unseen: Metric | None) -> list[str]:
     cautions: list[str] = []
-    for found, setting in ((known, "cv"), (unseen, "loso")):
+    for found, setting in ((known, context.inside), (unseen, context.outside)):
         if found is not None and found.has_interval and found.low <= 0.5:
-            where = context.setting_name(setting)
+            where = _place(context, setting)
             cautions.append(
                 f"{'In' if where == 'cross-validation' else 'On'} {where} the interval includes "
                 "0.5: the result cannot be told apart from guessing."
@@ -117,8 +127,10 @@ def _cautions(context: Context, known: Metric | None, unseen: Metric | None) -> 
     cautions += _shortcuts(context, known, unseen)
     if known is not None and unseen is not None and known.value - unseen.value >= _WORTH_SAYING:
         cautions.append(
-            f"The AUC on unseen scanners is {estimate(known.value - unseen.value, 2)} lower than "
-            "on known ones (difference of the two estimates, not a test)."
+            f"The AUC on {_place(context, context.outside)} is "
+            f"{estimate(known.value - unseen.value, 2)} lower than on "
+            f"{'known ones' if context.inside == 'cv' else _place(context, context.inside)} "
+            "(difference of the two estimates, not a test)."
         )
     if unseen is None:
         cautions.append(
@@ -140,7 +152,8 @@ def _cautions(context: Context, known: Metric | None, unseen: Metric | None) -> 
 
 
 def _shortcuts(context: Context, known: Metric | None, unseen: Metric | None) -> list[str]:
-    setting, reference = ("cv", known) if known is not None else ("loso", unseen)
+    inside = (context.inside, known)
+    setting, reference = inside if known is not None else (context.outside, unseen)
     found = [
         (control, fact)
         for control, fact in _CONTROLS

@@ -207,7 +207,7 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
     label = str(reader.stager.classes_[int(np.argmax(proba))])
     made, dependence = _map(reader, features, frame, label)
     shown = picture_shown(shown_part(roi, embedder.settings).pixels, white)
-    cam_overlay_png(shown, made, folder.path(f"cam/{name}"), title=f"predicted {label}")
+    cam_overlay_png(shown, made, folder.path(f"cam/{name}"), title="predicted")
     return {
         "case": acquisition.case,
         "file": name,
@@ -260,7 +260,7 @@ def _tree_map(
     rng = np.random.default_rng(reader.seed)
     shuffled = [rng.permutation(values) for _ in range(reader.asked.shuffles)]
     maps = [shap_map(features, v, base=base, label=label) for v in shuffled]
-    others = np.array([each.values for each in maps])
+    others = np.array([each.values for each in maps])  # noqa: PD011
     return made, _median(map_dependence(made.values, others))
 
 

@@ -216,7 +216,9 @@ def _models(study: StudyConfig, rows: FeatureTable, channels: ChannelSet) -> lis
     for control, data in control_tables(seen).items():
         # The controls of the first set keep their plain names, by which the report knows them.
         plain = f"control_{control}"
-        if first or control != "scanner":
+        # The machine is the same for every set, the size of the images for sets of features too.
+        same = ("scanner", "geometry") if channels.families else ("scanner",)
+        if first or control not in same:
             models.append(_Model(plain if first else channels.label(plain), data, True, channels))
     return models
 
