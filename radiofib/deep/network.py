@@ -233,6 +233,7 @@ class _Run(Generic[T]):
         self._network, self._roles, self._name = network, roles, name
         self._settings, self._timing = settings, timing
         self._on_gpu = device_of(network.session.providers) == "cuda"
+        self._memory: PeakMemory | None = None
         self._fixed = network.fixed_batch
         fixed = self._fixed or settings.batch
         self._batch = BatchSize(settings.memory_mb * 1e6, settings.most, fixed)
@@ -242,7 +243,7 @@ class _Run(Generic[T]):
 
     def over(self, items: Sequence[T], prepare: Callable[[T], NDArray[Any]]) -> Iterator[Found[T]]:
         timing, start = self._timing, time.perf_counter()
-        self._memory = PeakMemory()
+        self._memory = None if self._batch.settled or self._on_gpu else PeakMemory()
         ahead = 2 * max(self._batch.size, min(self._settings.most, 16))
         waiting: list[Ready[T, NDArray[Any]]] = []
         shape: tuple[int, ...] | None = None
@@ -271,7 +272,8 @@ class _Run(Generic[T]):
         full = len(good) == self._batch.size
         done = iter(self._run(good))
         if full:
-            self._batch.measured(0 if self._on_gpu else self._memory.growth())
+            # On a GPU the runtime itself keeps to the bound: growing ends where it says so.
+            self._batch.measured(self._memory.growth() if self._memory else 0)
         return [
             next(done) if r.value is not None else Found(r.item, None, r.error) for r in waiting
         ]

@@ -18,6 +18,10 @@ Intensity = Annotated[Window | Percentile, Field(discriminator="type")]
 class EmbeddingSettings(StrictModel):
     """Which network, on which channels, and what of an image it is shown.
 
+    The network sees what texture is measured on: a picture in grey (colour by the luma of ITU-R
+    BT.601), three times the same for a network of RGB; it is resized and normalised as the
+    network's card says. Nothing is aggregated: one image, one embedding.
+
     Parameters
     ----------
     model : str

@@ -389,6 +389,7 @@ def test_network_of_volumes_sees_the_volume_as_its_card_says(
     np.testing.assert_allclose(boxed.X.to_numpy()[0], wanted, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("resize", "size", "reason"),
     [
@@ -419,6 +420,7 @@ def test_sizes_of_volumes(tmp_path: Path, resize: str, size: tuple[int, ...], re
         assert table.X.iloc[0, 0] == pytest.approx(image.mean(), rel=0.1)
 
 
+@pytest.mark.slow
 def test_picture_and_a_network_of_volumes(tmp_path: Path) -> None:
     model = volume_net(tmp_path / "v.onnx")
     _, failures = extract(tmp_path, cohorts.ultrasound(tmp_path, 1), config(model))
@@ -427,6 +429,7 @@ def test_picture_and_a_network_of_volumes(tmp_path: Path) -> None:
         extract(tmp_path, cohorts.ultrasound(tmp_path, 1), config(model, intensity=GREY))
 
 
+@pytest.mark.slow
 def test_models_that_cannot_be_used_stop_before_the_work(tmp_path: Path) -> None:
     frame = cohorts.ultrasound(tmp_path, 1)
     with pytest.raises(ModelError, match="no such model file"):
@@ -478,6 +481,7 @@ def test_model_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
     assert list(table.X) == NET
 
 
+@pytest.mark.slow
 def test_command_extract_with_a_configuration(tmp_path: Path, model: Path) -> None:
     from typer.testing import CliRunner
 
