@@ -5,7 +5,7 @@ Two pictures are the same when their files or decoded pixels are equal, or when 
 or series are one sweep up to 60 bits. On simulated frames, different views of one machine differ
 in about 100 bits (standard deviation 9), so that 36 is seven standard deviations away; what a new
 compression, another brightness or size, a border, or 1 % cut off leave lies below it in nearly
-all copies, and 3 % cut off in about two thirds. `tests/reference/perceptual_hash.csv` has what
+all copies, and 3 % cut off in about three quarters. `tests/reference/perceptual_hash.csv` has what
 was asked for beforehand.
 """
 

@@ -101,7 +101,9 @@ def extract_features(
         of it (see :mod:`radiofib.extract.matching` for how those of several channels come into one
         row), and section ``aggregate`` makes one row for each case of them. `obs` also holds
         ``geom_<channel>_<fact>`` columns with header facts (matrix size, spacing in mm, file
-        bytes) for negative controls. `missing` names columns or patterns (``dwi_*``).
+        bytes) for negative controls and, where pictures repeat others, ``image_group``,
+        ``image_copy_of`` and ``image_copy`` (see :mod:`radiofib.cohort.copies`).
+        `missing` names columns or patterns (``dwi_*``).
     list of Failure
         Acquisitions that could not be read or carry no feature at all, in cohort order; they
         are tried again next time. Failures of the cohort itself are not repeated here.

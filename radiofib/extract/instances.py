@@ -15,6 +15,7 @@ from typing import Any
 from radiofib.cohort import Acquisition
 from radiofib.engines import Engine, ExtractionConfig, RoiFeatures
 from radiofib.errors import EngineError, RadiofibError
+from radiofib.extract.copies import picture_facts
 from radiofib.extract.embedding import with_embedding
 from radiofib.extract.matching import Places, Row
 from radiofib.extract.pieces import Piece
@@ -134,7 +135,8 @@ def measure_instances(
     notes = [f"cut into {len(cuts)} instances ({settings.kind})"]
     if reasons:
         notes.append(f"{len(reasons)} of {len(cuts)} instances carry no feature: {reasons[0]}")
-    parts = [Piece.of(acquisition, roi, one) for one in features]
+    picture = picture_facts(acquisition, roi)
+    parts = [Piece.of(acquisition, roi, one, picture) for one in features]
     image = replace(parts[0], features={}, missing={}, flags={}, notes=(*roi.notes, *notes))
     columns = tuple(features[0].values)
     return CutRecord(

@@ -73,8 +73,14 @@ class Piece:
         return len(self.shape)
 
     @classmethod
-    def of(cls, acquisition: Acquisition, roi: Roi, features: RoiFeatures) -> Piece:
-        """Gather what an engine found for an acquisition."""
+    def of(
+        cls,
+        acquisition: Acquisition,
+        roi: Roi,
+        features: RoiFeatures,
+        picture: Mapping[str, str] | None = None,
+    ) -> Piece:
+        """Gather what an engine found for an acquisition; `picture` where its hashes are known."""
         features = without_lengths(features, acquisition)
         columns = list(features.values)
         shape = tuple(int(n) for n in roi.pixels.shape)
@@ -94,7 +100,7 @@ class Piece:
             missing=fold_reasons(features.missing, columns),
             flags=fold_reasons(features.flags, columns),
             notes=roi.notes,
-            picture=picture_facts(acquisition, roi),
+            picture=picture_facts(acquisition, roi) if picture is None else picture,
         )
 
 

@@ -83,8 +83,9 @@ def content_box(greys: NDArray[np.generic]) -> tuple[slice, slice]:
     >>> content_box(picture)
     (slice(10, 30, None), slice(5, 25, None))
     """
-    low, high = np.percentile(greys, [1, 99])
-    bright = greys > low + 0.08 * (high - low)
+    values = np.asarray(greys, dtype=np.float64)
+    low, high = np.percentile(values, [1, 99])
+    bright = values > low + 0.08 * (high - low)
     box = []
     for axis in (1, 0):
         where = np.flatnonzero(bright.mean(axis=axis) > 0.03)

@@ -163,7 +163,8 @@ def alter(frame: Greys, how: str, rng: np.random.Generator) -> Greys:
         return np.asarray(Image.open(stored))
     if how == "brightness":
         changed = (frame - 100.0) * rng.uniform(0.8, 1.25) + 100 + rng.uniform(-25, 25)
-        return np.rint(np.clip(changed, 0, 255)).astype(np.uint8)
+        shown: Greys = np.rint(np.clip(changed, 0, 255)).astype(np.uint8)
+        return shown
     if how == "resize":
         scale = rng.uniform(0.6, 1.4)
         size = (round(columns * scale), round(rows * scale))

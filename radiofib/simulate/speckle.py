@@ -173,7 +173,7 @@ def fractal_surface(
     power = 2 * (3 - dimension)
     reach = 1.0 if power <= 1.5 else 2.0
     c0, c2, beta = _constants(power, reach)
-    step = 1 / np.hypot(*(n - 1 for n in shape))
+    step = 1 / float(np.hypot(shape[0] - 1, shape[1] - 1))
     size = [sfft.next_fast_len(int(np.ceil(2 * reach / step)) + n) for n in shape]
     lags = [np.minimum(np.arange(n), n - np.arange(n)) * step for n in size]
     r = np.hypot(lags[0][:, None], lags[1][None, :])

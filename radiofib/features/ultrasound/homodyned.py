@@ -109,14 +109,17 @@ def homodyned_k(amplitude: FloatArray) -> HomodynedK:
     )
 
     def misfit(p: FloatArray) -> FloatArray:
-        return np.array([float(m) for m in xu_moments(p[0], np.exp(p[1]))]) - target
+        found: FloatArray = np.array(xu_moments(p[0], np.exp(p[1]))) - target
+        return found
 
     k, log_alpha, x, u = _table()
     start = np.argmin((x - target[0]) ** 2 + (u - target[1]) ** 2)
     low, high = [0.0, np.log(ALPHA_LEAST)], [K_MOST, np.log(ALPHA_MOST)]
     first = np.clip([k[start], log_alpha[start]], np.add(low, 1e-3), np.subtract(high, 1e-3))
     best = least_squares(misfit, first, bounds=(low, high), xtol=1e-10, ftol=1e-12, gtol=1e-12)
-    return HomodynedK(float(best.x[0]), float(np.exp(best.x[1])), _remark(*best.x, best.cost))
+    k_found, log_found = (float(p) for p in best.x)
+    remark = _remark(k_found, log_found, float(best.cost))
+    return HomodynedK(k_found, float(np.exp(log_found)), remark)
 
 
 def _remark(k: float, log_alpha: float, cost: float) -> str:

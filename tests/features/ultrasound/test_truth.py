@@ -15,7 +15,10 @@ for case in cases():
     BY_NAME[case.name].append(case)
 
 #: Rows of the set ``after`` were added when the blankets had been corrected for the lattice.
-SLOW = {name for name, rows in BY_NAME.items() if rows[0].set != "main"} | {"surface_22"}
+SLOW = {name for name, rows in BY_NAME.items() if rows[0].set != "main"} | {
+    "surface_22",
+    "surface_25",
+}
 MARKED = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in BY_NAME]
 
 
