@@ -43,7 +43,7 @@ def test_what_is_left_and_what_is_said(pictures: Path, tmp_path: Path) -> None:
     cohort = Cohort.read(out / "cohort.csv")
     [one] = cohort.acquisitions
     assert one.image == out / "ultrasound/a/us.png"
-    assert (one.extra["pixel_mm"], one.extra["mask_source"], one.stage) == ("0.3", "image", "F1")
+    assert (one.extra["pixel_mm"], one.extra["mask_source"], one.stage) == ("0.3", "image", "f1")
     record = pd.read_csv(out / "ultrasound.csv")
     assert record["kind"].tolist() == ["convex"]
     assert record["apex_y_px"].notna().all()

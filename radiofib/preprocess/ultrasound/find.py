@@ -19,6 +19,8 @@ _LONGEST = 512
 _LOSSY = 10.0
 #: Share of the frame of the picture that must be of one grey for a screen to be there.
 _LEVEL_SHARE = 0.3
+#: Median step between neighbours along the frame of a picture that is all tissue, at least.
+_GRAIN = 1.5
 #: A shape must cover what was found at least this well (Dice).
 GOOD_FIT = 0.9
 #: A letter differs from the screen by at least this many greys.
@@ -70,6 +72,13 @@ def screen_level(grey: NDArray[np.float64]) -> float | None:
     level = int(counts.argmax())
     share = counts[max(level - 2, 0) : level + 3].sum() / values.size
     return float(level) if share >= _LEVEL_SHARE else None
+
+
+def _grainy(grey: NDArray[np.float64]) -> bool:
+    """Tell speckle along the frame of the picture from a screen that is shaded."""
+    lines = (grey[1], grey[-2], grey[:, 1], grey[:, -2])
+    steps = np.concatenate([np.abs(np.diff(line)) for line in lines])
+    return float(np.median(steps)) >= _GRAIN
 
 
 def _ring(shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -124,7 +133,9 @@ def find_images(grey: NDArray[np.float64]) -> list[Found]:
     Returns
     -------
     list of Found
-        Empty when nothing on the screen looks like an ultrasound image.
+        Empty when nothing on the screen looks like an ultrasound image, or when the screen is
+        shaded, so that names on it could not be told from tissue. A picture without any even
+        screen, with speckle up to its borders, is taken whole.
 
     Examples
     --------
@@ -136,6 +147,8 @@ def find_images(grey: NDArray[np.float64]) -> list[Found]:
     ('linear', True)
     """
     level = screen_level(grey)
+    if level is None and not _grainy(grey):
+        return []  # a shaded screen: what lies on it cannot be told from it
     if level is None:
         return [Found(WholePicture.of(_flat(grey.shape)), 1.0)]
     lit = lit_pixels(grey, level)
@@ -214,7 +227,8 @@ def _joined(lit: NDArray[np.bool_], parts: list[NDArray[np.bool_]]) -> bool:
 
 def _fit(part: NDArray[np.bool_]) -> Found:
     """Fit both shapes to one part and return the better one."""
-    found = [_refined(part, start) for start in (*_fan_starts(part), _quad_start(part))]
+    starts: list[Frame] = [*_fan_starts(part), _quad_start(part)]
+    found = [_refined(part, start) for start in starts]
     _, frame = min(found, key=lambda f: f[0] + _RARE * (f[1].kind == "trapezoid"))
     return Found(frame, dice(frame.mask(_flat(part.shape)), part))
 

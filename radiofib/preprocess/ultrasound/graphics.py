@@ -16,6 +16,8 @@ _COLOURED = 32.0
 _TINTED = 0.5
 #: Text is lower than this share of the screen.
 _TEXT_HEIGHT = 0.07
+#: No machine writes so small that this many pixels are too few for a line.
+_LEAST_TEXT = 24
 #: A bright pixel stands out by this many times the upper spread of the speckle ...
 _BRIGHT = 3.2
 #: ... and at least by this many grey levels.
@@ -88,13 +90,13 @@ def find_graphics(
     >>> bool(found.drawn.mean() < 0.03)
     True
     """
-    height = max(5, round(_TEXT_HEIGHT * min(grey.shape)))
+    height = max(_LEAST_TEXT, round(_TEXT_HEIGHT * min(grey.shape)))
     nothing = np.zeros(grey.shape, dtype=bool)
     count, tinted, colour_mask = 0, False, nothing
     if colour is not None:
         hue = _coloured(colour) & inside
         count = int(np.count_nonzero(hue))
-        tinted = count > _TINTED * np.count_nonzero(inside) and _one_tint(colour, hue)
+        tinted = bool(count > _TINTED * np.count_nonzero(inside)) and _one_tint(colour, hue)
         if tinted:
             count = 0
         elif count:

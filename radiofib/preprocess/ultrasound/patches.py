@@ -157,7 +157,7 @@ def parenchyma(
         edge = (beam > 1 - 2 * settings.border_share) | (depth > 1 - settings.border_share)
     open_ = valid & ~near & ~edge
     total = max(int(np.count_nonzero(valid)), 1)
-    reasons = {
+    reasons: dict[str, float] = {
         "near the skin": np.count_nonzero(valid & near) / total,
         "at the border": np.count_nonzero(valid & edge & ~near) / total,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -85,5 +86,5 @@ class PatchSettings(StrictModel):
         """Return the side in pixels."""
         if self.side_mm is None or spacing_mm is None:
             return self.side_px
-        mean = (spacing_mm[0] * spacing_mm[1]) ** 0.5
+        mean = math.sqrt(spacing_mm[0] * spacing_mm[1])
         return max(8, round(self.side_mm / mean))

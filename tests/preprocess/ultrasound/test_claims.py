@@ -55,7 +55,7 @@ def findings(clean: list[Judged], hard: list[Judged], panels: list[Judged]) -> l
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 def test_every_claim_is_met() -> None:
     claims = pd.read_csv(CLAIMS)
     claims["found"] = findings(
