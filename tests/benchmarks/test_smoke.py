@@ -45,7 +45,12 @@ MINUTES = ("lifs_recipes.py", "mri_case.py", "mri_intensities.py")
 def test_every_benchmark_is_run_here(repository: Path) -> None:
     scripts = {p.name for p in (repository / "benchmarks").glob("*.py")}
     scripts -= {p.name for p in (repository / "benchmarks").glob("_*.py")}
-    assert scripts == set(SMALL) | {"ibsi_conformance.py", "r_agreement.py", "radmlbench.py"}
+    assert scripts == set(SMALL) | {
+        "ibsi_conformance.py",
+        "onnx_cpu.py",
+        "r_agreement.py",
+        "radmlbench.py",
+    }
 
 
 @pytest.mark.external

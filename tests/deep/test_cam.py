@@ -29,7 +29,8 @@ from radiofib.deep.cam_overlay import cam_overlay_png, render_cam
 from radiofib.deep.card import read_card
 from radiofib.deep.session import open_session
 from radiofib.errors import ModelError, UsageError
-from radiofib.staging import ChainStager, LogisticStager, PrincipalComponents, RandomForestStager
+from radiofib.staging import ChainStager, LogisticStager, RandomForestStager
+from radiofib.staging.reduce import PrincipalComponents
 from tests.deep import nets
 
 STAGES = ("F0", "F2", "F4")

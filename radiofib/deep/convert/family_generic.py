@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiofib._extras import require
 from radiofib.deep.convert.common import Made, torch_version
 from radiofib.deep.convert.torchscript import export_module, module_outputs
 from radiofib.deep.convert.weights import WeightSource
-from radiofib.deep.graph import read_graph
+from radiofib.deep.graph import check_external, read_graph
 from radiofib.errors import ConfigError, UsageError
 
 __all__ = ["make_generic"]
@@ -22,8 +23,14 @@ def make_generic(source: WeightSource, stated: Mapping[str, Any], plain: Path) -
     """Write any model; see :func:`radiofib.deep.convert.families.make`."""
     where = source.path.name
     if source.form == "onnx":
-        plain.write_bytes(source.path.read_bytes())
-        return Made({"opset": read_graph(source.path).opset}, None, "")
+        facts = read_graph(source.path)
+        check_external(source.path, facts)
+        if facts.external:
+            onnx = require("onnx", purpose="taking external data into the model's file")
+            plain.write_bytes(onnx.load(str(source.path)).SerializeToString())
+        else:
+            plain.write_bytes(source.path.read_bytes())
+        return Made({"opset": facts.opset}, None, "")
     if source.module is None:
         raise UsageError(
             "weights alone are no model",

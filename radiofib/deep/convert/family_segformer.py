@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from radiofib.deep.convert.common import (
     torch_version,
 )
 from radiofib.deep.convert.facts import HOTSPOT, class_names, merge_facts
+from radiofib.deep.convert.graph import Weights
 from radiofib.deep.convert.names import fit_weights
 from radiofib.deep.convert.segformer import (
+    SegFormerPlan,
     is_segformer,
     older_names,
     segformer_plan,
@@ -48,27 +50,17 @@ def make_segformer(
     hotspot = architecture == "hotspot"
     name = "segformer-b0" if hotspot else architecture
     tile = _tile(settings, stated, hotspot=hotspot)
-    net: Any
+    net: Callable[[], Any]
     if is_segformer(source.weights) or source.module is None:
         weights = older_names(source.weights)
         plan = segformer_plan(name, weights, where=where)
         weights = fit_weights(weights, segformer_shapes(plan), architecture=name, where=where)
         save_graph(segformer_graph(plan, weights, tile), plain)
         classes, called = plan.classes, name
-
-        @cache
-        def net() -> Any:
-            from radiofib.deep.convert.torch_nets import SegFormer, load_weights
-
-            # A program is the source itself; weights are put into a network of ours.
-            own = source.module or load_weights(SegFormer(plan), weights)
-            return _labels_of(own, tile)
+        net = cache(partial(_own_net, source, plan, weights, tile))
     else:
-        module = _labels_of(source.module, tile)
-        classes, called = _export(module, tile, plain, where), f"{name} (as scripted)"
-
-        def net() -> Any:
-            return module
+        net = cache(partial(_labels_of, source.module, tile))
+        classes, called = _export(net(), tile, plain, where), f"{name} (as scripted)"
 
     def reference(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
         return module_outputs(net(), array, _NAMES, where=where)
@@ -93,6 +85,15 @@ def _um_per_px(stated: Mapping[str, Any]) -> Any:
     how = stated.get("preprocessing")
     given = how.get("um_per_px") if isinstance(how, Mapping) else None
     return given or HOTSPOT["preprocessing"]["um_per_px"]
+
+
+def _own_net(source: WeightSource, plan: SegFormerPlan, weights: Weights, tile: TileInput) -> Any:
+    """Return the source from bytes to labels: the program itself, or our network with weights."""
+    if source.module is not None:
+        return _labels_of(source.module, tile)
+    from radiofib.deep.convert.torch_nets import SegFormer, load_weights
+
+    return _labels_of(load_weights(SegFormer(plan), weights), tile)
 
 
 def _labels_of(module: Any, tile: TileInput) -> Any:

@@ -128,7 +128,7 @@ class GraphBuilder:
 def fold_batch_norm(
     weight: NDArray[Any],
     bias: NDArray[Any] | None,
-    norm: tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]],
+    norm: tuple[NDArray[Any], ...],
     *,
     eps: float = 1e-5,
 ) -> tuple[FloatArray, FloatArray]:

@@ -159,7 +159,7 @@ def folded_head(
         weights[f"decode_head.batch_norm.{p}"]
         for p in ("weight", "bias", "running_mean", "running_var")
     )
-    folded, shift = fold_batch_norm(fuse, None, norm)  # type: ignore[arg-type]
+    folded, shift = fold_batch_norm(fuse, None, norm)
     matrices = []
     last = len(plan.widths) - 1
     for stage in range(len(plan.widths)):

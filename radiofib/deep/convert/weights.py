@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -145,7 +146,9 @@ def _unpickled(path: Path) -> Any:
 def _scripted(path: Path) -> Any:
     torch = require("torch", purpose="opening TorchScript")
     try:
-        return torch.jit.load(str(path), map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer versions of torch call TorchScript old
+            return torch.jit.load(str(path), map_location="cpu").eval()
     except Exception as error:
         raise ModelError(
             "TorchScript cannot be opened",
