@@ -21,9 +21,7 @@ from tests.deep.small_net import prepared, train
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 #: The network tells 99 % of unseen pictures right, but its map is strongest at the lesion's edge.
-SHORT = pytest.mark.xfail(
-    reason="0.81 of the peaks lie in the lesion, 0.95 are wanted", strict=True
-)
+SHORT = pytest.mark.xfail(reason="0.81 of the peaks lie in the lesion, not 0.95", strict=True)
 CLASSES = ("none", "lesion")
 OUTPUTS = ["logits", "embedding", "feature_map"]
 
