@@ -54,7 +54,7 @@ def network_head(path: str | Path, card: ModelCard) -> LinearHead:
         raise ModelError(
             "the logits are not one linear layer on the embedding, so there is no exact map",
             where=path.name,
-            expected="Gemm, or MatMul and Add, with constant weights",
+            expected="Gemm, or MatMul with or without Add, with constant weights",
             found=made[logits.name].op_type if logits.name in made else "no such output",
         )
     weights, intercepts = (part.astype(np.float64) for part in found)
@@ -80,6 +80,9 @@ def _linear_layer(
         if node.input[0] != embedding or bias is None:
             return None
         return weights, np.broadcast_to(bias.ravel(), (len(weights),))
+    if node.op_type == "MatMul" and node.input[0] == embedding and node.input[1] in known:
+        weights = known[node.input[1]].T
+        return weights, np.zeros(len(weights))
     if node.op_type == "Add":
         before = next((made[n] for n in node.input if n in made), None)
         bias = next((known[n] for n in node.input if n in known), None)
