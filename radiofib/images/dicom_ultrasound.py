@@ -191,7 +191,7 @@ def decode_frames(header: Header, chosen: Sequence[int]) -> list[NDArray[np.gene
             raise damaged(header.path, UNDECODED)
         if header.photometric == "MONOCHROME1":
             bits = numbers(dataset, "BitsStored", 1)
-            top = 2 ** int(bits[0]) - 1 if bits else int(np.iinfo(values.dtype).max)
+            top = 2 ** int(bits[0]) - 1 if bits else 2 ** (8 * values.dtype.itemsize) - 1
             values = (top - values.astype(np.int64)).clip(0, top).astype(values.dtype)
         found.append(values)
     return found

@@ -72,8 +72,8 @@ def overlay_png(
     )
 
 
-def save_png(shown: NDArray[np.uint8], path: Path, *, effort: int = 9) -> Path:
-    """Write a picture of shape (y, x, 3) as PNG under a temporary name and rename it.
+def save_png(shown: NDArray[np.generic], path: Path, *, effort: int = 9) -> Path:
+    """Write (y, x, 3), or (y, x) in 8 or 16 bits, as PNG: a temporary name, then the true one.
 
     `effort`, from 0 to 9, is how hard it is compressed.
     """

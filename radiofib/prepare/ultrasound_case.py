@@ -230,8 +230,10 @@ def _described(
 ) -> tuple[ScreenRow, tuple[float, float] | None]:
     """Return the row of an image without its region, and the size of a pixel."""
     spacing, source, said = _spacing(a, frame, image, work.plan)
-    facts = {name: round(value, 4) for name, value in image.frame.facts().items()}
-    shares = {f"{name}_share": round(value, 6) for name, value in image.shares.items()}
+    facts: dict[str, Any] = {name: round(value, 4) for name, value in image.frame.facts().items()}
+    shares: dict[str, Any] = {
+        f"{name}_share": round(value, 6) for name, value in image.shares.items()
+    }
     row = ScreenRow(
         a.case, a.instance, a.channel,
         kind=image.frame.kind, **facts, **shares,
@@ -274,7 +276,7 @@ def _written(
     """Write image, masks and picture; return a row for each region."""
     home = work.folder
     (home / stem).parent.mkdir(parents=True, exist_ok=True)
-    names = {"image": f"{stem}.png", "valid": f"{stem}_valid.png"}
+    names: dict[str, Any] = {"image": f"{stem}.png", "valid": f"{stem}_valid.png"}
     save_png(image.pixels, home / names["image"], effort=6)
     save_png(_white(image.valid), home / names["valid"], effort=6)
     if work.plan.pictures:

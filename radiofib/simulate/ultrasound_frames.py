@@ -224,7 +224,7 @@ class _Levels:
         d0, b0, along, across, turn, _ = self.vessels[number]
         dy, dx = depth - d0, (beam - b0) * self.aspect
         u, v = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
-        return np.hypot(u / along, v / across)
+        return np.asarray(np.hypot(u / along, v / across))
 
     def beyond(self, depth: NDArray[np.float64], beam: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the depth behind the diaphragm, negative in front of it."""

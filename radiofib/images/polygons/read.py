@@ -98,7 +98,9 @@ def parse_annotations(content: bytes, where: str) -> list[Annotation]:
         return [parse_labelme(data, where)]
     if isinstance(data, dict) and "annotations" in data:
         return parse_coco(data, where)
-    kind = {dict: "a JSON object with other keys", list: "a JSON list"}.get(type(data), "a value")
+    kind = "a JSON list" if isinstance(data, list) else "a JSON value"
+    if isinstance(data, dict):
+        kind = "a JSON object with other keys"
     raise MaskError(
         "not an annotation file that radiofib knows",
         where=where,
