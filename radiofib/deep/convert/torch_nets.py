@@ -25,7 +25,7 @@ def load_weights(module: Any, weights: Weights) -> Any:
     return module.eval()
 
 
-class _Block(nn.Module):  # type: ignore[misc]
+class _Block(nn.Module):  # type: ignore[misc, name-defined]
     """Two or three convolutions with batch norms, and the way around them."""
 
     def __init__(self, plan: ResNetPlan, facts: tuple[int, int, int, int, int]) -> None:
@@ -74,7 +74,7 @@ class _Block(nn.Module):  # type: ignore[misc]
         return functional.relu(y + x)
 
 
-class ResNet(nn.Module):  # type: ignore[misc]
+class ResNet(nn.Module):  # type: ignore[misc, name-defined]
     """A residual network as :class:`ResNetPlan` describes; returns logits, embedding and map.
 
     Without a head, the logits are None.
@@ -119,7 +119,7 @@ def _tree(parts: dict[str, Any]) -> Any:
     return top
 
 
-class SegFormer(nn.Module):  # type: ignore[misc]
+class SegFormer(nn.Module):  # type: ignore[misc, name-defined]
     """A SegFormer as :class:`SegFormerPlan` describes; returns logits at a quarter of the side."""
 
     def __init__(self, plan: SegFormerPlan) -> None:
@@ -214,7 +214,7 @@ class SegFormer(nn.Module):  # type: ignore[misc]
         return head.classifier(functional.relu(fused))
 
 
-class SegFormerLabels(nn.Module):  # type: ignore[misc]
+class SegFormerLabels(nn.Module):  # type: ignore[misc, name-defined]
     """A model of tiles from bytes to labels: what a converted one must equal.
 
     Parameters
