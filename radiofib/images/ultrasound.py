@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import ConfigError, ImageError
-from radiofib.images.dicom_ultrasound import (
-    ScanRegion,
-    decode_frames,
-    read_regions,
-    read_ultrasound_header,
-)
 from radiofib.images.picture import count_pages, open_picture
 from radiofib.images.sniff import file_format, hash_source
+
+if TYPE_CHECKING:
+    from radiofib.images.dicom_ultrasound import ScanRegion
 
 __all__ = ["UltrasoundFrame", "check_choice", "choose_frames", "read_frames"]
 
@@ -183,6 +181,12 @@ def _picture(path: Path, choice: str | int) -> Iterator[UltrasoundFrame]:
 
 
 def _dicom(path: Path, choice: str | int) -> Iterator[UltrasoundFrame]:
+    from radiofib.images.dicom_ultrasound import (
+        decode_frames,
+        read_regions,
+        read_ultrasound_header,
+    )
+
     header = read_ultrasound_header(path)
     regions, notes = read_regions(path, header.shape)
     source = hash_source(path)

@@ -44,7 +44,8 @@ def test_promised_commands_exist() -> None:
     wanted = {f"radiofib {c}" for c in [*chain, "verify", "doctor"]}
     wanted |= {"radiofib slides run", *(f"radiofib card {c}" for c in ("new", "validate", "show"))}
     wanted |= {f"radiofib submission {c}" for c in ("write", "check")}
-    wanted |= {f"radiofib onnx {c}" for c in ("inspect", "bench")}
+    wanted |= {f"radiofib onnx {c}" for c in ("convert", "inspect", "bench")}
+    wanted.add("radiofib ultrasound clean")
     wanted |= {f"radiofib lifs {c}" for c in ("published", "score")}
     assert wanted == set(COMMANDS)
 

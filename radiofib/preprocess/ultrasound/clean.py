@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import ImageError
-from radiofib.images.dicom_ultrasound import ScanRegion
 from radiofib.images.picture import luma
 from radiofib.preprocess.ultrasound.find import Found, find_images
 from radiofib.preprocess.ultrasound.geometry import Frame, Quad, WholePicture
 from radiofib.preprocess.ultrasound.graphics import Graphics, find_graphics
 from radiofib.preprocess.ultrasound.settings import CleanSettings
+
+if TYPE_CHECKING:
+    from radiofib.images.dicom_ultrasound import ScanRegion
 
 __all__ = ["CleanImage", "clean_screen", "screen_greys"]
 
