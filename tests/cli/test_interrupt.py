@@ -59,6 +59,7 @@ def _living(group: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "everyone"),
     [("run", True), ("extract", False)],

@@ -200,6 +200,7 @@ print("noticed")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_a_disk_that_fills_while_writing_is_noticed_in_every_format(tmp_path):
     assert child(FULL_DISK, tmp_path) == "noticed"

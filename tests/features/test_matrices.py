@@ -68,7 +68,7 @@ def check(levels: np.ndarray, distances: tuple[int, ...], forced: int | None, al
     np.testing.assert_array_equal(Matrices(laid_out).glrlm(), found)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(
     levels=regions(),
     distances=st.sampled_from([(1,), (1,), (1,), (2,), (1, 2), (3, 1), (2, 2)]),

@@ -133,6 +133,7 @@ def compiled(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["nbi", "nbc"])
 @pytest.mark.parametrize("kept", [0, 100, 0.5])
 def test_damaged_files_are_compiled_anew(

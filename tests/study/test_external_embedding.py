@@ -16,7 +16,7 @@ from radiofib.deep.convert.resnet import ResNetPlan
 from radiofib.study import StudyConfig, find_study, run_study
 from tests.deep.convert.sources import resnet_file, stated
 
-pytestmark = [pytest.mark.external, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 
 
 def test_three_rows_with_intervals_stand_in_one_report(external_data: Path, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def assert_equal(found: dict[str, Apart]) -> None:
     assert sum(apart.bits + apart.bins for apart in found.values()) == 0
 
 
+@pytest.mark.slow
 def test_many_generated_regions() -> None:
     seen: Counter[str] = Counter()
 

@@ -47,7 +47,7 @@ def only(found: Any, column: str) -> FeatureMap:
 
 
 @settings(
-    max_examples=examples(10),
+    max_examples=examples(5),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
