@@ -27,6 +27,8 @@ _LEAST_BRIGHT = 36.0
 _SHARP = 0.7
 #: Graphics are of one grey, but for the compression.
 _ONE_LEVEL = 14.0
+#: Share of what a letter stands out that its border falls by within one pixel.
+_STEEP = 0.58
 _EIGHT = np.ones((3, 3))
 
 
@@ -143,7 +145,39 @@ def _drawn(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.bo
     area, seeded = (_sizes(m, labels, count) for m in (labels > 0, seeds))
     keep = np.zeros(count + 1, dtype=bool)
     keep[1:] = (seeded >= 0.35 * area) & (seeded >= 3)
-    return np.asarray((keep[labels] | found) & where)
+    found = found | keep[labels]
+    # Letters of thin or blurred strokes, two levels deep: one may join them to bright tissue.
+    for level in (0.8, 1.2):
+        found = found | _steep_parts(grey, excess, excess > level * bright)
+    return np.asarray(found & where)
+
+
+def _steep_parts(
+    grey: NDArray[np.float64], excess: NDArray[np.float64], parts: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return connected parts whose border falls, within one pixel, by much of what they stand out.
+
+    Speckle fades over the width of the point-spread function, by a quarter within one pixel;
+    ninety-nine of a hundred letters fall by more than half.
+    """
+    labels, count = ndimage.label(parts, _EIGHT)
+    if not count:
+        return parts
+    padded, outside = np.pad(grey, 1, mode="edge"), np.pad(~parts, 1, mode="edge")
+    rows, columns = grey.shape
+    steps = np.full(grey.shape, -np.inf)
+    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        place = (slice(1 + dy, 1 + dy + rows), slice(1 + dx, 1 + dx + columns))
+        fall = np.where(parts & outside[place], grey - padded[place], -np.inf)
+        steps = np.maximum(steps, fall)
+    border = np.isfinite(steps)
+    numbers = np.arange(1, count + 1)
+    fall_of = ndimage.sum(np.where(border, steps, 0.0), labels, numbers)
+    length = np.maximum(ndimage.sum(border, labels, numbers), 1)
+    stands_out = np.maximum(ndimage.mean(excess, labels, numbers), 1e-9)
+    keep = np.zeros(count + 1, dtype=bool)
+    keep[1:] = (fall_of / length >= _STEEP * stands_out) & (_sizes(parts, labels, count) >= 4)
+    return np.asarray(keep[labels])
 
 
 def _sizes(where: NDArray[np.bool_], labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
