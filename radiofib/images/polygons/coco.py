@@ -6,7 +6,7 @@ from typing import Any
 
 from radiofib.errors import MaskError
 from radiofib.images.polygons.labelme import whole_size
-from radiofib.images.polygons.model import Annotation, Shape, ring
+from radiofib.images.polygons.model import Annotation, Shape, ring, several
 
 __all__ = ["parse_coco"]
 
@@ -24,8 +24,9 @@ def parse_coco(data: dict[str, Any], where: str) -> list[Annotation]:
     Raises
     ------
     MaskError
-        When a list or a reference is missing, an id is given twice, a segmentation is run-length
-        coded, or a shape is not sound.
+        When a list is missing, an annotation is of no listed image, an id is given twice, or the
+        shapes of every image are not sound or run-length coded; those of one image alone are a
+        ``problem`` of its annotation.
 
     Examples
     --------
@@ -43,6 +44,7 @@ def parse_coco(data: dict[str, Any], where: str) -> list[Annotation]:
         for key, entry in _by_id(data, "categories", where).items()
     }
     drawn: dict[Any, list[Shape]] = {key: [] for key in images}
+    problems: dict[Any, MaskError] = {}
     for key, entry in _by_id(data, "annotations", where).items():
         place = f"{where}, annotation {key}"
         image = entry.get("image_id")
@@ -50,21 +52,29 @@ def parse_coco(data: dict[str, Any], where: str) -> list[Annotation]:
             raise MaskError(
                 "annotation is of an image that is not listed", where=place, found=repr(image)[:60]
             )
-        category = entry.get("category_id")
-        if not _is_id(category) or category not in names:
-            raise MaskError(
-                "annotation is of a category that is not listed",
-                where=place,
-                found=repr(category)[:60],
-            )
-        label = names[category]
-        drawn[image].append(_shape(entry.get("segmentation"), label, f"{place} {label!r}"))
+        try:
+            drawn[image].append(_drawn(entry, names, place))
+        except MaskError as error:
+            problems.setdefault(image, error)
     found = []
     for key, entry in images.items():
         place = f"{where}, image {key}"
         size = whole_size(entry.get("height"), entry.get("width"), place)
-        found.append(Annotation(_text(entry, "file_name", place), size, tuple(drawn[key]), where))
-    return found
+        name, shapes = _text(entry, "file_name", place), tuple(drawn[key])
+        found.append(Annotation(name, size, shapes, where, problems.get(key)))
+    return several(found)
+
+
+def _drawn(entry: dict[str, Any], names: dict[Any, str], place: str) -> Shape:
+    category = entry.get("category_id")
+    if not _is_id(category) or category not in names:
+        raise MaskError(
+            "annotation is of a category that is not listed",
+            where=place,
+            found=repr(category)[:60],
+        )
+    label = names[category]
+    return _shape(entry.get("segmentation"), label, f"{place} {label!r}")
 
 
 def _is_id(value: Any) -> bool:

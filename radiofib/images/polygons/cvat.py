@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from radiofib.errors import MaskError
 from radiofib.images.polygons.labelme import circle, rectangle, whole_size
-from radiofib.images.polygons.model import Annotation, Shape, ring
+from radiofib.images.polygons.model import Annotation, Shape, ring, several
 
 __all__ = ["parse_cvat", "parse_xml"]
 
@@ -37,8 +37,9 @@ def parse_cvat(content: bytes, where: str) -> list[Annotation]:
     Raises
     ------
     MaskError
-        When the XML is not sound, has a document type or entities, or a shape is not sound or
-        holds no area (a line, points, a mask).
+        When the XML is not sound, has a document type or entities, or the shapes of every image
+        are not sound or hold no area (a line, points, a mask); those of one image alone are a
+        ``problem`` of its annotation.
 
     Examples
     --------
@@ -59,12 +60,16 @@ def parse_cvat(content: bytes, where: str) -> list[Annotation]:
     found = []
     for number, image in enumerate(root.findall("image"), start=1):
         place = f"{where}, image {number}"
-        shapes = [
-            _shape(element, f"{place}, shape {n}", element.get("label"))
-            for n, element in enumerate(_drawn(image), start=1)
-        ]
-        size = _size(image.get("height"), image.get("width"), place)
-        found.append(Annotation(image.get("name") or "", size, tuple(shapes), where))
+        shapes, problem, size = [], None, None
+        try:
+            shapes = [
+                _shape(element, f"{place}, shape {n}", element.get("label"))
+                for n, element in enumerate(_drawn(image), start=1)
+            ]
+            size = _size(image.get("height"), image.get("width"), place)
+        except MaskError as error:
+            problem = error
+        found.append(Annotation(image.get("name") or "", size, tuple(shapes), where, problem))
     tracks = root.findall("track")
     if tracks:
         shapes = []
@@ -78,7 +83,7 @@ def parse_cvat(content: bytes, where: str) -> list[Annotation]:
         found.append(Annotation("", None, tuple(shapes), where))
     if not found:
         raise MaskError("annotation file lists no image", where=where)
-    return found
+    return several(found)
 
 
 def parse_xml(content: bytes, where: str) -> ElementTree.Element:

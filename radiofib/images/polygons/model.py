@@ -57,12 +57,29 @@ class Annotation:
         In the order of the file.
     where : str
         Name of the file.
+    problem : MaskError, optional
+        Why the shapes of this image cannot be used; those of the file's other images can.
     """
 
     image: str
     size: tuple[int, int] | None
     shapes: tuple[Shape, ...]
     where: str
+    problem: MaskError | None = None
+
+
+def several(found: list[Annotation]) -> list[Annotation]:
+    """Return the annotations of a file, one bad image of which does not spoil the others.
+
+    Raises
+    ------
+    MaskError
+        When no image of the file can be used: the first problem.
+    """
+    problems = [a.problem for a in found if a.problem is not None]
+    if problems and len(problems) == len(found):
+        raise problems[0]
+    return found
 
 
 def ring(points: object, where: str) -> NDArray[np.float64]:
@@ -159,6 +176,8 @@ def pick_annotation(
             hint="give the image the name it has in the annotation tool",
         )
     one = found[0]
+    if one.problem is not None:
+        raise one.problem
     if one.size is not None and one.size != shape:
         raise MaskError(
             "annotation was drawn on an image of another size",

@@ -199,3 +199,21 @@ def test_labels_frames_holes_and_names(tmp_path: Path) -> None:
     assert areas == [16, 64]
     with pytest.raises(MaskError, match="no shape is drawn"):
         polygon_mask(one, (ROWS, COLUMNS), frame=5)
+
+
+def test_a_bad_shape_of_one_picture_does_not_spoil_the_others() -> None:
+    listed = [{"id": k, "file_name": f"{k}.png", "width": 9, "height": 8} for k in (1, 2)]
+    good = {"image_id": 1, "category_id": 1, "segmentation": [[1, 1, 5, 1, 5, 6]]}
+    coco = {
+        "images": listed,
+        "categories": [{"id": 1, "name": "liver"}],
+        "annotations": [{"id": 7, **good}, {"id": 8, **good, "image_id": 2, "category_id": 5}],
+    }
+    cvat = """<annotations><image name="1.png" width="9" height="8">
+      <polygon label="liver" points="1,1;5,1;5,6"/></image><image name="2.png" width="9" height="8">
+      <polygon label="liver" points="1,1;5,x"/></image></annotations>"""
+    for content in (json.dumps(coco).encode(), cvat.encode()):
+        found = parse_annotations(content, "file")
+        assert pick_annotation(found, "1.png", shape=(8, 9))[0].shapes[0].label == "liver"
+        with pytest.raises(MaskError, match=r"file, (annotation 8|image 2, shape 1)"):
+            pick_annotation(found, "2.png", shape=(8, 9))
