@@ -28,7 +28,7 @@ _SHARP = 0.7
 #: Graphics are of one grey, but for the compression.
 _ONE_LEVEL = 14.0
 #: Share of what a letter stands out that its border falls by within one pixel.
-_STEEP = 0.58
+_STEEP = 0.68
 _EIGHT = np.ones((3, 3))
 
 
