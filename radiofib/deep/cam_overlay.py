@@ -11,7 +11,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from numpy.typing import NDArray
 
-from radiofib.deep.cam import ActivationMap, upsampled
+from radiofib.deep.cam import ActivationMap, peak, upsampled
 from radiofib.errors import UsageError
 from radiofib.images.overlay import fitted_size, save_png
 
@@ -25,6 +25,8 @@ _SAYS = {
 }
 #: Most of the colour that covers the picture.
 _OPACITY = 0.65
+#: Radius in pixels of the ring around the peak.
+_RING = 7
 
 
 def cam_overlay_png(
@@ -51,7 +53,9 @@ def render_cam(
 
     Orange raises the score of the class and violet lowers it (told apart by colour-blind readers
     too); the stronger, the less is seen of the picture beneath. The scale is the same on both
-    sides of 0. Beneath stands how the map is tied to the score, or that it is a heuristic.
+    sides of 0. Beneath the title stands how the map is tied to the score, or that it is a
+    heuristic. A ring is drawn around the :func:`~radiofib.deep.cam.peak` of a map that raises the
+    score anywhere.
 
     Parameters
     ----------
@@ -82,16 +86,28 @@ def render_cam(
 
     head = f"{title}: {found.label}" if title else found.label
     says = _SAYS[found.kind].format(offset=found.offset, score=found.score)
+    raises = found.values.max() > 0
+    says += "; ring: peak" if raises else ""
     texts = _font(15).getlength(head), _font(11).getlength(says)
     wide = max(_GAP + width + _GAP + _BAR + _LABELS, int(max(texts)) + 2 * _GAP)
     above = _GAP + 2 * _LINE
     paper = PIL.Image.new("RGB", (wide, above + height + _GAP), _PAPER)
     paper.paste(PIL.Image.fromarray(shown), (_GAP, above))
     draw = PIL.ImageDraw.Draw(paper)
+    if raises:
+        row, column = peak(found.values, (height, width))
+        _ring(draw, (_GAP + column, above + row))
     draw.text((_GAP, _GAP // 2), head, _INK, _font(15))
     draw.text((_GAP, _GAP // 2 + _LINE + 2), says, _FAINT, _font(11))
     _bar(paper, draw, (_GAP + width + _GAP, above, height), top)
     return np.asarray(paper)
+
+
+def _ring(draw: PIL.ImageDraw.ImageDraw, centre: tuple[int, int]) -> None:
+    """Draw a dark ring between two light ones, seen on any ground."""
+    for radius, colour in ((_RING + 1, _PAPER), (_RING - 1, _PAPER), (_RING, _INK)):
+        x, y = centre
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour)
 
 
 def _bar(

@@ -151,8 +151,29 @@ def test_enlarged_maps_keep_their_range_and_middle(rows: int, columns: int, fact
     assert found.max() <= values.max() + 1e-12
     if factor == 1:
         np.testing.assert_allclose(found, values)
-    row, column = peak(values, found.shape)
-    assert values[row // factor, column // factor] == values.max()
+
+
+@given(st.integers(0, 10_000), st.integers(2, 9), st.integers(2, 9), st.integers(2, 6))
+def test_peak_is_the_middle_of_one_spot(seed: int, rows: int, columns: int, factor: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = -rng.uniform(0, 1, (rows, columns))
+    shape = rows * factor, columns * factor
+    cell = np.unravel_index(values.argmax(), values.shape)
+    middle = tuple(int((k + 0.5) * factor) for k in cell)
+    assert peak(values, shape) == middle  # nothing above 0
+    # A rectangle above half of the largest value, wherever in it that is; another one far off.
+    top, left = rng.integers(0, rows), rng.integers(0, columns)
+    high, wide = rng.integers(1, rows - top + 1), rng.integers(1, columns - left + 1)
+    values[top : top + high, left : left + wide] = 2
+    weaker = values.copy()
+    weaker[values < 0] = rng.uniform(0, 0.99)
+    wanted = int((top + high / 2) * factor), int((left + wide / 2) * factor)
+    for made in (values, weaker, 3 * weaker):
+        found = peak(made, shape)
+        assert np.abs(np.subtract(found, wanted)).max() <= 1  # rounding of a half
+    far = np.zeros((9, 9))
+    far[1, 1], far[1, 2], far[7, 7] = 2.0, 1.0, 1.9
+    assert peak(far, (90, 90)) == (15, 18)
 
 
 def _classifier(path: Path) -> Path:
@@ -220,6 +241,9 @@ def test_pictures_are_repeatable_and_show_both_signs(tmp_path: Path) -> None:
     assert raises[0] > raises[2] + 40  # orange
     assert lowers[2] > lowers[0] + 10  # violet
     assert tuple(part[60, 8]) == (100, 100, 100)  # nothing there
+    assert tuple(part[24, 24 + 7]) == (30, 30, 30)  # the ring around the peak
+    lowers_alone = ActivationMap(np.minimum(values, 0), 0.5, 0.25, "F4", "exact")
+    assert not (render_cam(grey, lowers_alone, longest_side=112)[top:, :126] == 30).all(-1).any()
     with PIL.Image.open(tmp_path / "a.png") as picture:
         assert not picture.info
     heuristic = ActivationMap(values, 0.5, 0.25, "F4", "heuristic")

@@ -108,7 +108,7 @@ def segformer_shapes(plan: SegFormerPlan) -> dict[str, tuple[int, ...]]:
     --------
     >>> shapes = segformer_shapes(SegFormerPlan("segformer-b0", classes=3))
     >>> shapes["decode_head.classifier.weight"], len(shapes)
-    ((3, 256, 1, 1), 191)
+    ((3, 256, 1, 1), 207)
     """
     shapes: dict[str, tuple[int, ...]] = {}
 

@@ -15,6 +15,8 @@ CAM_ABSOLUTE = 1e-5
 #: unseen pictures that have one.
 LESION_FIT = {"n": 300, "seed": 11}
 LESION_UNSEEN = {"n": 400, "seed": 12}
+#: Written down after the first had been looked at, and before it was simulated.
+LESION_FRESH = {"n": 400, "seed": 4077}
 LESION_PEAK = 0.95
 
 #: Static int8 against fp32, pictures of simulate_varied_images: cosine of the embeddings after
