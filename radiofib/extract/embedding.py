@@ -105,7 +105,18 @@ class Embedder:
         ModelError
             When the network fails, or its output is not finite.
         """
-        values = self._run(roi, white, "embedding").ravel()
+        [values] = self._run(roi, white, "embedding")
+        return self._checked(values)
+
+    def with_feature_map(
+        self, roi: Roi, white: float | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return embedding and feature map (features, rows, columns) of one run; as `measure`."""
+        values, found = self._run(roi, white, "embedding", "feature_map")
+        return self._checked(values), found[0] if found.shape[0] == 1 and found.ndim > 3 else found
+
+    def _checked(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = values.ravel()
         if values.size != self.length:
             raise ModelError(
                 "the length of the embedding is not the same for all images",
@@ -115,17 +126,12 @@ class Embedder:
             )
         return values
 
-    def feature_map(self, roi: Roi, white: float | None) -> NDArray[np.float64]:
-        """Return the feature map of a region's image, (features, rows, columns); as `measure`."""
-        found = self._run(roi, white, "feature_map")
-        return found[0] if found.shape[0] == 1 and found.ndim > 3 else found
-
-    def _run(self, roi: Roi, white: float | None, role: Role) -> NDArray[np.float64]:
+    def _run(self, roi: Roi, white: float | None, *roles: Role) -> list[NDArray[np.float64]]:
         given = self._input(roi, white)
         [found] = run_many(
             self.network,
             [given],
-            [role],
+            list(roles),
             prepare=lambda array: array,
             name=lambda _: f"channel {roi.channel!r}",
             settings=_ONE,
@@ -133,7 +139,7 @@ class Embedder:
         if found.error is not None:
             raise found.error
         assert found.outputs is not None
-        return found.outputs[role].astype(np.float64)
+        return [found.outputs[role].astype(np.float64) for role in roles]
 
     def _input(self, roi: Roi, white: float | None) -> NDArray[Any]:
         how = self.network.card.preprocessing

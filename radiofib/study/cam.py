@@ -192,7 +192,7 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
     )
     embedder = reader.embedder
     white = white_for(embedder, roi, acquisition)
-    features, embedding = embedder.feature_map(roi, white), embedder.measure(roi, white)
+    embedding, features = embedder.with_feature_map(roi, white)
     means = features.reshape(len(features), -1).mean(axis=1)
     if features.shape[0] != embedding.size or np.abs(means - embedding).max() > _SAME * max(
         float(np.abs(embedding).max()), 1e-12
@@ -256,6 +256,9 @@ def _tree_map(
     found = tree_shap(reader.stager, frame)
     number = found.classes.index(label)
     values, base = found.shares[0, :, number], float(found.base[number])
+    if found.scale == "log-odds" and number == 0 and len(found.classes) == 2:
+        # Two classes have one margin: what speaks against the second speaks for the first.
+        values, base = -found.shares[0, :, 1], -float(found.base[1])
     made = shap_map(features, values, base=base, label=label)
     rng = np.random.default_rng(reader.seed)
     shuffled = [rng.permutation(values) for _ in range(reader.asked.shuffles)]
