@@ -18,6 +18,7 @@ from radiofib.cli import (
     onnx_convert,
     prepare,
     setup,
+    slides,
     study,
     submission,
     ultrasound,
@@ -49,6 +50,7 @@ for module in (
     onnx_convert,
     cards,
     setup,
+    slides,
 ):
     module.register(app)
 

@@ -6,6 +6,7 @@ from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath import Annotation, to_geojson, to_wkt
 from radiofib.slides.reader import Grid, Slide, open_slide
 from radiofib.slides.run import run_slides
+from radiofib.slides.segmentation import Segmentation, SlideClass
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.specs import SLIDE_REGISTRY
 from radiofib.slides.tissue import TissueMask, find_tissue
@@ -15,7 +16,9 @@ __all__ = [
     "Annotation",
     "Grid",
     "Polygon",
+    "Segmentation",
     "Slide",
+    "SlideClass",
     "SlideMeasures",
     "SlideSettings",
     "TissueMask",

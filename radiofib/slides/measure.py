@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,8 @@ class SlideMeasures:
         Outlines in cells of that grid.
     grid : Grid
         The tissue grid.
+    tracts : tuple of dict
+        One row per portal tract, for the table of tracts; empty without a segmentation.
     """
 
     measured: dict[str, float]
@@ -77,6 +80,7 @@ class SlideMeasures:
     overview: NDArray[np.uint8]
     fragments: tuple[Fragment, ...]
     grid: Grid
+    tracts: tuple[dict[str, Any], ...] = ()
 
 
 def measure_slide(slide: Slide, settings: SlideSettings | None = None) -> SlideMeasures:

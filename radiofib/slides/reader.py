@@ -134,16 +134,25 @@ class Slide:
             parts.append(hash_file(beside))
         return hash_object(parts)
 
-    def grid(self, um: float) -> Grid:
+    def grid(self, um: float, *, exact: bool = False) -> Grid:
         """Return the grid whose cells are the whole number of level-0 pixels nearest to `um`.
+
+        Parameters
+        ----------
+        um : float
+            Wanted side of a cell.
+        exact : bool
+            Whether cells must have that side (within :data:`LEVEL_TOLERANCE`), as a network
+            trained at it wants: then cells are fractions of pixels where whole ones do not fit,
+            and a slide coarser than `um` is enlarged.
 
         Raises
         ------
         SlideError
             When the slide is smaller than one cell.
         """
-        steps = [max(1, round(um / mpp)) for mpp in self.mpp]
-        width, height = (side // step for side, step in zip(self.size, steps, strict=True))
+        steps = [_step(um, mpp, exact=exact) for mpp in self.mpp]
+        width, height = (int(side / step) for side, step in zip(self.size, steps, strict=True))
         if width < 1 or height < 1:
             raise SlideError(
                 "the slide is smaller than one pixel of the tissue mask",
@@ -276,6 +285,14 @@ def _open(path: Path) -> openslide.AbstractSlide:
             picture.close()
             raise
         return openslide.ImageSlide(picture)
+
+
+def _step(um: float, mpp: float, *, exact: bool) -> float:
+    """Return the side of a cell in level-0 pixels."""
+    whole = max(1, round(um / mpp))
+    if exact and abs(whole * mpp / um - 1) > LEVEL_TOLERANCE:
+        return um / mpp
+    return float(whole)
 
 
 @contextmanager

@@ -156,3 +156,26 @@ def test_content_hash_does_not_depend_on_the_name_but_on_the_mirax_folder(
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "Data0001.dat").write_bytes(b"pixels")
     assert slide.content_hash() != before
+
+
+@pytest.mark.parametrize(("mpp", "um", "step"), [(0.25, 1.0, 4), (0.499, 1.0, 2), (0.5, 1.0, 2)])
+def test_exact_grid_takes_whole_pixels_where_they_fit(
+    tmp_path: Path, mpp: float, um: float, step: int
+) -> None:
+    path = made.write_png(tmp_path / "s.png", np.full((40, 60, 3), 240, np.uint8))
+    with open_slide(path, mpp=mpp) as slide:
+        assert slide.grid(um, exact=True) == slide.grid(um)
+        assert slide.grid(um).step_x == step
+
+
+def test_exact_grid_takes_parts_of_pixels_where_whole_ones_do_not_fit(tmp_path: Path) -> None:
+    path = made.write_png(tmp_path / "s.png", np.full((40, 60, 3), 240, np.uint8))
+    with open_slide(path, mpp=0.3) as slide:
+        grid = slide.grid(1.0, exact=True)
+        assert (grid.um_x, grid.um_y) == pytest.approx((1.0, 1.0))
+        assert (grid.width, grid.height) == (18, 12)
+        assert slide.read_all(grid).shape == (12, 18, 3)
+    with open_slide(path, mpp=2.0) as slide:
+        grid = slide.grid(1.0, exact=True)
+        assert (grid.width, grid.height, grid.step_x) == (120, 80, 0.5)
+        assert (slide.read_all(grid) == 240).all()
