@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +21,7 @@ from radiofib.deep.graph import read_graph
 from radiofib.deep.inputs import read_picture_input
 from radiofib.deep.network import Network, RunSettings, open_network, run_pictures
 from radiofib.deep.parity import EmbeddingParity, embedding_parity
+from radiofib.deep.rounding import round_weights
 from radiofib.errors import ModelError, UsageError
 
 __all__ = ["EmbeddingParity", "embedding_parity", "fp16_variant", "int8_variant"]
@@ -94,11 +95,14 @@ def int8_variant(
     Static quantisation as QuantizeLinear and DequantizeLinear pairs (QDQ) [1]_: weights with a
     scale for each output channel, symmetric, 8 bits with sign; activations with one scale and
     zero point for each tensor, 8 bits without sign, from their range over the calibration images.
-    What follows the last convolution or matrix product before the embedding (the last sum, ReLU,
-    pooling), and a head behind it, stays in float, so that an embedding is a mean of many values
-    and not of 256 steps. Rounding shifts the mean of each feature; the shift over the calibration
-    images is taken back by one addition [2]_, on the feature map where its mean over space is the
-    embedding (so that it stays so), else on the embedding.
+    The weights of a convolution are rounded together, by what it reads on the calibration images
+    [3]_ (:func:`~radiofib.deep.rounding.round_together`).
+    The first convolution, which reads the picture, stays in float, as does what follows the last
+    convolution or matrix product before the embedding (the last sum, ReLU, pooling), and a head
+    behind it, so that an embedding is a mean of many values and not of 256 steps. Rounding shifts
+    the mean of each feature; the shift over the calibration images is taken back by one addition
+    [2]_, on the feature map where its mean over space is the embedding (so that it stays so),
+    else on the embedding.
 
     Parameters
     ----------
@@ -133,6 +137,8 @@ def int8_variant(
        integer-arithmetic-only inference, CVPR 2018, doi 10.1109/CVPR.2018.00286.
     .. [2] M. Nagel et al., Data-free quantization through weight equalization and bias
        correction, ICCV 2019, doi 10.1109/ICCV.2019.00141.
+    .. [3] E. Frantar et al., GPTQ: accurate post-training quantization for generative pre-trained
+       transformers, ICLR 2023, arXiv 2210.17323.
     """
     require("onnx", purpose="an int8 variant")
     require("onnxruntime", purpose="an int8 variant")
@@ -233,6 +239,10 @@ class _Reader:
     def __init__(self, network: Network, images: _Paths) -> None:
         self._network, self._left = network, iter(images)
 
+    def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
+        while (feed := self.get_next()) is not None:
+            yield feed
+
     def get_next(self) -> dict[str, NDArray[Any]] | None:
         path = next(self._left, None)
         if path is None:
@@ -279,6 +289,9 @@ def _quantise(
         )
     finally:
         root.setLevel(before)
+    quantised = onnx.load(str(plain))
+    round_weights(model, quantised, _Reader(original.network, calibration))
+    onnx.save(quantised, str(plain))
 
 
 def _take_back_shift(plain: Path, original: Network, calibration: _Paths) -> None:
@@ -352,7 +365,8 @@ def _left_in_float(model: Any, embedding: str) -> list[str]:
     """Return the nodes that stay in float.
 
     All that the embedding does not depend on (a head), and of what it depends on the nodes after
-    the last convolution or matrix product: the last sum, ReLU and pooling.
+    the last convolution or matrix product: the last sum, ReLU and pooling. Where there is more
+    than one, also the first ones and what comes before them.
     """
     needed: set[str] = {embedding}
     heavy_below: set[str] = set()
@@ -367,4 +381,21 @@ def _left_in_float(model: Any, embedding: str) -> list[str]:
             names.append(node.name)
         else:
             heavy_below |= {*node.input}
-    return names
+    first = _first(model, {*names})
+    return [*names, *first]
+
+
+def _first(model: Any, left: set[str]) -> list[str]:
+    """Return the first heavy nodes and what feeds them, unless no other heavy node is there."""
+    behind: set[str] = set()
+    first, others = [], False
+    for node in model.graph.node:
+        heavy = node.op_type in _HEAVY
+        if behind & {*node.input}:
+            behind |= {*node.output}
+            others |= heavy and node.name not in left
+            continue
+        first.append(node.name)
+        if heavy:
+            behind |= {*node.output}
+    return first if others else []

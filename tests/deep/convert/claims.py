@@ -26,3 +26,9 @@ INT8_CALIBRATION = {"n": 64, "seed": 21}
 INT8_UNSEEN = {"n": 200, "seed": 22}
 INT8_COSINE = 0.99
 INT8_NEIGHBOUR = 0.95
+
+#: The same for a network that has been trained (tests.deep.convert.trained), with bounds as
+#: above; weights, calibration and pictures of seeds that nothing was tried on.
+INT8_TRAINED = {"n": 600, "picture_seed": 3301, "seed": 2, "steps": 240}
+INT8_TRAINED_CALIBRATION = {"n": 64, "seed": 3321}
+INT8_TRAINED_UNSEEN = {"n": 200, "seed": 3322}

@@ -1,20 +1,22 @@
-"""Static int8 of a seeded ResNet34 tells unseen pictures apart as the float network does."""
+"""Static int8 of a ResNet34 tells unseen pictures apart as the float network does."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from radiofib.deep.convert import convert_model
+from radiofib.deep.convert.graph import Weights
 from radiofib.deep.convert.resnet import ResNetPlan
 from radiofib.deep.convert.seeded import seeded_resnet
 from radiofib.deep.precision import int8_variant
 from radiofib.deep.session import open_session
 from radiofib.simulate.lesion_images import simulate_varied_images
-from tests.deep.convert import claims, sources
+from tests.deep.convert import claims, sources, trained
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.proof
@@ -29,30 +31,34 @@ def _write(folder: Path, pictures: np.ndarray) -> list[Path]:
     return paths
 
 
-def _inputs(pictures: np.ndarray) -> np.ndarray:
-    return ((pictures.astype(np.float32) / 255 - 0.5) / 0.25)[:, None]
+def _neighbours(rows: np.ndarray) -> np.ndarray:
+    alike = rows @ rows.T
+    np.fill_diagonal(alike, -2)
+    return alike.argmax(axis=1)
 
 
-@pytest.mark.xfail(
-    reason="mean cosine 0.987, least 0.960, same neighbour 0.755: 8 bits lose too much here",
-    strict=True,
-)
-def test_int8_keeps_directions_and_neighbours(tmp_path: Path) -> None:
-    seen = simulate_varied_images(**claims.INT8_CALIBRATION)
-    unseen = simulate_varied_images(**claims.INT8_UNSEEN)
-    plan = ResNetPlan("resnet34", channels=1)
-    weights = seeded_resnet(plan, _inputs(seen[:32]))
-    source = sources.save(weights, tmp_path / "w.pt")
-    convert_model("resnet34", source, tmp_path / "fp32.onnx", stated=sources.stated())
-    calibration, pictures = _write(tmp_path / "seen", seen), _write(tmp_path / "unseen", unseen)
-    int8_variant(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", calibration, pictures)
+def _compared(
+    folder: Path,
+    weights: Weights,
+    facts: dict[str, Any],
+    calibration: dict[str, int],
+    unseen: dict[str, int],
+) -> tuple[np.ndarray, float]:
+    """Return the cosine of each unseen picture, and the share with the same neighbour."""
+    pictures = simulate_varied_images(**unseen)
+    source = sources.save(weights, folder / "w.pt")
+    convert_model("resnet34", source, folder / "fp32.onnx", stated=facts)
+    seen = _write(folder / "seen", simulate_varied_images(**calibration))
+    int8_variant(
+        folder / "fp32.onnx", folder / "int8.onnx", seen, _write(folder / "unseen", pictures)
+    )
     a, b = (
         np.concatenate(
             [
-                open_session(tmp_path / name).run(
-                    {"image": _inputs(unseen[k : k + 20])}, output="embedding"
+                open_session(folder / name).run(
+                    {"image": trained.inputs(pictures[k : k + 20])}, output="embedding"
                 )
-                for k in range(0, len(unseen), 20)
+                for k in range(0, len(pictures), 20)
             ]
         ).astype(np.float64)
         for name in ("fp32.onnx", "int8.onnx")
@@ -60,10 +66,38 @@ def test_int8_keeps_directions_and_neighbours(tmp_path: Path) -> None:
     mean = a.mean(axis=0)
     a, b = (x - mean for x in (a, b))
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
-    assert (a * b).sum(axis=1).min() >= claims.INT8_COSINE
-    neighbours = []
-    for x in (a, b):
-        alike = x @ x.T
-        np.fill_diagonal(alike, -2)
-        neighbours.append(alike.argmax(axis=1))
-    assert (neighbours[0] == neighbours[1]).mean() >= claims.INT8_NEIGHBOUR
+    cosines = (a * b).sum(axis=1)
+    same = float((_neighbours(a) == _neighbours(b)).mean())
+    print(f"cosine {cosines.mean():.5f}, least {cosines.min():.5f}, same neighbour {same:.3f}")
+    return cosines, same
+
+
+@pytest.mark.timeout(5400)
+def test_int8_of_a_trained_network_keeps_directions_and_neighbours(tmp_path: Path) -> None:
+    weights, losses = trained.trained_resnet34(**claims.INT8_TRAINED)
+    print(f"loss {np.mean(losses[:20]):.3f} to {np.mean(losses[-20:]):.3f}")
+    assert np.mean(losses[-20:]) < 0.75 * np.mean(losses[:20])
+    cosines, same = _compared(
+        tmp_path,
+        weights,
+        sources.stated(trained.CLASSES),
+        claims.INT8_TRAINED_CALIBRATION,
+        claims.INT8_TRAINED_UNSEEN,
+    )
+    assert cosines.min() >= claims.INT8_COSINE
+    assert same >= claims.INT8_NEIGHBOUR
+
+
+@pytest.mark.xfail(
+    reason="an untrained network is ill-conditioned: half a grey level of noise on the pictures "
+    "changes 8 % of the nearest neighbours of the float network itself",
+    strict=True,
+)
+def test_int8_of_an_untrained_network_keeps_directions_and_neighbours(tmp_path: Path) -> None:
+    seen = simulate_varied_images(**claims.INT8_CALIBRATION)
+    weights = seeded_resnet(ResNetPlan("resnet34", channels=1), trained.inputs(seen[:32]))
+    cosines, same = _compared(
+        tmp_path, weights, sources.stated(), claims.INT8_CALIBRATION, claims.INT8_UNSEEN
+    )
+    assert cosines.min() >= claims.INT8_COSINE
+    assert same >= claims.INT8_NEIGHBOUR
