@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,16 @@ def _compared(
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
     cosines = (a * b).sum(axis=1)
     same = float((_neighbours(a) == _neighbours(b)).mean())
-    print(f"cosine {cosines.mean():.5f}, least {cosines.min():.5f}, same neighbour {same:.3f}")
+    sys.stdout.write(
+        f"cosine {cosines.mean():.5f}, least {cosines.min():.5f}, same neighbour {same:.3f}\n"
+    )
     return cosines, same
 
 
 @pytest.mark.timeout(5400)
 def test_int8_of_a_trained_network_keeps_directions_and_neighbours(tmp_path: Path) -> None:
     weights, losses = trained.trained_resnet34(**claims.INT8_TRAINED)
-    print(f"loss {np.mean(losses[:20]):.3f} to {np.mean(losses[-20:]):.3f}")
+    sys.stdout.write(f"loss {np.mean(losses[:20]):.3f} to {np.mean(losses[-20:]):.3f}\n")
     assert np.mean(losses[-20:]) < 0.75 * np.mean(losses[:20])
     cosines, same = _compared(
         tmp_path,
