@@ -12,11 +12,24 @@ from scipy import ndimage as ndi
 
 from radiofib.slides.centreline import centre_line
 from radiofib.slides.polygons import Polygon, trace_polygons
+from radiofib.slides.portal import (
+    ADEQUACY_TITLES,
+    NO_SEGMENTATION,
+    adequacy_values,
+    blank,
+    not_countable,
+    portal_values,
+    tract_annotations,
+)
 from radiofib.slides.qupath import Annotation
 from radiofib.slides.reader import Grid, Slide
+from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.stain import not_h_and_e, stain_statistics
 from radiofib.slides.tissue import find_tissue
+from radiofib.slides.tissue_map import TissueMap, map_tissue
+from radiofib.slides.tract_settings import TractSettings
+from radiofib.slides.tracts import compartment_areas, find_tracts, tract_rows
 
 __all__ = ["Fragment", "SlideMeasures", "find_fragments", "measure_slide", "morphometry"]
 
@@ -63,7 +76,7 @@ class SlideMeasures:
     missing : dict
         Registry key -> why the value is NaN.
     annotations : tuple of Annotation
-        One per fragment, in level-0 pixels.
+        One per fragment, then one per portal tract, in level-0 pixels.
     overview : ndarray of uint8
         The slide at the resolution of the tissue grid.
     fragments : tuple of Fragment
@@ -83,8 +96,31 @@ class SlideMeasures:
     tracts: tuple[dict[str, Any], ...] = ()
 
 
-def measure_slide(slide: Slide, settings: SlideSettings | None = None) -> SlideMeasures:
+def measure_slide(
+    slide: Slide,
+    settings: SlideSettings | None = None,
+    segmentation: Segmentation | None = None,
+    stage: float | None = None,
+    *,
+    tract_settings: TractSettings | None = None,
+) -> SlideMeasures:
     """Measure an open slide.
+
+    Parameters
+    ----------
+    slide : Slide
+        The open slide.
+    settings : SlideSettings, optional
+        Resolutions and minimum sizes of the tissue.
+    segmentation : Segmentation, optional
+        Labels of the slide. Without one the measures that need it are missing, with the reason:
+        columns are the same for every slide, so that tables can be joined and scripts for SPSS
+        or R run on each of them.
+    stage : float, optional
+        Stage of fibrosis, Ludwig's or one whose stage 3 is septal fibrosis too. From
+        ``uncountable_from_stage`` on, counts of tracts are missing and areas stay.
+    tract_settings : TractSettings, optional
+        What counts as a portal tract.
 
     Raises
     ------
@@ -92,6 +128,7 @@ def measure_slide(slide: Slide, settings: SlideSettings | None = None) -> SlideM
         When pixels cannot be read, the slide is not brightfield, or holds no tissue.
     """
     settings = settings or SlideSettings()
+    tract_settings = tract_settings or TractSettings()
     grid = slide.grid(settings.tissue_um)
     overview = slide.read_all(grid)
     tissue = find_tissue(overview, um=(grid.um_x, grid.um_y), settings=settings, where=slide.name)
@@ -104,9 +141,49 @@ def measure_slide(slide: Slide, settings: SlideSettings | None = None) -> SlideM
         stain |= dict.fromkeys(void, math.nan)
         missing |= dict.fromkeys(void, reason)
     values |= stain
+    annotations: tuple[Annotation, ...] = ()
+    rows: list[dict[str, float]] = []
+    if segmentation is None:
+        portal, why = blank(NO_SEGMENTATION)
+    else:
+        where = map_tissue(tissue.mask, _first_cells(fragments), grid)
+        portal, why, rows, annotations = _segmented(
+            segmentation, where, values, stage, tract_settings
+        )
+    judged, unknown = adequacy_values(values | portal)
+    values |= portal | judged
+    missing |= why | unknown
+    shown = {} if segmentation is None else {t: judged[k] for k, t in ADEQUACY_TITLES.items()}
     return SlideMeasures(
-        values, missing, _annotations(fragments, grid), overview, tuple(fragments), grid
+        values,
+        missing,
+        _annotations(fragments, grid, shown) + annotations,
+        overview,
+        tuple(fragments),
+        grid,
+        tuple(rows),
     )
+
+
+def _first_cells(fragments: list[Fragment]) -> list[tuple[int, int]]:
+    corners = (fragment.polygon.exterior[0] for fragment in fragments)
+    return [(int(y), int(x)) for x, y in corners]
+
+
+def _segmented(
+    segmentation: Segmentation,
+    tissue: TissueMap,
+    morphometry: dict[str, float],
+    stage: float | None,
+    settings: TractSettings,
+) -> tuple[dict[str, float], dict[str, str], list[dict[str, float]], tuple[Annotation, ...]]:
+    tracts = find_tracts(segmentation, tissue, settings)
+    grid = segmentation.grid
+    rows = tract_rows(tracts, tissue, grid, settings)
+    lobule = float(compartment_areas(segmentation, tissue)[1:, 1].sum())
+    reason = not_countable(stage, settings)
+    values, missing = portal_values(tracts, rows, lobule, grid.cell_um2, morphometry, reason)
+    return values, missing, rows, tract_annotations(tracts, rows, segmentation)
 
 
 def find_fragments(
@@ -179,7 +256,9 @@ def _edge_contact(mask: NDArray[np.bool_], grid: Grid) -> float:
     return float(across * grid.um_x + down * grid.um_y) / 1000
 
 
-def _annotations(fragments: list[Fragment], grid: Grid) -> tuple[Annotation, ...]:
+def _annotations(
+    fragments: list[Fragment], grid: Grid, adequacy: dict[str, float]
+) -> tuple[Annotation, ...]:
     step_x, step_y = int(grid.step_x), int(grid.step_y)
     return tuple(
         Annotation(
@@ -191,6 +270,7 @@ def _annotations(fragments: list[Fragment], grid: Grid) -> tuple[Annotation, ...
                 "Area mm2": fragment.area_mm2,
                 "Core length mm": fragment.length_mm,
                 "Core width mm": fragment.width_mm,
+                **adequacy,
             },
         )
         for number, fragment in enumerate(fragments, start=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry, aliases
+from radiofib.slides.specs_portal import ADEQUACY_SPECS, PORTAL_SPECS
 from radiofib.table import CODEBOOK_COLUMNS
 
 __all__ = ["CHANNEL", "SLIDE_REGISTRY", "STAINS", "STAIN_PERCENTILES", "codebook", "column"]
@@ -106,6 +107,8 @@ SLIDE_REGISTRY = Registry(
             _AREA,
         ),
         *_stain_specs(),
+        *PORTAL_SPECS,
+        *ADEQUACY_SPECS,
     ]
 )
 

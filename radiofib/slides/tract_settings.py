@@ -1,0 +1,47 @@
+"""Settings of what is measured on a segmented slide, with their reasons."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from radiofib.config import StrictModel
+
+__all__ = ["SlideStain", "TractSettings"]
+
+#: What the slide is stained with; collagen is measured on the last two.
+SlideStain = Literal["h_and_e", "sirius_red", "masson"]
+
+
+class TractSettings(StrictModel):
+    """What counts as a portal tract, and what is measured in and around it.
+
+    Parameters
+    ----------
+    min_tract_um2 : float
+        Smaller portal objects are left out and counted apart: a circle of 1,000 um2 is 36 um
+        wide, so that single cells, small inflammatory foci and noise of a network go, while
+        terminal tracts and the larger slivers of border-cut ones stay.
+    min_inside : float
+        Share of its cells that a portal object must have in tissue; what lies mostly on glass
+        is dust, pen or the edge of a cover slip.
+    border_contact_um : float
+        A tract is partial (cut by the border) when at least so much of its outline faces the
+        outside of the tissue. A few um are what a rim of lobule one cell wide amounts to.
+    uncountable_from_stage : int
+        From this stage on counts of tracts are not given: septa link tracts, and what is
+        connected is no longer one tract. HOTSPoT counts where Ludwig's stage is below 3; in
+        Scheuer's, METAVIR's and Batts and Ludwig's scales 3 is septal (bridging) fibrosis too.
+        None counts always.
+
+    Examples
+    --------
+    >>> TractSettings().min_tract_um2
+    1000.0
+    """
+
+    min_tract_um2: float = Field(default=1000.0, ge=0.0)
+    min_inside: float = Field(default=0.5, gt=0.0, le=1.0)
+    border_contact_um: float = Field(default=10.0, gt=0.0)
+    uncountable_from_stage: int | None = Field(default=3, ge=0)
