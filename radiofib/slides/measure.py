@@ -12,24 +12,16 @@ from scipy import ndimage as ndi
 
 from radiofib.slides.centreline import centre_line
 from radiofib.slides.polygons import Polygon, trace_polygons
-from radiofib.slides.portal import (
-    ADEQUACY_TITLES,
-    NO_SEGMENTATION,
-    adequacy_values,
-    blank,
-    not_countable,
-    portal_values,
-    tract_annotations,
-)
+from radiofib.slides.portal import ADEQUACY_TITLES, adequacy_values
 from radiofib.slides.qupath import Annotation
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation
+from radiofib.slides.segmented import measure_segmented, unsegmented
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.stain import not_h_and_e, stain_statistics
 from radiofib.slides.tissue import find_tissue
-from radiofib.slides.tissue_map import TissueMap, map_tissue
+from radiofib.slides.tissue_map import map_tissue
 from radiofib.slides.tract_settings import TractSettings
-from radiofib.slides.tracts import compartment_areas, find_tracts, tract_rows
 
 __all__ = ["Fragment", "SlideMeasures", "find_fragments", "measure_slide", "morphometry"]
 
@@ -136,54 +128,41 @@ def measure_slide(
     values, missing = morphometry(fragments, settings)
     values["morphometry_edge_contact_mm"] = _edge_contact(tissue.mask, grid)
     stain = stain_statistics(slide, grid, tissue, um=settings.stain_um)
-    if reason := not_h_and_e(stain):
+    other_stain = not_h_and_e(stain)
+    if other_stain is not None:
         void = [key for key in stain if key != "stain_residual_od_mean"]
         stain |= dict.fromkeys(void, math.nan)
-        missing |= dict.fromkeys(void, reason)
+        missing |= dict.fromkeys(void, other_stain)
     values |= stain
-    annotations: tuple[Annotation, ...] = ()
-    rows: list[dict[str, float]] = []
-    if segmentation is None:
-        portal, why = blank(NO_SEGMENTATION)
-    else:
+    found = unsegmented()
+    if segmentation is not None:
         where = map_tissue(tissue.mask, _first_cells(fragments), grid)
-        portal, why, rows, annotations = _segmented(
-            segmentation, where, values, stage, tract_settings
+        found = measure_segmented(
+            slide,
+            segmentation,
+            where,
+            tissue.white,
+            values,
+            tract_settings,
+            stage=stage,
+            other_stain=other_stain,
         )
-    judged, unknown = adequacy_values(values | portal)
-    values |= portal | judged
-    missing |= why | unknown
+    judged, unknown = adequacy_values(values | found.values)
     shown = {} if segmentation is None else {t: judged[k] for k, t in ADEQUACY_TITLES.items()}
     return SlideMeasures(
-        values,
-        missing,
-        _annotations(fragments, grid, shown) + annotations,
+        values | found.values | judged,
+        missing | found.missing | unknown,
+        _annotations(fragments, grid, shown) + found.annotations,
         overview,
         tuple(fragments),
         grid,
-        tuple(rows),
+        found.rows,
     )
 
 
 def _first_cells(fragments: list[Fragment]) -> list[tuple[int, int]]:
     corners = (fragment.polygon.exterior[0] for fragment in fragments)
     return [(int(y), int(x)) for x, y in corners]
-
-
-def _segmented(
-    segmentation: Segmentation,
-    tissue: TissueMap,
-    morphometry: dict[str, float],
-    stage: float | None,
-    settings: TractSettings,
-) -> tuple[dict[str, float], dict[str, str], list[dict[str, float]], tuple[Annotation, ...]]:
-    tracts = find_tracts(segmentation, tissue, settings)
-    grid = segmentation.grid
-    rows = tract_rows(tracts, tissue, grid, settings)
-    lobule = float(compartment_areas(segmentation, tissue)[1:, 1].sum())
-    reason = not_countable(stage, settings)
-    values, missing = portal_values(tracts, rows, lobule, grid.cell_um2, morphometry, reason)
-    return values, missing, rows, tract_annotations(tracts, rows, segmentation)
 
 
 def find_fragments(

@@ -13,14 +13,14 @@ from radiofib.slides.qupath import Annotation
 from radiofib.slides.reader import Grid
 from radiofib.slides.regions import Regions
 from radiofib.slides.segmentation import Segmentation
-from radiofib.slides.specs_portal import ADEQUACY_SPECS, PORTAL_SPECS
+from radiofib.slides.specs_portal import ADEQUACY_SPECS
 from radiofib.slides.specs_tracts import TRACT_REGISTRY
 from radiofib.slides.tract_settings import TractSettings
 from radiofib.slides.tracts import Tracts
 
 __all__ = [
+    "ADEQUACY_TITLES",
     "NOT_COUNTABLE",
-    "NO_SEGMENTATION",
     "adequacy_values",
     "not_countable",
     "portal_values",
@@ -28,7 +28,6 @@ __all__ = [
     "tract_polygon",
 ]
 
-NO_SEGMENTATION = "no segmentation: the slide was measured without a model or annotations"
 NOT_COUNTABLE = "not countable"
 #: Measures that ask what one tract is.
 _COUNTS = (
@@ -38,8 +37,11 @@ _COUNTS = (
 _SHOWN = (
     *("area_um2", "perimeter_um", "feret_max_um", "feret_min_um", "circularity", "solidity"),
     *("eccentricity", "nearest_tract_um", "edge_distance_um", "border_contact_um", "complete"),
-    "fragment",
+    *("fragment", "haematoxylin_od_mean", "nuclei_per_mm2", "interface_nuclei_per_mm2"),
 )
+
+#: Titles under which adequacy stands among the measurements of tissue annotations.
+ADEQUACY_TITLES = {spec.key: spec.label.split(":")[0].capitalize() for spec in ADEQUACY_SPECS}
 
 
 def not_countable(stage: float | None, settings: TractSettings) -> str | None:
@@ -197,19 +199,3 @@ def tract_annotations(
 def _title(key: str, unit: str) -> str:
     words = key.removesuffix(f"_{unit}").replace("_", " ")
     return words.capitalize() + ("" if unit == "1" else f" {unit}")
-
-
-def blank(reason: str) -> tuple[dict[str, float], dict[str, str]]:
-    """Return all measures of a segmentation as missing for one reason.
-
-    Examples
-    --------
-    >>> blank("why")[1]["portal_tract_count"]
-    'why'
-    """
-    keys = [spec.key for spec in PORTAL_SPECS]
-    return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
-
-
-#: Titles under which adequacy stands among the measurements of tissue annotations.
-ADEQUACY_TITLES = {spec.key: spec.label.split(":")[0].capitalize() for spec in ADEQUACY_SPECS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry, aliases
+from radiofib.slides.specs_detail import DETAIL_SPECS
 from radiofib.slides.specs_portal import ADEQUACY_SPECS, PORTAL_SPECS
 from radiofib.table import CODEBOOK_COLUMNS
 
@@ -109,6 +110,7 @@ SLIDE_REGISTRY = Registry(
         *_stain_specs(),
         *PORTAL_SPECS,
         *ADEQUACY_SPECS,
+        *DETAIL_SPECS,
     ]
 )
 

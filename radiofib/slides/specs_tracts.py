@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry
+from radiofib.slides.specs_detail import TRACT_DETAIL_SPECS
 
 __all__ = ["TRACT_REGISTRY", "tract_codebook"]
 
@@ -75,6 +76,7 @@ TRACT_REGISTRY = Registry(
         ),
         _tract("centroid_x_um", "um", "centroid, x in um", "mean of its cells' centres"),
         _tract("centroid_y_um", "um", "centroid, y in um", "mean of its cells' centres"),
+        *TRACT_DETAIL_SPECS,
     ]
 )
 

@@ -34,6 +34,12 @@ class TractSettings(StrictModel):
         connected is no longer one tract. HOTSPoT counts where Ludwig's stage is below 3; in
         Scheuer's, METAVIR's and Batts and Ludwig's scales 3 is septal (bridging) fibrosis too.
         None counts always.
+    interface_um : float
+        Width of the interface zone, outward from each tract.
+    detail_um : float
+        Wanted side of a pixel for stain, nuclei and texture by zone. The cell of the segmentation
+        is divided into the nearest whole number of parts, never finer than level 0. 1 um shows a
+        lymphocyte as 20 pixels; 0.5 um takes four times as long.
 
     Examples
     --------
@@ -45,3 +51,5 @@ class TractSettings(StrictModel):
     min_inside: float = Field(default=0.5, gt=0.0, le=1.0)
     border_contact_um: float = Field(default=10.0, gt=0.0)
     uncountable_from_stage: int | None = Field(default=3, ge=0)
+    interface_um: float = Field(default=25.0, gt=0.0, le=500.0)
+    detail_um: float = Field(default=1.0, ge=0.2, le=4.0)
