@@ -92,8 +92,8 @@ def measure_detail(
     detail_um : float
         Wanted side of a pixel.
     block_pixels : int
-        Side of the blocks, read with a margin in which nuclei are whole. Counts do not depend on
-        it; means do in their last digits.
+        Side of the blocks, read with a margin in which nuclei are whole. It hardly matters:
+        pixels of a reduced level are rounded by a grey level more or less in other windows.
     """
     grid = zones.segmentation.grid
     finest = max(1, int(min(grid.step_x, grid.step_y)))
@@ -106,7 +106,9 @@ def measure_detail(
     for block in _blocks(slide, zones, fine, parts, max(1, block_pixels // parts)):
         stains = separate(optical_density(block.rgb, white))[..., :2]
         found = find_nuclei(stains[..., 0], um)
-        level = np.clip(stains[..., 0] / _LEVEL_OD, 0, _LEVELS - 1).astype(np.int64)
+        # Rounded: the last digits of a product of matrices change with its size.
+        depth = np.round(stains[..., 0], 9) / _LEVEL_OD
+        level = np.clip(depth, 0, _LEVELS - 1).astype(np.int64)
         code = block.code
         _count_pairs(pairs, level, code, block.core)
         nuclei = block.nuclei(found)

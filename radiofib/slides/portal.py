@@ -190,7 +190,7 @@ def tract_annotations(
             f"Portal tract {i + 1}",
             "Portal tract",
             color,
-            {_title(key, spec.unit): row[key] for key, spec in shown.items()},
+            {_title(key, spec.unit): row[key] for key, spec in shown.items() if key in row},
         )
         for i, row in enumerate(rows)
     )

@@ -102,7 +102,10 @@ def measure_segmented(
     values, missing = portal_values(
         tracts, rows, lobule, grid.cell_um2, morphometry, not_countable(stage, settings)
     )
-    if other_stain is None:
+    lacking = other_stain
+    if settings.detail_um is None:
+        lacking = "not asked for (detail_um)"
+    if lacking is None and settings.detail_um is not None:
         zones = Zones(segmentation, tracts.regions, tissue, settings.interface_um)
         detail = measure_detail(slide, zones, white, detail_um=settings.detail_um)
         values |= detail.values
@@ -110,7 +113,7 @@ def measure_segmented(
         missing |= empty
         rows = [row | more for row, more in zip(rows, detail.rows, strict=True)]
     else:
-        blank, why = _blank(DETAIL_SPECS, other_stain)
+        blank, why = _blank(DETAIL_SPECS, lacking or "")
         values |= blank
         missing |= why
         lacks = dict.fromkeys((spec.name for spec in TRACT_DETAIL_SPECS), math.nan)

@@ -52,11 +52,10 @@ def _zone(zone: str) -> list[FeatureSpec]:
     ]  # fmt: skip
     for name in TEXTURES:
         base = FEATURES[f"glcm_{name}"]
-        specs.append(
-            _spec(zone, f"glcm_{name}", base.unit, f"{zone}: {base.label} of haematoxylin",
-                  f"{base.formula}; haematoxylin in 16 levels of 0.05, neighbouring pixels {where}, "
-                  "mean of 4 directions", base.citation)
-        )  # fmt: skip
+        label = f"{zone}: {base.label} of haematoxylin"
+        how = f"haematoxylin in 16 levels of 0.05, neighbouring pixels {where}"
+        formula = f"{base.formula}; {how}, mean of 4 directions"
+        specs.append(_spec(zone, f"glcm_{name}", base.unit, label, formula, base.citation))
     return specs
 
 

@@ -36,10 +36,11 @@ class TractSettings(StrictModel):
         None counts always.
     interface_um : float
         Width of the interface zone, outward from each tract.
-    detail_um : float
+    detail_um : float, optional
         Wanted side of a pixel for stain, nuclei and texture by zone. The cell of the segmentation
         is divided into the nearest whole number of parts, never finer than level 0. 1 um shows a
-        lymphocyte as 20 pixels; 0.5 um takes four times as long.
+        lymphocyte as 20 pixels; 0.5 um takes four times as long. None leaves all
+        three out.
 
     Examples
     --------
@@ -52,4 +53,4 @@ class TractSettings(StrictModel):
     border_contact_um: float = Field(default=10.0, gt=0.0)
     uncountable_from_stage: int | None = Field(default=3, ge=0)
     interface_um: float = Field(default=25.0, gt=0.0, le=500.0)
-    detail_um: float = Field(default=1.0, ge=0.2, le=4.0)
+    detail_um: float | None = Field(default=1.0, ge=0.2, le=4.0)

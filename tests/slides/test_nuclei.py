@@ -29,7 +29,7 @@ def scatter(rng, n: int, side_um: float, gap_um: float) -> NDArray[np.float64]:
     points: list[NDArray[np.float64]] = []
     while len(points) < n:
         point = rng.uniform(gap_um, side_um - gap_um, 2)
-        if all(np.hypot(*(point - p)) >= gap_um for p in points):
+        if not points or np.hypot(*(np.array(points) - point).T).min() >= gap_um:
             points.append(point)
     return np.array(points)
 
@@ -42,8 +42,11 @@ def paint(points, radius, side_um: float, um: float, seed: int) -> NDArray[np.ui
     ground = 0.5 + 0.5 * np.sin(x / 35) * np.cos(y / 50)
     image = np.array(made.PINK) * (1 - 0.12 * ground[..., None])
     for (py, px), r in zip(points, radius, strict=True):
-        soft = np.clip((r - np.hypot(y - py, x - px)) / 0.8 + 0.5, 0, 1)[..., None]
-        image = image * (1 - soft) + np.array(made.PURPLE) * soft
+        near = tuple(
+            slice(max(0, int((p - r - 2) / um)), int((p + r + 2) / um) + 1) for p in (py, px)
+        )
+        soft = np.clip((r - np.hypot(y[near] - py, x[near] - px)) / 0.8 + 0.5, 0, 1)[..., None]
+        image[near] = image[near] * (1 - soft) + np.array(made.PURPLE) * soft
     return (image + rng.normal(0, 4, image.shape)).clip(0, 255).round().astype(np.uint8)
 
 
@@ -128,11 +131,20 @@ def test_nuclei_and_stain_are_counted_by_zone(slide_with_zones) -> None:
     assert found.values["portal_glcm_contrast"] > found.values["lobule_glcm_contrast"]
 
 
-def test_blocks_do_not_change_counts(slide_with_zones) -> None:
+def test_blocks_hardly_change_anything(slide_with_zones) -> None:
     path, _, zones = slide_with_zones
     one, other = (detail(path, zones, detail_um=1.0, block_pixels=b) for b in (2048, 193))
     for key, value in one.values.items():
         if "count" in key or "area" in key or "per_mm2" in key:
             assert other.values[key] == value
         else:
-            assert other.values[key] == pytest.approx(value, rel=1e-9)
+            # Pillow reduces rows or columns first by the shape of a window, and rounds between.
+            assert other.values[key] == pytest.approx(value, rel=1e-3)
+
+
+def test_blocks_do_not_change_a_thing_where_pixels_are_not_reduced(slide_with_zones) -> None:
+    path, _, zones = slide_with_zones
+    one, other = (detail(path, zones, detail_um=0.5, block_pixels=b) for b in (2048, 386))
+    assert other.values == pytest.approx(one.values, rel=1e-9)
+    for row, again in zip(one.rows, other.rows, strict=True):
+        assert again == pytest.approx(row, rel=1e-9)
