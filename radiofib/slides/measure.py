@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from radiofib.slides.centreline import centre_line
+from radiofib.slides.collagen import measure_collagen
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.portal import ADEQUACY_TITLES, adequacy_values
 from radiofib.slides.qupath import Annotation
@@ -18,14 +19,20 @@ from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.segmented import measure_segmented, unsegmented
 from radiofib.slides.settings import SlideSettings
+from radiofib.slides.specs_collagen import COLLAGEN_SPECS
 from radiofib.slides.stain import not_h_and_e, stain_statistics
-from radiofib.slides.tissue import find_tissue
+from radiofib.slides.tissue import TissueMask, find_tissue
 from radiofib.slides.tissue_map import map_tissue
 from radiofib.slides.tract_settings import TractSettings
 
 __all__ = ["Fragment", "SlideMeasures", "find_fragments", "measure_slide", "morphometry"]
 
 _TISSUE_COLOR = (0, 160, 60)
+#: Why there are no amounts of haematoxylin and eosin where another stain is named.
+STAIN_NAMES = {
+    "sirius_red": "the stain is not haematoxylin and eosin: Sirius red was named",
+    "masson": "the stain is not haematoxylin and eosin: Masson's trichrome was named",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,15 +135,18 @@ def measure_slide(
     values, missing = morphometry(fragments, settings)
     values["morphometry_edge_contact_mm"] = _edge_contact(tissue.mask, grid)
     stain = stain_statistics(slide, grid, tissue, um=settings.stain_um)
-    other_stain = not_h_and_e(stain)
+    other_stain = STAIN_NAMES.get(tract_settings.stain) or not_h_and_e(stain)
     if other_stain is not None:
         void = [key for key in stain if key != "stain_residual_od_mean"]
         stain |= dict.fromkeys(void, math.nan)
         missing |= dict.fromkeys(void, other_stain)
     values |= stain
+    where = map_tissue(tissue.mask, _first_cells(fragments), grid)
+    collagen, none = _collagen(slide, grid, tissue, where.depth_um, tract_settings)
+    values |= collagen
+    missing |= none
     found = unsegmented()
     if segmentation is not None:
-        where = map_tissue(tissue.mask, _first_cells(fragments), grid)
         found = measure_segmented(
             slide,
             segmentation,
@@ -158,6 +168,20 @@ def measure_slide(
         grid,
         found.rows,
     )
+
+
+def _collagen(
+    slide: Slide,
+    grid: Grid,
+    tissue: TissueMask,
+    depth_um: NDArray[np.float32],
+    settings: TractSettings,
+) -> tuple[dict[str, float], dict[str, str]]:
+    if settings.stain != "h_and_e":
+        return measure_collagen(slide, grid, tissue, depth_um, settings), {}
+    keys = [spec.key for spec in COLLAGEN_SPECS]
+    reason = "needs Sirius red or Masson's trichrome (stain)"
+    return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
 
 
 def _first_cells(fragments: list[Fragment]) -> list[tuple[int, int]]:

@@ -41,6 +41,18 @@ class TractSettings(StrictModel):
         is divided into the nearest whole number of parts, never finer than level 0. 1 um shows a
         lymphocyte as 20 pixels; 0.5 um takes four times as long. None leaves all
         three out.
+    stain : {"h_and_e", "sirius_red", "masson"}
+        What the slide is stained with. Stain amounts, nuclei and texture are measured on H&E,
+        collagen on the others.
+    collagen_um : float
+        Wanted side of a pixel for collagen; perisinusoidal fibres are about 1 um thick.
+    capsule_depth_um, capsule_length_um : float
+        Dense collagen no deeper than the one and running along the tissue edge for the other is
+        capsule: Glisson's capsule is some 50-100 um thick, while a septum meets the edge of a
+        core over little more than its own width.
+    structure_um : float
+        Width of a circle that fits into large structural collagen: walls of large vessels and
+        large tracts, wider than most septa.
 
     Examples
     --------
@@ -54,3 +66,8 @@ class TractSettings(StrictModel):
     uncountable_from_stage: int | None = Field(default=3, ge=0)
     interface_um: float = Field(default=25.0, gt=0.0, le=500.0)
     detail_um: float | None = Field(default=1.0, ge=0.2, le=4.0)
+    stain: SlideStain = "h_and_e"
+    collagen_um: float = Field(default=1.0, ge=0.2, le=8.0)
+    capsule_depth_um: float = Field(default=100.0, ge=0.0)
+    capsule_length_um: float = Field(default=300.0, ge=0.0)
+    structure_um: float = Field(default=200.0, gt=0.0)
