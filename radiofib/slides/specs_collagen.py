@@ -50,9 +50,7 @@ COLLAGEN_SPECS = (
         "fits; broad scars count as structural too",
         CALVARUSO,
     ),
-    _collagen(
-        "capsule_area_mm2", "mm2", "collagen of the capsule", "collagen area left out as capsule"
-    ),
+    _collagen("capsule_area_mm2", "mm2", "collagen of the capsule", "collagen left out as capsule"),
     _collagen(
         "structural_area_mm2",
         "mm2",

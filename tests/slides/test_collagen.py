@@ -20,7 +20,7 @@ from radiofib.slides.tract_settings import TractSettings
 from radiofib.stats import dice, jaccard
 from tests.slides import made
 
-UM = 1.0
+UM = 2.0
 #: Parenchyma and collagen of each stain.
 DYES = {
     "sirius_red": ((226, 196, 128), (186, 62, 66)),
@@ -29,11 +29,11 @@ DYES = {
 
 
 def drawn(stain: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return a slide of 1 um and the masks of what is on it."""
+    """Return a slide and the masks of what is on it."""
     parenchyma, collagen = DYES[stain]
-    picture = made.glass(3000, 1700, UM)
+    picture = made.glass(3000, 1700, UM)  # 1500 x 850 pixels
     pen = ImageDraw.Draw(picture)
-    pen.rectangle([300, 300, 2699, 1399], fill=parenchyma)
+    pen.rectangle([150, 150, 1349, 699], fill=parenchyma)
     masks = {}
 
     def draw(name: str, shape, fill) -> None:
@@ -42,13 +42,13 @@ def drawn(stain: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
             shape(target, colour)
         masks[name] = np.asarray(mask)
 
-    draw("capsule", lambda d, c: d.rectangle([300, 300, 2699, 359], fill=c), collagen)
-    draw("scar", lambda d, c: d.ellipse([600, 600, 999, 999], fill=c), collagen)
+    draw("capsule", lambda d, c: d.rectangle([150, 150, 1349, 179], fill=c), collagen)
+    draw("scar", lambda d, c: d.ellipse([300, 300, 499, 499], fill=c), collagen)
     draw("septa", lambda d, c: [
-        d.rectangle([1300 + 300 * i, 600, 1329 + 300 * i, 1399], fill=c) for i in range(4)
+        d.rectangle([650 + 150 * i, 300, 664 + 150 * i, 699], fill=c) for i in range(4)
     ], collagen)  # fmt: skip
     draw("lumens", lambda d, c: [
-        d.ellipse([1400 + 60 * i, 420, 1439 + 60 * i, 459], fill=c) for i in range(15)
+        d.ellipse([700 + 30 * i, 210, 719 + 30 * i, 229], fill=c) for i in range(15)
     ], made.GLASS)  # fmt: skip
     return made.noisy(picture, 5), masks
 
@@ -59,12 +59,13 @@ def test_fractions_with_and_without_capsule_and_large_structures(tmp_path: Path,
     path = made.write_png(tmp_path / "slide.png", pixels)
     with open_slide(path, mpp=UM) as slide:
         found = measure_slide(slide, tract_settings=TractSettings(stain=stain))
+    cell = UM**2 / 1e6
     size = {name: int(mask.sum()) for name, mask in masks.items()}
-    tissue = 2400 * 1100 - size["lumens"]
+    tissue = 1200 * 550 - size["lumens"]
     collagen = size["capsule"] + size["scar"] + size["septa"]
     values = found.measured
-    assert values["collagen_area_mm2"] == pytest.approx(collagen / 1e6, rel=0.03)
-    assert values["collagen_tissue_area_mm2"] == pytest.approx(tissue / 1e6, rel=0.02)
+    assert values["collagen_area_mm2"] == pytest.approx(collagen * cell, rel=0.03)
+    assert values["collagen_tissue_area_mm2"] == pytest.approx(tissue * cell, rel=0.02)
     assert values["collagen_percent"] == pytest.approx(100 * collagen / tissue, rel=0.03)
     rest, left = collagen - size["capsule"], tissue - size["capsule"]
     assert values["collagen_without_capsule_percent"] == pytest.approx(100 * rest / left, rel=0.03)
@@ -72,7 +73,7 @@ def test_fractions_with_and_without_capsule_and_large_structures(tmp_path: Path,
     assert values["collagen_without_structural_percent"] == pytest.approx(
         100 * rest / left, rel=0.05
     )
-    assert values["collagen_structural_area_mm2"] == pytest.approx(size["scar"] / 1e6, rel=0.05)
+    assert values["collagen_structural_area_mm2"] == pytest.approx(size["scar"] * cell, rel=0.05)
     assert math.isnan(values["stain_eosin_od_mean"])
     assert "was named" in found.missing["stain_eosin_od_mean"]
 
