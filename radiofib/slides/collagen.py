@@ -159,7 +159,6 @@ def measure_collagen(
     slide: Slide,
     grid: Grid,
     tissue: TissueMask,
-    depth_um: Floats,
     settings: TractSettings,
 ) -> dict[str, float]:
     """Measure collagen over the tissue, block by block.
@@ -173,8 +172,6 @@ def measure_collagen(
     tissue : TissueMask
         Tissue, white and threshold; pixels below the threshold (vacuoles, lumens, sinusoids,
         cracks) are no tissue here.
-    depth_um : ndarray
-        Distance to the edge of the tissue, for the capsule.
     settings : TractSettings
         Stain and sizes.
 
@@ -187,7 +184,8 @@ def measure_collagen(
     if not found.tissue.any():
         raise SlideError("no stained tissue to measure collagen in", where=slide.name)
     dense = (found.tissue > 0) & (found.collagen >= DENSE * np.maximum(found.tissue, 1))
-    capsule, large = structures(dense, depth_um, (grid.um_x, grid.um_y), settings)
+    um = (grid.um_x, grid.um_y)
+    capsule, large = structures(dense, _depth(tissue.mask, um), um, settings)
     um2 = found.cell_um2 / 1e6
 
     def percent(out: Bools) -> float:
@@ -204,3 +202,12 @@ def measure_collagen(
         "collagen_capsule_area_mm2": int(found.collagen[capsule].sum()) * um2,
         "collagen_structural_area_mm2": int(found.collagen[large].sum()) * um2,
     }
+
+
+def _depth(mask: Bools, um: tuple[float, float]) -> Floats:
+    """Return the distance to the edge of the filled tissue; the edge of the picture is none."""
+    filled = ndi.binary_fill_holes(mask)
+    if filled.all():
+        return np.full(mask.shape, np.inf)
+    depth: Floats = ndi.distance_transform_edt(filled, sampling=um[::-1]) - min(um) / 2
+    return depth

@@ -141,12 +141,12 @@ def measure_slide(
         stain |= dict.fromkeys(void, math.nan)
         missing |= dict.fromkeys(void, other_stain)
     values |= stain
-    where = map_tissue(tissue.mask, _first_cells(fragments), grid)
-    collagen, none = _collagen(slide, grid, tissue, where.depth_um, tract_settings)
+    collagen, none = _collagen(slide, grid, tissue, tract_settings)
     values |= collagen
     missing |= none
     found = unsegmented()
     if segmentation is not None:
+        where = map_tissue(tissue.mask, _first_cells(fragments), grid)
         found = measure_segmented(
             slide,
             segmentation,
@@ -174,11 +174,10 @@ def _collagen(
     slide: Slide,
     grid: Grid,
     tissue: TissueMask,
-    depth_um: NDArray[np.float32],
     settings: TractSettings,
 ) -> tuple[dict[str, float], dict[str, str]]:
     if settings.stain != "h_and_e":
-        return measure_collagen(slide, grid, tissue, depth_um, settings), {}
+        return measure_collagen(slide, grid, tissue, settings), {}
     keys = [spec.key for spec in COLLAGEN_SPECS]
     reason = "needs Sirius red or Masson's trichrome (stain)"
     return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)

@@ -108,4 +108,5 @@ def test_sirius_red_beside_the_mask_of_liverquant(external_data: Path) -> None:
     assert jaccard(ours, theirs) >= 0.65
     with open_slide(path, mpp=1.0124) as slide:
         found = measure_slide(slide, tract_settings=TractSettings(stain="sirius_red"))
+    assert found.measured["collagen_capsule_area_mm2"] == 0  # the edge of a picture is no capsule
     assert 15 < found.measured["collagen_percent"] < 30
