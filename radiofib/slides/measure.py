@@ -17,10 +17,12 @@ from radiofib.slides.portal import ADEQUACY_TITLES, adequacy_values
 from radiofib.slides.qupath import Annotation
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation
-from radiofib.slides.segmented import measure_segmented, unsegmented
+from radiofib.slides.segmented import Segmented, measure_segmented, unsegmented
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.specs_collagen import COLLAGEN_SPECS
+from radiofib.slides.specs_steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
 from radiofib.slides.stain import not_h_and_e, stain_statistics
+from radiofib.slides.steatosis import measure_steatosis
 from radiofib.slides.tissue import TissueMask, find_tissue
 from radiofib.slides.tissue_map import map_tissue
 from radiofib.slides.tract_settings import TractSettings
@@ -157,6 +159,9 @@ def measure_slide(
             stage=stage,
             other_stain=other_stain,
         )
+    fat, lean = _steatosis(slide, grid, tissue, segmentation, found, tract_settings, other_stain)
+    values |= fat
+    missing |= lean
     judged, unknown = adequacy_values(values | found.values)
     shown = {} if segmentation is None else {t: judged[k] for k, t in ADEQUACY_TITLES.items()}
     return SlideMeasures(
@@ -181,6 +186,32 @@ def _collagen(
     keys = [spec.key for spec in COLLAGEN_SPECS]
     reason = "needs Sirius red or Masson's trichrome (stain)"
     return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
+
+
+def _steatosis(
+    slide: Slide,
+    grid: Grid,
+    tissue: TissueMask,
+    segmentation: Segmentation | None,
+    segmented: Segmented,
+    settings: TractSettings,
+    other_stain: str | None,
+) -> tuple[dict[str, float], dict[str, str]]:
+    specs = (*STEATOSIS_SPECS, *LOBULE_STEATOSIS_SPECS)
+    if other_stain is not None:
+        keys = [spec.key for spec in specs]
+        return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, other_stain)
+    values, fat_um2 = measure_steatosis(slide, grid, tissue, settings, segmentation)
+    lobule_mm2 = segmented.values["lobule_area_mm2"]
+    percent = fat_um2 / 1e4 / lobule_mm2 if lobule_mm2 > 0 else math.nan
+    values["steatosis_lobule_vacuole_percent"] = percent
+    missing = {}
+    if math.isnan(percent):
+        why = segmented.missing.get("lobule_area_mm2", "no lobule cells in tissue")
+        missing["steatosis_lobule_vacuole_percent"] = why
+    if math.isnan(values["steatosis_diameter_median_um"]):
+        missing["steatosis_diameter_median_um"] = "no vacuoles"
+    return values, missing
 
 
 def _first_cells(fragments: list[Fragment]) -> list[tuple[int, int]]:

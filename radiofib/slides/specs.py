@@ -8,6 +8,7 @@ from radiofib.registry import FeatureSpec, Registry, aliases
 from radiofib.slides.specs_collagen import COLLAGEN_SPECS
 from radiofib.slides.specs_detail import DETAIL_SPECS
 from radiofib.slides.specs_portal import ADEQUACY_SPECS, PORTAL_SPECS
+from radiofib.slides.specs_steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
 from radiofib.table import CODEBOOK_COLUMNS
 
 __all__ = ["CHANNEL", "SLIDE_REGISTRY", "STAINS", "STAIN_PERCENTILES", "codebook", "column"]
@@ -112,6 +113,8 @@ SLIDE_REGISTRY = Registry(
         *PORTAL_SPECS,
         *ADEQUACY_SPECS,
         *DETAIL_SPECS,
+        *STEATOSIS_SPECS,
+        *LOBULE_STEATOSIS_SPECS,
         *COLLAGEN_SPECS,
     ]
 )

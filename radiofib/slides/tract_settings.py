@@ -41,6 +41,11 @@ class TractSettings(StrictModel):
         is divided into the nearest whole number of parts, never finer than level 0. 1 um shows a
         lymphocyte as 20 pixels; 0.5 um takes four times as long. None leaves all
         three out.
+    vacuole_um : tuple of float
+        Smallest and largest diameter of a fat vacuole. Below 5 um sinusoids and sections through
+        the rim of a vacuole begin; above 60 um round white regions are veins rather than fat.
+    vacuole_pixel_um : float
+        Wanted side of a pixel for vacuoles.
     stain : {"h_and_e", "sirius_red", "masson"}
         What the slide is stained with. Stain amounts, nuclei and texture are measured on H&E,
         collagen on the others.
@@ -66,6 +71,8 @@ class TractSettings(StrictModel):
     uncountable_from_stage: int | None = Field(default=3, ge=0)
     interface_um: float = Field(default=25.0, gt=0.0, le=500.0)
     detail_um: float | None = Field(default=1.0, ge=0.2, le=4.0)
+    vacuole_um: tuple[float, float] = (5.0, 60.0)
+    vacuole_pixel_um: float = Field(default=1.0, ge=0.2, le=2.0)
     stain: SlideStain = "h_and_e"
     collagen_um: float = Field(default=1.0, ge=0.2, le=8.0)
     capsule_depth_um: float = Field(default=100.0, ge=0.0)
