@@ -50,9 +50,10 @@ def test_round_ones_are_found_and_clefts_specks_and_lumens_of_glass_are_not() ->
 
 
 def test_limits_are_um_whatever_the_pixel() -> None:
-    mask = discs([(50, 50, 4), (150, 150, 35)])
+    mask = discs([(50, 50, 6), (150, 150, 35)])
     assert find_vacuoles(mask, np.ones_like(mask), 0.5).row.size == 2
     assert find_vacuoles(mask, np.ones_like(mask), 1.0).row.tolist() == [50]
+    assert find_vacuoles(mask, np.ones_like(mask), 0.4).row.tolist() == [150]
     none = np.zeros_like(mask)
     assert find_vacuoles(none, np.ones_like(mask), 1.0).row.size == 0
 
@@ -91,14 +92,14 @@ def test_share_of_vacuoles_is_that_of_simulated_slides(fatty, pixel) -> None:
         assert 8 < found["steatosis_diameter_median_um"] < 26
 
 
-def test_blocks_do_not_change_a_thing(fatty, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = fatty[1][0][0]
+def test_blocks_do_not_change_a_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Simulated(shape=(900, 1400), cores=(1, 1), biopsy_law=BiopsyLaw(**LAW))
+    [(path, _, _)] = simulated(tmp_path, 1, settings, seed=6)
     seen = []
     for side in (1024, 200):
         monkeypatch.setattr("radiofib.slides.steatosis._BLOCK_PIXELS", side)
         with open_slide(path) as slide:
-            wanted = TractSettings(vacuole_pixel_um=0.5, detail_um=None)
-            seen.append(measure_slide(slide, tract_settings=wanted).measured)
+            seen.append(measure_slide(slide).measured)
     for key in ("vacuole_percent", "vacuoles_per_mm2", "diameter_median_um"):
         assert seen[1][f"steatosis_{key}"] == pytest.approx(seen[0][f"steatosis_{key}"], rel=0.01)
     assert math.isnan(seen[0][KEY])
