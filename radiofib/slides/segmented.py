@@ -13,8 +13,10 @@ from radiofib.slides.portal import not_countable, portal_values, tract_annotatio
 from radiofib.slides.qupath import Annotation
 from radiofib.slides.reader import Slide
 from radiofib.slides.segmentation import Segmentation
+from radiofib.slides.septa import septa_values
 from radiofib.slides.specs_detail import DETAIL_SPECS, TRACT_DETAIL_SPECS
 from radiofib.slides.specs_portal import PORTAL_SPECS
+from radiofib.slides.specs_septa import SEPTA_SPECS
 from radiofib.slides.tissue_map import TissueMap
 from radiofib.slides.tract_settings import TractSettings
 from radiofib.slides.tracts import compartment_areas, find_tracts, tract_rows
@@ -55,7 +57,7 @@ def unsegmented() -> Segmented:
     >>> unsegmented().missing["portal_tract_count"]
     'no segmentation: the slide was measured without a model or annotations'
     """
-    return Segmented(*_blank((*PORTAL_SPECS, *DETAIL_SPECS), NO_SEGMENTATION))
+    return Segmented(*_blank((*PORTAL_SPECS, *DETAIL_SPECS, *SEPTA_SPECS), NO_SEGMENTATION))
 
 
 def _blank(specs: Iterable[FeatureSpec], reason: str) -> tuple[dict[str, float], dict[str, str]]:
@@ -102,6 +104,10 @@ def measure_segmented(
     values, missing = portal_values(
         tracts, rows, lobule, grid.cell_um2, morphometry, not_countable(stage, settings)
     )
+    tissue_mm2 = morphometry["morphometry_tissue_area_mm2"]
+    septa = septa_values(tracts.regions, grid, tissue_mm2, settings)
+    values |= septa
+    missing |= {key: "no septa" for key, value in septa.items() if math.isnan(value)}
     lacking = other_stain
     if settings.detail_um is None:
         lacking = "not asked for (detail_um)"

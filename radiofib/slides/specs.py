@@ -8,6 +8,7 @@ from radiofib.registry import FeatureSpec, Registry, aliases
 from radiofib.slides.specs_collagen import COLLAGEN_SPECS
 from radiofib.slides.specs_detail import DETAIL_SPECS
 from radiofib.slides.specs_portal import ADEQUACY_SPECS, PORTAL_SPECS
+from radiofib.slides.specs_septa import SEPTA_SPECS
 from radiofib.slides.specs_steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
 from radiofib.table import CODEBOOK_COLUMNS
 
@@ -113,6 +114,7 @@ SLIDE_REGISTRY = Registry(
         *PORTAL_SPECS,
         *ADEQUACY_SPECS,
         *DETAIL_SPECS,
+        *SEPTA_SPECS,
         *STEATOSIS_SPECS,
         *LOBULE_STEATOSIS_SPECS,
         *COLLAGEN_SPECS,

@@ -41,6 +41,11 @@ class TractSettings(StrictModel):
         is divided into the nearest whole number of parts, never finer than level 0. 1 um shows a
         lymphocyte as 20 pixels; 0.5 um takes four times as long. None leaves all
         three out.
+    septum_um : float
+        Portal tissue is a septum where no circle of this width fits, and the body of a tract
+        where it does.
+    septum_cell_um : float
+        Wanted side of a cell for septa.
     vacuole_um : tuple of float
         Smallest and largest diameter of a fat vacuole. Below 5 um sinusoids and sections through
         the rim of a vacuole begin; above 60 um round white regions are veins rather than fat.
@@ -71,6 +76,8 @@ class TractSettings(StrictModel):
     uncountable_from_stage: int | None = Field(default=3, ge=0)
     interface_um: float = Field(default=25.0, gt=0.0, le=500.0)
     detail_um: float | None = Field(default=1.0, ge=0.2, le=4.0)
+    septum_um: float = Field(default=50.0, gt=0.0)
+    septum_cell_um: float = Field(default=2.0, gt=0.0)
     vacuole_um: tuple[float, float] = (5.0, 60.0)
     vacuole_pixel_um: float = Field(default=1.0, ge=0.2, le=2.0)
     stain: SlideStain = "h_and_e"

@@ -31,10 +31,10 @@ SMALL = SlideSettings(
     ),
 )
 #: A value of the simulator's labels -> class.
-_CONVERT = np.zeros(len(LABELS), dtype=np.uint8)
+CONVERT = np.zeros(len(LABELS), dtype=np.uint8)
 for _name in ("lobule", "vein", "vacuole"):
-    _CONVERT[LABELS[_name]] = 1
-_CONVERT[LABELS["portal"]] = 2
+    CONVERT[LABELS[_name]] = 1
+CONVERT[LABELS["portal"]] = 2
 
 
 def segmentation(labels: NDArray[np.uint8], um: float, step: float = 1.0) -> Segmentation:
@@ -64,4 +64,4 @@ def simulated(
     for case in pd.read_csv(cohort)["case"]:
         truth = json.loads((cohort.parent / f"truth/{case}.json").read_text())
         labels = tifffile.imread(cohort.parent / f"truth/{case}_labels.tif")
-        yield cohort.parent / f"slides/{case}.tif", truth, _CONVERT[labels]
+        yield cohort.parent / f"slides/{case}.tif", truth, CONVERT[labels]
