@@ -30,9 +30,7 @@ SEPTA_SPECS = (
         "without any counts as one",
     ),
     _septa("per_mm2", "1/mm2", "septa per mm2", "septa / tissue area"),
-    _septa(
-        "length_mm", "mm", "total length of septa", "sum over septa of the shortest way through"
-    ),
+    _septa("length_mm", "mm", "total length of septa", "sum of the shortest ways through"),
     _septa("length_median_um", "um", "median length of a septum", "shortest way through it"),
     _septa(
         "width_median_um",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from matplotlib.path import Path as Outline
 
 from radiofib.simulate.slide_geometry import BiopsyLaw
@@ -107,13 +108,11 @@ def visible(septum: list[list[float]], tracts: list[Outline], mpp: float) -> tup
 @pytest.mark.slow
 def test_bridging_slides_have_the_septa_they_were_drawn_with(tmp_path: Path) -> None:
     settings = Simulated(
-        shape=(2000, 8192), cores=(2, 2), biopsy_law=BiopsyLaw(edge_tracts=0.0), pen=0.0, dust=0.0
+        shape=(2600, 8192), cores=(2, 2), biopsy_law=BiopsyLaw(edge_tracts=0.0), pen=0.0, dust=0.0
     )
     counted, true, lengths, widths, lengths_found = 0, 0, 0.0, [], 0.0
     widths_found = []
     for seed in range(4):
-        import tifffile
-
         truth = write_slide(
             tmp_path / "s.tif", trait=1.0, level=3, scanner=SLIDE_SCANNERS[0], settings=settings,
             rng=np.random.default_rng(seed), labels=tmp_path / "l.tif",
@@ -132,8 +131,6 @@ def test_bridging_slides_have_the_septa_they_were_drawn_with(tmp_path: Path) -> 
         counted += int(found["septa_count"])
         lengths_found += found["septa_length_mm"] * 1000
         widths_found.append(found["septa_width_median_um"])
-        print(found, len(outlines))  # noqa: T201
-    print(counted, true, lengths_found, lengths, np.median(widths_found), np.median(widths))  # noqa: T201
     assert counted == pytest.approx(true, rel=COUNT)
     assert lengths_found == pytest.approx(lengths, rel=LENGTH)
     assert np.median(widths_found) == pytest.approx(np.median(widths), rel=WIDTH)
