@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from radiofib.features import glcm
 from radiofib.slides.nuclei import HALO_UM, Nuclei, find_nuclei
 from radiofib.slides.reader import Grid, Slide
+from radiofib.slides.regions import occupied
 from radiofib.slides.specs_detail import TEXTURES
 from radiofib.slides.stain import separate
 from radiofib.slides.tissue import optical_density
@@ -145,9 +146,11 @@ class _Block:
 def _blocks(slide: Slide, zones: Zones, fine: Grid, parts: int, side: int) -> Iterator[_Block]:
     grid = zones.segmentation.grid
     margin = math.ceil(HALO_UM / min(grid.um_x, grid.um_y))
-    for left, top, width, height in slide.blocks(grid, side):
-        if not zones.segmentation.labels[top : top + height, left : left + width].any():
+    for block in slide.blocks(grid, side):
+        filled = occupied(zones.segmentation.labels, block)
+        if filled is None:
             continue
+        left, top, width, height = filled
         x0, y0 = max(0, left - margin), max(0, top - margin)
         x1 = min(grid.width, left + width + margin)
         y1 = min(grid.height, top + height + margin)

@@ -80,7 +80,7 @@ def portal_values(
     rows : sequence of mapping
         Their measures.
     lobule_mm2 : float
-        Area of the lobule class in tissue.
+        Area of the lobule class in tissue; NaN when there is no such class.
     cell_um2 : float
         Area of a cell of the segmentation.
     morphometry : mapping
@@ -118,7 +118,8 @@ def portal_values(
         "lobule_area_mm2": lobule_mm2,
     }
     missing = {
-        "portal_area_percent": "neither portal tract nor lobule was segmented",
+        "portal_area_percent": "no lobule in the segmentation",
+        "lobule_area_mm2": "the segmentation has no class of lobule",
         "portal_tracts_per_cm": "no core length",
         "portal_tract_area_median_um2": "no portal tract",
         "portal_nearest_tract_median_um": "no two portal tracts in one fragment",
@@ -182,7 +183,7 @@ def tract_annotations(
     tracts: Tracts, rows: Sequence[Mapping[str, float]], segmentation: Segmentation
 ) -> tuple[Annotation, ...]:
     """Return one annotation per tract, in the colour of the portal class."""
-    color = next(c.color for c in segmentation.classes if c.compartment == "portal")
+    color = next((c.color for c in segmentation.classes if c.compartment == "portal"), (0, 0, 0))
     shown = {key: TRACT_REGISTRY[f"tract_{key}"] for key in _SHOWN}
     return tuple(
         Annotation(

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from radiofib.slides.segmentation import Compartment, Segmentation
 
-__all__ = ["Regions", "find_regions"]
+__all__ = ["Regions", "find_regions", "occupied"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -125,18 +125,23 @@ def find_regions(segmentation: Segmentation, *compartments: Compartment) -> Regi
     [3, 1]
     """
     chosen = [c.compartment in compartments for c in segmentation.classes]
-    table = np.zeros(256, dtype=np.int8)
+    table = np.zeros(256, dtype=bool)
     table[: len(chosen)] = chosen
     labels = segmentation.labels
     height, width = labels.shape
-    step = max(1, _STRIP_CELLS // max(width, 1))
+    pitch = width + 2
+    step = max(1, _STRIP_CELLS // pitch)
     rows, starts, ends = [], [], []
     for top in range(0, height, step):
-        edges = np.diff(table[labels[top : top + step]], axis=1, prepend=0, append=0)
-        row, start = np.nonzero(edges == 1)
+        part = labels[top : top + step]
+        strip = np.zeros((len(part), pitch), dtype=bool)
+        strip[:, 1:-1] = table[part]
+        flat = strip.ravel()
+        changes = np.flatnonzero(flat[1:] != flat[:-1])
+        row, start = np.divmod(changes[0::2], pitch)
         rows.append(row + top)
         starts.append(start)
-        ends.append(np.nonzero(edges == -1)[1])
+        ends.append(changes[1::2] % pitch)
     row, start, end = (np.concatenate(v).astype(np.int64) for v in (rows, starts, ends))
     if row.size == 0:
         return Regions(row, start, end, row.copy(), 0)
@@ -160,3 +165,31 @@ def _connect(start: Ints, end: Ints, pitch: int) -> Ints:
     rank[np.argsort(first)] = np.arange(first.size)
     result: Ints = rank[labels]
     return result
+
+
+def occupied(
+    picture: NDArray[np.generic], block: tuple[int, int, int, int]
+) -> tuple[int, int, int, int] | None:
+    """Return the smallest block inside a block that holds all that is not 0, None when all is.
+
+    Parameters
+    ----------
+    picture : ndarray
+        Mask or labels.
+    block : tuple of int
+        Left, top, width, height.
+
+    Examples
+    --------
+    >>> mask = np.zeros((8, 8), dtype=bool)
+    >>> mask[2:4, 5] = True
+    >>> occupied(mask, (4, 0, 4, 8)), occupied(mask, (0, 0, 4, 8))
+    ((5, 2, 1, 2), None)
+    """
+    left, top, width, height = block
+    part = np.asarray(picture[top : top + height, left : left + width]) != 0
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    if rows.size == 0:
+        return None
+    first, last = (int(rows[0]), int(columns[0])), (int(rows[-1]), int(columns[-1]))
+    return left + first[1], top + first[0], last[1] - first[1] + 1, last[0] - first[0] + 1

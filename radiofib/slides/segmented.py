@@ -98,9 +98,15 @@ def measure_segmented(
         Why the amounts of haematoxylin and eosin mean nothing on this slide.
     """
     grid = segmentation.grid
+    kinds = {c.compartment for c in segmentation.classes}
+    if "portal" not in kinds:
+        specs = (*PORTAL_SPECS, *DETAIL_SPECS, *SEPTA_SPECS)
+        return Segmented(*_blank(specs, "the segmentation has no class of portal tracts"))
     tracts = find_tracts(segmentation, tissue, settings)
     rows = tract_rows(tracts, tissue, grid, settings)
     lobule = float(compartment_areas(segmentation, tissue)[1:, 1].sum())
+    if "lobule" not in kinds:
+        lobule = math.nan
     values, missing = portal_values(
         tracts, rows, lobule, grid.cell_um2, morphometry, not_countable(stage, settings)
     )

@@ -17,8 +17,9 @@ from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from radiofib.slides.reader import Grid, Slide
+from radiofib.slides.regions import occupied
 from radiofib.slides.segmentation import Segmentation
-from radiofib.slides.tissue import TissueMask, optical_density, stain_signal
+from radiofib.slides.tissue import TissueMask, optical_density
 from radiofib.slides.tract_settings import TractSettings
 
 __all__ = ["Vacuoles", "find_vacuoles", "measure_steatosis"]
@@ -154,15 +155,17 @@ def measure_steatosis(
     margin = math.ceil(settings.vacuole_um[1] / min(grid.um_x, grid.um_y)) + 1
     areas: list[NDArray[np.float64]] = []
     in_lobule: list[Bools] = []
-    for left, top, width, height in slide.blocks(grid, max(1, _BLOCK_PIXELS // parts)):
-        if not tissue.mask[top : top + height, left : left + width].any():
+    for block in slide.blocks(grid, max(1, _BLOCK_PIXELS // parts)):
+        filled = occupied(tissue.mask, block)
+        if filled is None:
             continue
+        left, top, width, height = filled
         x0, y0 = max(0, left - margin), max(0, top - margin)
         x1, y1 = min(grid.width, left + width + margin), min(grid.height, top + height + margin)
         rgb = slide.read(fine, x0 * parts, y0 * parts, (x1 - x0) * parts, (y1 - y0) * parts)
         inside = tissue.mask[y0:y1, x0:x1].repeat(parts, axis=0).repeat(parts, axis=1)
-        white = stain_signal(optical_density(rgb, tissue.white)) < WHITE_SIGNAL
-        found = find_vacuoles(white & inside, _beyond(inside), um, settings)
+        white = _is_white(optical_density(rgb, tissue.white)) & inside
+        found = find_vacuoles(white, _beyond(inside), um, settings)
         row, column = found.row + (y0 - top) * parts, found.column + (x0 - left) * parts
         mine = (row >= 0) & (row < height * parts) & (column >= 0) & (column < width * parts)
         areas.append(found.area_um2[mine])
@@ -181,6 +184,14 @@ def measure_steatosis(
         return values, math.nan
     chosen = np.concatenate(in_lobule) if in_lobule else np.empty(0, dtype=bool)
     return values, math.fsum(area[chosen])
+
+
+def _is_white(density: NDArray[np.float32]) -> Bools:
+    """Return where the stain signal (mean + range of the channels) is below that of tissue."""
+    red, green, blue = (density[..., i] for i in range(3))
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    white: Bools = (red + green + blue) / 3 + spread < WHITE_SIGNAL
+    return white
 
 
 def _beyond(inside: Bools) -> Bools:

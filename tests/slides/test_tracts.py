@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from radiofib.slides import measure_slide, open_slide, to_geojson
 from radiofib.slides.measure import SlideMeasures
 from radiofib.slides.portal import tract_annotations
 from radiofib.slides.regions import find_regions
+from radiofib.slides.shapes import shape_measures
 from radiofib.slides.specs import SLIDE_REGISTRY
 from radiofib.slides.specs_tracts import TRACT_REGISTRY, tract_codebook
 from radiofib.slides.tract_settings import TractSettings
@@ -243,6 +245,44 @@ def test_without_a_segmentation_its_columns_are_missing_with_the_reason(patients
     assert measures.measured["adequacy_bedossa_2003"] == 0.0
 
 
+def test_a_segmentation_without_a_class_says_so(patients) -> None:
+    path, truth, labels = patients[0]
+    made = segmentation(labels, truth["mpp"])
+    with open_slide(path) as slide:
+        no_portal = replace(made, classes=made.classes[:2])
+        found = measure_slide(slide, segmentation=no_portal, tract_settings=QUICK)
+        assert math.isnan(found.measured["portal_tract_count"])
+        assert found.missing["portal_tract_count"].endswith("no class of portal tracts")
+        other = replace(made.classes[1], compartment="other")
+        no_lobule = replace(made, classes=(made.classes[0], other, made.classes[2]))
+        found = measure_slide(slide, segmentation=no_lobule, tract_settings=QUICK)
+    assert found.measured["portal_tract_count"] > 0
+    assert math.isnan(found.measured["portal_area_percent"])
+    assert found.missing["lobule_area_mm2"].endswith("no class of lobule")
+
+
+def test_labels_without_a_tract_count_none(patients) -> None:
+    path, truth, labels = patients[0]
+    found = measured(path, np.minimum(labels, 1), truth)
+    assert found.measured["portal_tract_count"] == 0
+    assert found.measured["portal_area_percent"] == 0
+    assert found.missing["portal_tract_area_median_um2"] == "no portal tract"
+    assert len(found.annotations) == len(found.fragments)
+
+
+@given(masks.filter(lambda mask: mask.any()), st.floats(0.3, 4.0), st.floats(0.3, 4.0))
+@settings(deadline=None, max_examples=40)
+def test_any_shape_has_measures_within_their_bounds(mask, um_x, um_y) -> None:
+    region = ndi.label(mask)[0] == 1
+    found = shape_measures(region, (um_x, um_y))
+    assert found["area_um2"] == pytest.approx(region.sum() * um_x * um_y)
+    assert 0 < found["solidity"] <= 1 + 1e-9
+    assert 0 < found["feret_min_um"] <= found["feret_max_um"]
+    assert 0 <= found["eccentricity"] < 1
+    assert found["feret_max_um"] ** 2 >= found["area_um2"]
+    assert all(math.isfinite(v) for v in found.values())
+
+
 def test_areas_by_piece_sum_to_those_of_the_labels() -> None:
     labels = drawn()
     made, tissue = segmentation(labels, 2.0), tissue_of(labels, 2.0)
@@ -270,3 +310,22 @@ def test_default_law_at_20x(tmp_path: Path) -> None:
             assert found.measured["portal_complete_tract_count"] == sum(
                 t["complete"] for t in large
             )
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("mpp", [0.25, 0.5])
+def test_a_whole_slide_of_known_tracts(tmp_path: Path, mpp: float) -> None:
+    """40,000 x 30,000 pixels at 40x and 20x, several cores, labels of every level-0 pixel."""
+    law = Simulated(shape=(30_000, 40_000), mpp=mpp, cores=(3, 3), pen=1.0)
+    [(path, truth, labels)] = simulated(tmp_path, 1, law, seed=3)
+    found = measured(path, labels, truth, tract_settings=EVERY)
+    cell = mpp**2
+    values = found.measured
+    assert values["portal_area_mm2"] == truth["portal_px"] * cell / 1e6
+    assert values["morphometry_tissue_area_mm2"] == pytest.approx(truth["tissue_mm2"], rel=0.01)
+    assert values["morphometry_core_length_mm"] == pytest.approx(truth["length_mm"], rel=0.01)
+    if truth["countable"]:
+        assert values["portal_tract_count"] == truth["n_tracts"]
+        assert values["portal_complete_tract_count"] == truth["n_complete_tracts"]
+        areas = sorted(t["pixels"] for t in truth["tracts"])
+        assert sorted(round(row["area_um2"] / cell) for row in found.tracts) == areas
