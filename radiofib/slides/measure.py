@@ -197,10 +197,13 @@ def _steatosis(
     settings: TractSettings,
     other_stain: str | None,
 ) -> tuple[dict[str, float], dict[str, str]]:
-    specs = (*STEATOSIS_SPECS, *LOBULE_STEATOSIS_SPECS)
-    if other_stain is not None:
-        keys = [spec.key for spec in specs]
-        return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, other_stain)
+    pixel = settings.vacuole_pixel_um
+    reason = other_stain
+    if pixel is None:
+        reason = "not asked for (vacuole_pixel_um)"
+    if reason is not None:
+        keys = [spec.key for spec in (*STEATOSIS_SPECS, *LOBULE_STEATOSIS_SPECS)]
+        return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
     values, fat_um2 = measure_steatosis(slide, grid, tissue, settings, segmentation)
     lobule_mm2 = segmented.values["lobule_area_mm2"]
     percent = fat_um2 / 1e4 / lobule_mm2 if lobule_mm2 > 0 else math.nan

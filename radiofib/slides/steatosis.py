@@ -149,7 +149,8 @@ def measure_steatosis(
         Area of the vacuoles of the lobule; NaN without labels.
     """
     finest = max(1, int(min(grid.step_x, grid.step_y)))
-    parts = min(max(1, round(min(grid.um_x, grid.um_y) / settings.vacuole_pixel_um)), finest)
+    pixel = settings.vacuole_pixel_um or min(grid.um_x, grid.um_y)
+    parts = min(max(1, round(min(grid.um_x, grid.um_y) / pixel)), finest)
     fine = grid.divided(parts)
     um = math.sqrt(fine.cell_um2)
     margin = math.ceil(settings.vacuole_um[1] / min(grid.um_x, grid.um_y)) + 1

@@ -49,8 +49,8 @@ class TractSettings(StrictModel):
     vacuole_um : tuple of float
         Smallest and largest diameter of a fat vacuole. Below 5 um sinusoids and sections through
         the rim of a vacuole begin; above 60 um round white regions are veins rather than fat.
-    vacuole_pixel_um : float
-        Wanted side of a pixel for vacuoles.
+    vacuole_pixel_um : float, optional
+        Wanted side of a pixel for vacuoles. None leaves them out.
     stain : {"h_and_e", "sirius_red", "masson"}
         What the slide is stained with. Stain amounts, nuclei and texture are measured on H&E,
         collagen on the others.
@@ -79,7 +79,7 @@ class TractSettings(StrictModel):
     septum_um: float = Field(default=50.0, gt=0.0)
     septum_cell_um: float = Field(default=2.0, gt=0.0)
     vacuole_um: tuple[float, float] = (5.0, 60.0)
-    vacuole_pixel_um: float = Field(default=1.0, ge=0.2, le=2.0)
+    vacuole_pixel_um: float | None = Field(default=1.0, ge=0.2, le=2.0)
     stain: SlideStain = "h_and_e"
     collagen_um: float = Field(default=1.0, ge=0.2, le=8.0)
     capsule_depth_um: float = Field(default=100.0, ge=0.0)

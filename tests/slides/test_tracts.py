@@ -24,8 +24,8 @@ from radiofib.slides.tracts import compartment_areas, find_tracts, tract_rows
 from tests.slides.segmented import segmentation, simulated, tissue_of
 from tests.slides.test_qupath import check_qupath
 
-EVERY = TractSettings(min_tract_um2=0.0, uncountable_from_stage=None, detail_um=None)
-QUICK = TractSettings(detail_um=None)
+QUICK = TractSettings(detail_um=None, vacuole_pixel_um=None)
+EVERY = QUICK.model_copy(update={"min_tract_um2": 0.0, "uncountable_from_stage": None})
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
