@@ -12,7 +12,7 @@ from scipy import ndimage as ndi
 
 from radiofib.errors import SlideError
 from radiofib.slides.reader import Grid, Slide
-from radiofib.slides.tissue import TissueMask, optical_density, stain_signal
+from radiofib.slides.tissue import SIGNAL_BOUNDS, TissueMask, optical_density, stain_signal
 from radiofib.slides.tract_settings import TractSettings
 
 __all__ = ["CollagenStain", "collagen_mask", "density_hue", "measure_collagen", "structures"]
@@ -89,6 +89,8 @@ def _count(slide: Slide, grid: Grid, tissue: TissueMask, settings: TractSettings
     parts = min(max(1, round(min(grid.um_x, grid.um_y) / settings.collagen_um)), finest)
     fine = grid.divided(parts)
     stain: CollagenStain = "masson" if settings.stain == "masson" else "sirius_red"
+    # Tissue that someone outlined comes without a threshold.
+    threshold = SIGNAL_BOUNDS[1] if math.isnan(tissue.threshold) else tissue.threshold
     sums = np.zeros((2, grid.height, grid.width), dtype=np.int64)
     for left, top, width, height in slide.blocks(grid, slide.block_side(fine, parts) // parts):
         place = (slice(top, top + height), slice(left, left + width))
@@ -97,7 +99,7 @@ def _count(slide: Slide, grid: Grid, tissue: TissueMask, settings: TractSettings
             continue
         rgb = slide.read(fine, left * parts, top * parts, width * parts, height * parts)
         density = optical_density(rgb, tissue.white)
-        stained = stain_signal(density) >= tissue.threshold
+        stained = stain_signal(density) >= threshold
         for i, mask in enumerate((stained & collagen_mask(density, stain), stained)):
             cells = mask.reshape(height, parts, width, parts).sum(axis=(1, 3))
             sums[i][place] = np.where(inside, cells, 0)

@@ -223,7 +223,7 @@ def _tract_values(i: int, tract: _Sums, rim: _Sums, fine: Grid) -> dict[str, flo
     return {
         "haematoxylin_od_mean": tract.mean(0, i),
         "eosin_od_mean": tract.mean(1, i),
-        "nuclei_count": float(tract.nuclei[i]),
+        "nuclei_count": int(tract.nuclei[i]),
         "nuclei_per_mm2": _per_mm2(int(tract.nuclei[i]), inner, fine.cell_um2),
         "interface_area_um2": outer * fine.cell_um2,
         "interface_haematoxylin_od_mean": rim.mean(0, i),

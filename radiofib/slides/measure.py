@@ -103,6 +103,7 @@ def measure_slide(
     segmentation: Segmentation | None = None,
     stage: float | None = None,
     *,
+    tissue: TissueMask | None = None,
     tract_settings: TractSettings | None = None,
 ) -> SlideMeasures:
     """Measure an open slide.
@@ -120,6 +121,8 @@ def measure_slide(
     stage : float, optional
         Stage of fibrosis, Ludwig's or one whose stage 3 is septal fibrosis too. From
         ``uncountable_from_stage`` on, counts of tracts are missing and areas stay.
+    tissue : TissueMask, optional
+        Tissue outlined by someone, on the grid of ``settings.tissue_um``; default: found here.
     tract_settings : TractSettings, optional
         What counts as a portal tract.
 
@@ -132,7 +135,9 @@ def measure_slide(
     tract_settings = tract_settings or TractSettings()
     grid = slide.grid(settings.tissue_um)
     overview = slide.read_all(grid)
-    tissue = find_tissue(overview, um=(grid.um_x, grid.um_y), settings=settings, where=slide.name)
+    if tissue is None:
+        pixel = (grid.um_x, grid.um_y)
+        tissue = find_tissue(overview, um=pixel, settings=settings, where=slide.name)
     fragments = find_fragments(tissue.mask, grid, settings)
     values, missing = morphometry(fragments, settings)
     values["morphometry_edge_contact_mm"] = _edge_contact(tissue.mask, grid)

@@ -48,7 +48,7 @@ def shape_measures(mask: Bools, um: tuple[float, float]) -> dict[str, float]:
     >>> round(found["perimeter_um"] / (2 * np.pi * 100), 2), round(found["circularity"], 2)
     (1.0, 0.99)
     >>> round(found["feret_max_um"]), round(found["solidity"], 2), found["hole_count"]
-    (203, 0.98, 0.0)
+    (203, 0.98, 0)
     """
     whole = np.pad(mask, 1)
     filled = ndi.binary_fill_holes(whole)
@@ -65,7 +65,7 @@ def shape_measures(mask: Bools, um: tuple[float, float]) -> dict[str, float]:
         "circularity": 4 * math.pi * area / perimeter**2,
         "solidity": area / hull_area,
         "eccentricity": eccentricity(filled, um),
-        "hole_count": float(holes),
+        "hole_count": int(holes),
         "hole_area_um2": float(np.count_nonzero(filled & ~whole)) * cell,
     }
 

@@ -195,9 +195,9 @@ def tract_rows(
         partial = bool(tracts.contact_um[i] >= settings.border_contact_um)
         rims.append(_rim(mask, left, top, um))
         values = shape_measures(mask, um) | {
-            "tract": float(i + 1),
-            "fragment": float(tracts.fragment[i]),
-            "complete": float(not partial),
+            "tract": i + 1,
+            "fragment": int(tracts.fragment[i]),
+            "complete": int(not partial),
             "border_contact_um": float(tracts.contact_um[i]),
             "edge_distance_um": 0.0 if partial else float(tissue.depth_um[place].min()),
             "centroid_x_px": x * grid.step_x,

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from radiofib.slides import measure_slide, open_slide
 from radiofib.slides.collagen import collagen_mask
-from radiofib.slides.tissue import optical_density, white_level
+from radiofib.slides.tissue import TissueMask, find_tissue, optical_density, white_level
 from radiofib.slides.tract_settings import TractSettings
 from radiofib.stats import dice, jaccard
 from tests.slides import made
@@ -76,6 +76,19 @@ def test_fractions_with_and_without_capsule_and_large_structures(tmp_path: Path,
     assert values["collagen_structural_area_mm2"] == pytest.approx(size["scar"] * cell, rel=0.05)
     assert math.isnan(values["stain_eosin_od_mean"])
     assert "was named" in found.missing["stain_eosin_od_mean"]
+
+
+def test_tissue_outlined_by_someone_has_the_same_collagen(tmp_path: Path) -> None:
+    path = made.write_png(tmp_path / "slide.png", drawn("sirius_red")[0])
+    wanted = TractSettings(stain="sirius_red")
+    with open_slide(path, mpp=UM) as slide:
+        found = measure_slide(slide, tract_settings=wanted)
+        grid = slide.grid(8.0)
+        own = find_tissue(slide.read_all(grid), um=(grid.um_x, grid.um_y))
+        given = TissueMask(own.mask, own.white, math.nan)
+        again = measure_slide(slide, tissue=given, tract_settings=wanted)
+    for key in ("collagen_percent", "collagen_area_mm2", "morphometry_tissue_area_mm2"):
+        assert again.measured[key] == pytest.approx(found.measured[key], rel=0.02)
 
 
 def test_on_h_and_e_collagen_is_missing_with_the_reason(tmp_path: Path) -> None:
