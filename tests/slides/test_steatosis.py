@@ -69,14 +69,20 @@ def test_vacuoles_that_touch_are_divided() -> None:
 LAW = {"core_width_um": 230, "core_width_sd_um": 10, "tract_area_um2": 5000, "steatosis": 0.15}
 
 
-@pytest.fixture(scope="module", params=[0.0, 1.5], ids=["no veins", "veins"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(0.0, id="no veins"),
+        pytest.param(1.5, id="veins", marks=pytest.mark.slow),
+    ],
+)
 def fatty(request, tmp_path_factory):
     law = BiopsyLaw(**LAW, veins_per_mm2=request.param)
     settings = Simulated(shape=(1100, 2400), cores=(1, 1), biopsy_law=law)
     return request.param, list(simulated(tmp_path_factory.mktemp("fat"), 2, settings, seed=5))
 
 
-@pytest.mark.parametrize("pixel", [0.5, 1.0])
+@pytest.mark.parametrize("pixel", [pytest.param(0.5, marks=pytest.mark.slow), 1.0])
 def test_share_of_vacuoles_is_that_of_simulated_slides(fatty, pixel) -> None:
     veins, patients = fatty
     for path, truth, labels in patients:
