@@ -12,7 +12,7 @@ from scipy import ndimage as ndi
 from scipy.spatial import KDTree
 
 from radiofib.slides.reader import Grid
-from radiofib.slides.regions import Regions, find_regions
+from radiofib.slides.regions import Regions, find_regions, occupied
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.shapes import shape_measures
 from radiofib.slides.specs_tracts import TRACT_REGISTRY
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_STRIP_CELLS = 1 << 22
+_BLOCK_CELLS = 2048
 _CODES = {"background": 0, "lobule": 1, "portal": 2, "other": 3}
 
 
@@ -148,21 +148,24 @@ def compartment_areas(segmentation: Segmentation, tissue: TissueMap) -> Floats:
     Returns
     -------
     ndarray of shape (pieces + 1, 4)
-        Rows: 0 is outside tissue, then the pieces. Columns: background, lobule, portal, other.
+        Rows: 0 is outside tissue, then the pieces. Columns: background (not summed up over the
+        whole slide), lobule, portal, other.
     """
     grid = segmentation.grid
     code = np.zeros(256, dtype=np.int64)
     code[: len(segmentation.classes)] = [_CODES[c.compartment] for c in segmentation.classes]
     pieces = int(tissue.number.max(initial=0)) + 1
     sums = np.zeros(pieces * 4, dtype=np.int64)
-    step = max(1, _STRIP_CELLS // max(grid.width, 1))
-    for top in range(0, grid.height, step):
-        labels = np.asarray(segmentation.labels[top : top + step])
-        rows, columns = np.nonzero(labels)
-        down, right = tissue.cells(grid, rows + top, columns)
-        sums += np.bincount(
-            tissue.number[down, right] * 4 + code[labels[rows, columns]], minlength=sums.size
-        )
+    side = _BLOCK_CELLS
+    for top in range(0, grid.height, side):
+        for left in range(0, grid.width, side):
+            filled = occupied(segmentation.labels, (left, top, side, side))
+            if filled is None:
+                continue
+            number = tissue.window(grid, *filled)[0]
+            x, y, width, height = filled
+            kind = code[segmentation.labels[y : y + height, x : x + width]]
+            sums += np.bincount((number * 4 + kind).ravel(), minlength=sums.size)
     areas = sums.reshape(pieces, 4).astype(np.float64)
     return areas * (grid.cell_um2 / 1e6)
 

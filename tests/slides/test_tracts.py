@@ -287,7 +287,7 @@ def test_areas_by_piece_sum_to_those_of_the_labels() -> None:
     labels = drawn()
     made, tissue = segmentation(labels, 2.0), tissue_of(labels, 2.0)
     areas = compartment_areas(made, tissue)
-    assert areas.sum() == pytest.approx(np.count_nonzero(labels) * 4 / 1e6)
+    assert areas[:, 1:].sum() == pytest.approx(np.count_nonzero(labels) * 4 / 1e6)
     assert areas[1:, 1].sum() == pytest.approx(np.count_nonzero(labels == 1) * 4 / 1e6)
 
 
@@ -313,6 +313,7 @@ def test_default_law_at_20x(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("mpp", [0.25, 0.5])
 def test_a_whole_slide_of_known_tracts(tmp_path: Path, mpp: float) -> None:
     """40,000 x 30,000 pixels at 40x and 20x, several cores, labels of every level-0 pixel."""
