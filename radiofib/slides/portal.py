@@ -78,7 +78,7 @@ def portal_values(
     tracts : Tracts
         As found.
     rows : sequence of mapping
-        Their measures.
+        Their measures; those that are not counted are in no sum.
     lobule_mm2 : float
         Area of the lobule class in tissue; NaN when there is no such class.
     cell_um2 : float
@@ -93,7 +93,9 @@ def portal_values(
     values, missing : dict
         By registry key.
     """
-    area = float(tracts.regions.cells.sum()) * cell_um2 / 1e6
+    keep = np.array([row["counted"] == 1 for row in rows], dtype=bool)
+    area = float(tracts.regions.cells[keep].sum()) * cell_um2 / 1e6
+    rows = [row for row in rows if row["counted"] == 1]
     count = float(len(rows))
     complete = math.fsum(row["complete"] for row in rows)
     whole = area + lobule_mm2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from radiofib.registry import FeatureSpec
 from radiofib.slides.detail import measure_detail
@@ -75,6 +77,7 @@ def measure_segmented(
     *,
     stage: float | None = None,
     other_stain: str | None = None,
+    pieces: Collection[int] | None = None,
 ) -> Segmented:
     """Measure a segmented slide.
 
@@ -96,6 +99,9 @@ def measure_segmented(
         Stage, for the rule of what is countable.
     other_stain : str, optional
         Why the amounts of haematoxylin and eosin mean nothing on this slide.
+    pieces : collection of int, optional
+        Pieces of tissue (from 1) that count: of serial levels one of each core. Tracts of the
+        others have rows and outlines, but are in no sum. Default all.
     """
     grid = segmentation.grid
     kinds = {c.compartment for c in segmentation.classes}
@@ -103,22 +109,24 @@ def measure_segmented(
         specs = (*PORTAL_SPECS, *DETAIL_SPECS, *SEPTA_SPECS)
         return Segmented(*_blank(specs, "the segmentation has no class of portal tracts"))
     tracts = find_tracts(segmentation, tissue, settings)
-    rows = tract_rows(tracts, tissue, grid, settings)
-    lobule = float(compartment_areas(segmentation, tissue)[1:, 1].sum())
+    rows = tract_rows(tracts, tissue, grid, settings, pieces=pieces)
+    counted = tracts.regions.select(np.array([row["counted"] == 1 for row in rows], dtype=bool))
+    areas = compartment_areas(segmentation, tissue)[1:, 1]
+    lobule = float(areas.sum() if pieces is None else areas[[p - 1 for p in pieces]].sum())
     if "lobule" not in kinds:
         lobule = math.nan
     values, missing = portal_values(
         tracts, rows, lobule, grid.cell_um2, morphometry, not_countable(stage, settings)
     )
     tissue_mm2 = morphometry["morphometry_tissue_area_mm2"]
-    septa = septa_values(tracts.regions, grid, tissue_mm2, settings)
+    septa = septa_values(counted, grid, tissue_mm2, settings)
     values |= septa
     missing |= {key: "no septa" for key, value in septa.items() if math.isnan(value)}
     lacking = other_stain
     if settings.detail_um is None:
         lacking = "not asked for (detail_um)"
     if lacking is None and settings.detail_um is not None:
-        zones = Zones(segmentation, tracts.regions, tissue, settings.interface_um)
+        zones = Zones(segmentation, tracts.regions, tissue, settings.interface_um, pieces)
         detail = measure_detail(slide, zones, white, detail_um=settings.detail_um)
         values |= detail.values
         empty = {k: _empty(k) for k, v in detail.values.items() if math.isnan(v)}

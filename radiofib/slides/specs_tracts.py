@@ -23,6 +23,12 @@ TRACT_REGISTRY = Registry(
         _tract("tract", "1", "number of the tract", "in the order of their first cell, row by row"),
         _tract("fragment", "1", "fragment of tissue", "that in which most of its cells lie"),
         _tract(
+            "counted",
+            "1",
+            "1 counted, 0 repeated on another level",
+            "0 in fragments that show a core a second time; sums of the slide leave them out",
+        ),
+        _tract(
             "complete",
             "1",
             "1 complete, 0 cut by the border",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,7 +171,12 @@ def compartment_areas(segmentation: Segmentation, tissue: TissueMap) -> Floats:
 
 
 def tract_rows(
-    tracts: Tracts, tissue: TissueMap, grid: Grid, settings: TractSettings | None = None
+    tracts: Tracts,
+    tissue: TissueMap,
+    grid: Grid,
+    settings: TractSettings | None = None,
+    *,
+    pieces: Collection[int] | None = None,
 ) -> list[dict[str, float]]:
     """Measure each tract: one row per tract, columns of :data:`TRACT_REGISTRY`.
 
@@ -185,6 +190,8 @@ def tract_rows(
         Of the segmentation.
     settings : TractSettings, optional
         From which contact on a tract is partial.
+    pieces : collection of int, optional
+        Pieces of tissue whose tracts are counted, of serial levels one of each core; default all.
     """
     settings = settings or TractSettings()
     um = (grid.um_x, grid.um_y)
@@ -200,6 +207,7 @@ def tract_rows(
         values = shape_measures(mask, um) | {
             "tract": i + 1,
             "fragment": int(tracts.fragment[i]),
+            "counted": int(pieces is None or int(tracts.fragment[i]) in pieces),
             "complete": int(not partial),
             "border_contact_um": float(tracts.contact_um[i]),
             "edge_distance_um": 0.0 if partial else float(tissue.depth_um[place].min()),

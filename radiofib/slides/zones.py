@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,12 +107,15 @@ class Zones:
         What is tissue.
     reach_um : float
         Width of the interface zone.
+    pieces : collection of int, optional
+        Pieces of tissue that are measured; default all, and what reaches beyond their rim.
     """
 
     segmentation: Segmentation
     regions: Regions
     tissue: TissueMap
     reach_um: float
+    pieces: Collection[int] | None = None
 
     def window(self, left: int, top: int, width: int, height: int) -> ZoneWindow:
         """Return the zones of a window of the segmentation's grid (inside it).
@@ -128,10 +132,13 @@ class Zones:
         inside, near = nearest_regions(
             self.regions, found.grid, self.reach_um, (left, top, width, height)
         )
-        in_tissue = self.tissue.window(found.grid, left, top, width, height)[0] > 0
+        number = self.tissue.window(found.grid, left, top, width, height)[0]
+        in_tissue = number > 0
         near[~(flesh[labels] & in_tissue)] = 0
         code = np.zeros(labels.shape, dtype=np.int8)
         code[lobule[labels] & in_tissue] = 3
         code[near > 0] = 2
         code[inside > 0] = 1
+        if self.pieces is not None:
+            code[~np.isin(number, list(self.pieces))] = 0
         return ZoneWindow(code, np.where(inside > 0, inside, near))

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 
+from radiofib.simulate.slide_geometry import BiopsyLaw
 from radiofib.simulate.slides import SlideSettings as Simulated
 from radiofib.slides import measure_slide, open_slide, to_geojson
 from radiofib.slides.measure import SlideMeasures
 from radiofib.slides.portal import tract_annotations
 from radiofib.slides.regions import find_regions
+from radiofib.slides.segmented import measure_segmented
 from radiofib.slides.shapes import shape_measures
 from radiofib.slides.specs import SLIDE_REGISTRY
 from radiofib.slides.specs_tracts import TRACT_REGISTRY, tract_codebook
@@ -281,6 +283,32 @@ def test_any_shape_has_measures_within_their_bounds(mask, um_x, um_y) -> None:
     assert 0 <= found["eccentricity"] < 1
     assert found["feret_max_um"] ** 2 >= found["area_um2"]
     assert all(math.isfinite(v) for v in found.values())
+
+
+def test_of_serial_levels_one_counts(tmp_path: Path) -> None:
+    """Three levels of one core: sums of the first are those of the core, rows are of all."""
+    law = BiopsyLaw(core_width_um=180, core_width_sd_um=5, tract_area_um2=3000, fragments=0)
+    three = Simulated(shape=(1800, 2400), cores=(1, 1), levels=3, pen=0, biopsy_law=law)
+    [(path, truth, labels)] = simulated(tmp_path, 1, three, seed=1)
+    made, tissue = segmentation(labels, truth["mpp"]), tissue_of(labels, truth["mpp"])
+    assert int(tissue.number.max()) == 3
+    sizes = {"morphometry_tissue_area_mm2": 1.0, "morphometry_core_length_mm": 1.0}
+    wanted = EVERY.model_copy(update={"detail_um": 1.0})
+    with open_slide(path) as slide:
+        white = (243.0, 242.0, 243.0)
+        one = measure_segmented(slide, made, tissue, white, sizes, wanted, pieces=[1])
+        every = measure_segmented(slide, made, tissue, white, sizes, wanted)
+    assert truth["n_tracts"] > 0
+    assert one.values["portal_tract_count"] == truth["n_tracts"]
+    assert one.values["portal_complete_tract_count"] == truth["n_complete_tracts"]
+    assert every.values["portal_tract_count"] == 3 * truth["n_tracts"]
+    assert len(one.rows) == len(every.rows) == len(one.annotations)
+    assert sum(row["counted"] for row in one.rows) == truth["n_tracts"]
+    for key in ("portal_area_mm2", "lobule_area_mm2", "interface_area_mm2", "septa_body_count"):
+        assert one.values[key] == pytest.approx(every.values[key] / 3, rel=0.01)
+    assert one.values["lobule_nuclei_count"] == pytest.approx(
+        every.values["lobule_nuclei_count"] / 3, rel=0.1
+    )
 
 
 def test_areas_by_piece_sum_to_those_of_the_labels() -> None:
