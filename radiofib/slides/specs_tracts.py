@@ -92,7 +92,7 @@ def tract_codebook() -> pd.DataFrame:
 
     Examples
     --------
-    >>> tract_codebook().loc[4, ["column", "unit"]].tolist()
+    >>> tract_codebook().loc[5, ["column", "unit"]].tolist()
     ['area_um2', 'um2']
     """
     return pd.DataFrame(
