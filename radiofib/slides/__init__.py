@@ -9,10 +9,13 @@ from radiofib.slides.run import run_slides
 from radiofib.slides.segmentation import Segmentation, SlideClass
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.specs import SLIDE_REGISTRY
+from radiofib.slides.specs_tracts import TRACT_REGISTRY, tract_codebook
 from radiofib.slides.tissue import TissueMask, find_tissue
+from radiofib.slides.tract_settings import TractSettings
 
 __all__ = [
     "SLIDE_REGISTRY",
+    "TRACT_REGISTRY",
     "Annotation",
     "Grid",
     "Polygon",
@@ -22,6 +25,7 @@ __all__ = [
     "SlideMeasures",
     "SlideSettings",
     "TissueMask",
+    "TractSettings",
     "find_tissue",
     "measure_slide",
     "name_cases",
@@ -30,4 +34,5 @@ __all__ = [
     "to_geojson",
     "to_wkt",
     "trace_polygons",
+    "tract_codebook",
 ]

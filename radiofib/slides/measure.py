@@ -11,16 +11,30 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from radiofib.slides.centreline import centre_line
+from radiofib.slides.collagen import measure_collagen
 from radiofib.slides.polygons import Polygon, trace_polygons
+from radiofib.slides.portal import ADEQUACY_TITLES, adequacy_values
 from radiofib.slides.qupath import Annotation
 from radiofib.slides.reader import Grid, Slide
+from radiofib.slides.segmentation import Segmentation
+from radiofib.slides.segmented import Segmented, measure_segmented, unsegmented
 from radiofib.slides.settings import SlideSettings
+from radiofib.slides.specs_collagen import COLLAGEN_SPECS
+from radiofib.slides.specs_steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
 from radiofib.slides.stain import not_h_and_e, stain_statistics
-from radiofib.slides.tissue import find_tissue
+from radiofib.slides.steatosis import measure_steatosis
+from radiofib.slides.tissue import TissueMask, find_tissue
+from radiofib.slides.tissue_map import map_tissue
+from radiofib.slides.tract_settings import TractSettings
 
 __all__ = ["Fragment", "SlideMeasures", "find_fragments", "measure_slide", "morphometry"]
 
 _TISSUE_COLOR = (0, 160, 60)
+#: Why there are no amounts of haematoxylin and eosin where another stain is named.
+STAIN_NAMES = {
+    "sirius_red": "the stain is not haematoxylin and eosin: Sirius red was named",
+    "masson": "the stain is not haematoxylin and eosin: Masson's trichrome was named",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +77,7 @@ class SlideMeasures:
     missing : dict
         Registry key -> why the value is NaN.
     annotations : tuple of Annotation
-        One per fragment, in level-0 pixels.
+        One per fragment, then one per portal tract, in level-0 pixels.
     overview : ndarray of uint8
         The slide at the resolution of the tissue grid.
     fragments : tuple of Fragment
@@ -83,8 +97,34 @@ class SlideMeasures:
     tracts: tuple[dict[str, Any], ...] = ()
 
 
-def measure_slide(slide: Slide, settings: SlideSettings | None = None) -> SlideMeasures:
+def measure_slide(
+    slide: Slide,
+    settings: SlideSettings | None = None,
+    segmentation: Segmentation | None = None,
+    stage: float | None = None,
+    *,
+    tissue: TissueMask | None = None,
+    tract_settings: TractSettings | None = None,
+) -> SlideMeasures:
     """Measure an open slide.
+
+    Parameters
+    ----------
+    slide : Slide
+        The open slide.
+    settings : SlideSettings, optional
+        Resolutions and minimum sizes of the tissue.
+    segmentation : Segmentation, optional
+        Labels of the slide. Without one the measures that need it are missing, with the reason:
+        columns are the same for every slide, so that tables can be joined and scripts for SPSS
+        or R run on each of them.
+    stage : float, optional
+        Stage of fibrosis, Ludwig's or one whose stage 3 is septal fibrosis too. From
+        ``uncountable_from_stage`` on, counts of tracts are missing and areas stay.
+    tissue : TissueMask, optional
+        Tissue outlined by someone, on the grid of ``settings.tissue_um``; default: found here.
+    tract_settings : TractSettings, optional
+        What counts as a portal tract.
 
     Raises
     ------
@@ -92,21 +132,99 @@ def measure_slide(slide: Slide, settings: SlideSettings | None = None) -> SlideM
         When pixels cannot be read, the slide is not brightfield, or holds no tissue.
     """
     settings = settings or SlideSettings()
+    tract_settings = tract_settings or TractSettings()
     grid = slide.grid(settings.tissue_um)
     overview = slide.read_all(grid)
-    tissue = find_tissue(overview, um=(grid.um_x, grid.um_y), settings=settings, where=slide.name)
+    if tissue is None:
+        pixel = (grid.um_x, grid.um_y)
+        tissue = find_tissue(overview, um=pixel, settings=settings, where=slide.name)
     fragments = find_fragments(tissue.mask, grid, settings)
     values, missing = morphometry(fragments, settings)
     values["morphometry_edge_contact_mm"] = _edge_contact(tissue.mask, grid)
     stain = stain_statistics(slide, grid, tissue, um=settings.stain_um)
-    if reason := not_h_and_e(stain):
+    other_stain = STAIN_NAMES.get(tract_settings.stain) or not_h_and_e(stain)
+    if other_stain is not None:
         void = [key for key in stain if key != "stain_residual_od_mean"]
         stain |= dict.fromkeys(void, math.nan)
-        missing |= dict.fromkeys(void, reason)
+        missing |= dict.fromkeys(void, other_stain)
     values |= stain
+    collagen, none = _collagen(slide, grid, tissue, tract_settings)
+    values |= collagen
+    missing |= none
+    found = unsegmented()
+    if segmentation is not None:
+        where = map_tissue(tissue.mask, _first_cells(fragments), grid)
+        found = measure_segmented(
+            slide,
+            segmentation,
+            where,
+            tissue.white,
+            values,
+            tract_settings,
+            stage=stage,
+            other_stain=other_stain,
+        )
+    fat, lean = _steatosis(slide, grid, tissue, segmentation, found, tract_settings, other_stain)
+    values |= fat
+    missing |= lean
+    judged, unknown = adequacy_values(values | found.values)
+    shown = {} if segmentation is None else {t: judged[k] for k, t in ADEQUACY_TITLES.items()}
     return SlideMeasures(
-        values, missing, _annotations(fragments, grid), overview, tuple(fragments), grid
+        values | found.values | judged,
+        missing | found.missing | unknown,
+        _annotations(fragments, grid, shown) + found.annotations,
+        overview,
+        tuple(fragments),
+        grid,
+        found.rows,
     )
+
+
+def _collagen(
+    slide: Slide,
+    grid: Grid,
+    tissue: TissueMask,
+    settings: TractSettings,
+) -> tuple[dict[str, float], dict[str, str]]:
+    if settings.stain != "h_and_e":
+        return measure_collagen(slide, grid, tissue, settings), {}
+    keys = [spec.key for spec in COLLAGEN_SPECS]
+    reason = "needs Sirius red or Masson's trichrome (stain)"
+    return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
+
+
+def _steatosis(
+    slide: Slide,
+    grid: Grid,
+    tissue: TissueMask,
+    segmentation: Segmentation | None,
+    segmented: Segmented,
+    settings: TractSettings,
+    other_stain: str | None,
+) -> tuple[dict[str, float], dict[str, str]]:
+    pixel = settings.vacuole_pixel_um
+    reason = other_stain
+    if pixel is None:
+        reason = "not asked for (vacuole_pixel_um)"
+    if reason is not None:
+        keys = [spec.key for spec in (*STEATOSIS_SPECS, *LOBULE_STEATOSIS_SPECS)]
+        return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
+    values, fat_um2 = measure_steatosis(slide, grid, tissue, settings, segmentation)
+    lobule_mm2 = segmented.values["lobule_area_mm2"]
+    percent = fat_um2 / 1e4 / lobule_mm2 if lobule_mm2 > 0 else math.nan
+    values["steatosis_lobule_vacuole_percent"] = percent
+    missing = {}
+    if math.isnan(percent):
+        why = segmented.missing.get("lobule_area_mm2", "no lobule cells in tissue")
+        missing["steatosis_lobule_vacuole_percent"] = why
+    if math.isnan(values["steatosis_diameter_median_um"]):
+        missing["steatosis_diameter_median_um"] = "no vacuoles"
+    return values, missing
+
+
+def _first_cells(fragments: list[Fragment]) -> list[tuple[int, int]]:
+    corners = (fragment.polygon.exterior[0] for fragment in fragments)
+    return [(int(y), int(x)) for x, y in corners]
 
 
 def find_fragments(
@@ -179,7 +297,9 @@ def _edge_contact(mask: NDArray[np.bool_], grid: Grid) -> float:
     return float(across * grid.um_x + down * grid.um_y) / 1000
 
 
-def _annotations(fragments: list[Fragment], grid: Grid) -> tuple[Annotation, ...]:
+def _annotations(
+    fragments: list[Fragment], grid: Grid, adequacy: dict[str, float]
+) -> tuple[Annotation, ...]:
     step_x, step_y = int(grid.step_x), int(grid.step_y)
     return tuple(
         Annotation(
@@ -191,6 +311,7 @@ def _annotations(fragments: list[Fragment], grid: Grid) -> tuple[Annotation, ...
                 "Area mm2": fragment.area_mm2,
                 "Core length mm": fragment.length_mm,
                 "Core width mm": fragment.width_mm,
+                **adequacy,
             },
         )
         for number, fragment in enumerate(fragments, start=1)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry, aliases
+from radiofib.slides.specs_collagen import COLLAGEN_SPECS
+from radiofib.slides.specs_detail import DETAIL_SPECS
+from radiofib.slides.specs_portal import ADEQUACY_SPECS, PORTAL_SPECS
+from radiofib.slides.specs_septa import SEPTA_SPECS
+from radiofib.slides.specs_steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
 from radiofib.table import CODEBOOK_COLUMNS
 
 __all__ = ["CHANNEL", "SLIDE_REGISTRY", "STAINS", "STAIN_PERCENTILES", "codebook", "column"]
@@ -106,6 +111,13 @@ SLIDE_REGISTRY = Registry(
             _AREA,
         ),
         *_stain_specs(),
+        *PORTAL_SPECS,
+        *ADEQUACY_SPECS,
+        *DETAIL_SPECS,
+        *SEPTA_SPECS,
+        *STEATOSIS_SPECS,
+        *LOBULE_STEATOSIS_SPECS,
+        *COLLAGEN_SPECS,
     ]
 )
 

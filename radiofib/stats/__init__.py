@@ -14,7 +14,8 @@ What you want, and where it is:
 - probabilities: ``brier_score``, ``log_loss``, ``ranked_probability_score``, ``calibration``,
   ``calibration_curve``, ``calibration_errors``, ``hosmer_lemeshow``, ``spiegelhalter``;
 - agreement: ``kappa``, ``intraclass``, ``bland_altman``, ``concordance``,
-  ``krippendorff_alpha``, ``mask_agreement``;
+  ``krippendorff_alpha``, ``mask_agreement``; of counts, areas and labels of slides in one table
+  ``count_agreement``, ``measurement_agreement``, ``stage_association``, ``label_overlap``;
 - tests: ``mcnemar``, ``cochran_q``, ``correlations``, ``jonckheere``, ``cochran_armitage``;
 - batches: ``combat``.
 
@@ -74,6 +75,12 @@ from radiofib.stats.diagnostic import (
 )
 from radiofib.stats.estimate import Estimate, HypothesisTest
 from radiofib.stats.influence import influence_covariance
+from radiofib.stats.measurement_agreement import (
+    count_agreement,
+    label_overlap,
+    measurement_agreement,
+    stage_association,
+)
 from radiofib.stats.mrmc import Mrmc, mrmc, mrmc_from_areas
 from radiofib.stats.multiclass import multiclass_auc, multiclass_auc_interval
 from radiofib.stats.multiplicity import adjust_p, max_statistic
@@ -142,6 +149,7 @@ __all__ = [
     "concordance",
     "confusion_matrix",
     "correlations",
+    "count_agreement",
     "decision_curve",
     "delong",
     "delong_paired",
@@ -163,6 +171,7 @@ __all__ = [
     "kappa",
     "kappa_by_patient",
     "krippendorff_alpha",
+    "label_overlap",
     "likelihood_ratio",
     "log_loss",
     "logit_delong",
@@ -174,6 +183,7 @@ __all__ = [
     "mcnemar",
     "mcnemar_by_patient",
     "mean_absolute_stage_error",
+    "measurement_agreement",
     "mrmc",
     "mrmc_from_areas",
     "multiclass_auc",
@@ -200,6 +210,7 @@ __all__ = [
     "sensitivity",
     "specificity",
     "spiegelhalter",
+    "stage_association",
     "standardised_auc",
     "surface_distances",
     "weighted_kappa",
