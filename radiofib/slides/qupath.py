@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from radiofib.slides.polygons import Ints, Polygon
+from radiofib.slides.polygons import Polygon, Ring
 
 __all__ = ["Annotation", "to_geojson", "to_wkt"]
 
@@ -93,7 +93,7 @@ def _feature(annotation: Annotation, key: str, position: int) -> dict[str, Any]:
         "id": str(uuid.uuid5(_NAMESPACE, f"{key}/{position}")),
         "geometry": {
             "type": "Polygon",
-            "coordinates": [ring.tolist() for ring in annotation.polygon.rings],
+            "coordinates": [_points(ring) for ring in annotation.polygon.rings],
         },
         "properties": properties,
     }
@@ -119,5 +119,13 @@ def to_wkt(polygons: Sequence[Polygon]) -> str:
     return "".join(f"POLYGON ({', '.join(map(_ring, p.rings))})\n" for p in polygons)
 
 
-def _ring(ring: Ints) -> str:
-    return f"({', '.join(f'{x} {y}' for x, y in ring.tolist())})"
+def _points(ring: Ring) -> list[list[int | float]]:
+    """Return x, y as plain numbers: whole ones without a decimal point, others with two digits."""
+    if ring.dtype.kind == "i":
+        whole: list[list[int | float]] = ring.tolist()
+        return whole
+    return [[int(v) if v.is_integer() else round(v, 2) for v in point] for point in ring.tolist()]
+
+
+def _ring(ring: Ring) -> str:
+    return f"({', '.join(f'{x} {y}' for x, y in _points(ring))})"
