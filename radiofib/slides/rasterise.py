@@ -177,7 +177,7 @@ def _refuse_outside(outer: Sequence[Points], drawn: Drawn, grid: Grid) -> None:
     points = np.concatenate(outer) + 0.5
     low, high = points.min(axis=0), points.max(axis=0)
     # The last cells of a slide may be incomplete and are not on the grid.
-    if (low >= (grid.width + 1, grid.height + 1)).any() or (high <= 0).any():
+    if (low >= (grid.width + 1, grid.height + 1)).any() or (high < 0).any():
         size = f"{round(grid.width * grid.step_x)} x {round(grid.height * grid.step_y)} pixels"
         x, y = (low * (grid.step_x, grid.step_y)).round().astype(int)
         raise SlideError(

@@ -1,0 +1,284 @@
+"""What someone's annotations say about a slide: tissue, labels, regions to measure in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from radiofib.errors import SlideError
+from radiofib.slides.polygons import Polygon, trace_polygons
+from radiofib.slides.qupath import Annotation
+from radiofib.slides.qupath_read import Drawn
+from radiofib.slides.rasterise import Cover, cover, paint
+from radiofib.slides.reader import Grid
+from radiofib.slides.segmentation import Compartment, Segmentation, SlideClass, compartments_of
+
+__all__ = ["Annotated", "Role", "annotate", "role_of"]
+
+Bools = NDArray[np.bool_]
+Labels = NDArray[np.uint8]
+#: What an object is taken for, by its class.
+Role = Literal["tissue", "label", "background", "region", "ignore", "unclassified", "unused"]
+
+_KINDS = ("annotation", "detection")
+_RANK: dict[Compartment, int] = {"background": 0, "lobule": 1, "portal": 2, "other": 3}
+_BACKGROUND = SlideClass("background", (128, 128, 128), "background")
+#: Classes that are there even where nothing of them was drawn.
+_ALWAYS = (
+    SlideClass("Tissue", (0, 160, 60), "lobule"),
+    SlideClass("Portal tract", (213, 94, 0), "portal"),
+)
+_OTHER_COLOR = (150, 150, 150)
+_MOST_CLASSES = 255
+
+
+def role_of(drawn: Drawn) -> Role:
+    """Return what an object is taken for.
+
+    Classes are told by name, whatever their case: ``Tissue`` is an outline of tissue, ``ROI`` and
+    ``Region*`` limit what is measured, ``Ignore*`` is left out, ``background`` and ``glass`` are
+    neither; all others are labels. Cells, tiles and cores of a tissue microarray are not used.
+
+    Examples
+    --------
+    >>> classes = ("Tissue", "region*", "ROI", "Ignore*", "Portal tract", None)
+    >>> [role_of(Drawn(1, "annotation", name, None, "", (), "")) for name in classes]
+    ['tissue', 'region', 'region', 'ignore', 'label', 'unclassified']
+    """
+    if drawn.kind not in _KINDS:
+        return "unused"
+    if drawn.classification is None or not drawn.classification.strip():
+        return "unclassified"
+    name = drawn.classification.strip().casefold()
+    if name.startswith("tissue"):
+        return "tissue"
+    if name == "roi" or name.startswith("region"):
+        return "region"
+    if name.startswith("ignore"):
+        return "ignore"
+    return "background" if name in ("background", "glass") else "label"
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """Annotations of one slide, as cells.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Labels; background outside the tissue and outside the regions.
+    tissue : ndarray of bool
+        Tissue within the regions, on the tissue grid.
+    frames : tuple of Annotation
+        The regions and what is to be ignored, to be written out again.
+    counts : dict
+        Objects by role, and those that were mended or hold no cell.
+    notes : tuple of str
+        What the reader of the results should look at.
+    """
+
+    segmentation: Segmentation
+    tissue: Bools
+    frames: tuple[Annotation, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    drawn: Drawn
+    role: Role
+    cover: Cover
+
+
+def annotate(
+    objects: Sequence[Drawn],
+    grid: Grid,
+    *,
+    tissue_grid: Grid,
+    found: Bools | None = None,
+    maker: str = "annotations",
+) -> Annotated:
+    """Turn annotations into labels, tissue and regions.
+
+    Parameters
+    ----------
+    objects : sequence of Drawn
+        Of one file.
+    grid : Grid
+        Grid of the labels.
+    tissue_grid : Grid
+        Grid of the tissue mask.
+    found : ndarray of bool, optional
+        Tissue found on the slide, on `tissue_grid`; needed where the file outlines none.
+    maker : str
+        Name of the file and short hash.
+
+    Returns
+    -------
+    Annotated
+        Tissue is what the outlines of class ``Tissue`` hold, or else `found`. It is lobule where
+        no other label lies. Labels of lobule come first, then all others, larger objects before
+        smaller ones, so that what lies inside another stays visible. Tracts that meet at an
+        edge are parted by one cell, taken from the smaller, so that they stay two. Nothing
+        counts outside tissue or outside the regions, if there are any.
+
+    Raises
+    ------
+    SlideError
+        When an object lies outside the slide, there are more than 255 classes, or no tissue is
+        outlined and `found` is not given.
+
+    Examples
+    --------
+    >>> def drawn(number, name, x, y):
+    ...     ring = np.array([(0, 0), (x, 0), (x, y), (0, y), (0, 0)], dtype=float)
+    ...     return Drawn(number, "annotation", name, None, "", ((ring,),), f"feature {number}")
+    >>> grid = Grid(4, 2, 2, 2, 1.0, 1.0)
+    >>> found = annotate([drawn(1, "Portal tract", 4, 4), drawn(2, "Tissue", 6, 2)], grid,
+    ...                  tissue_grid=grid)
+    >>> found.segmentation.labels.tolist(), found.counts["label"]
+    ([[2, 2, 1, 0], [0, 0, 0, 0]], 1)
+    """
+    placed = [_Placed(one, role_of(one), cover(one, grid)) for one in objects]
+    outlined = [p for p in placed if p.role == "tissue"]
+    classes = _classes(placed)
+    labels = np.zeros((grid.height, grid.width), dtype=np.uint8)
+    if outlined:
+        tissue = _cells(outlined, tissue_grid)
+        body = paint((p.cover for p in outlined), grid)
+    elif found is None:
+        raise SlideError(
+            "no tissue is outlined",
+            expected="an object of class 'Tissue'",
+            hint="outline the tissue in QuPath, or let radiofib find it",
+        )
+    else:
+        tissue, body = found, _moved(found, tissue_grid, grid)
+    labels[body] = 1
+    parted = [p for p in _painting_order(placed, classes) if _paint_label(labels, p, classes)]
+    labels[~body] = 0
+    limits = [p for p in placed if p.role in ("region", "ignore")]
+    if limits:
+        labels[~_allowed(limits, grid)] = 0
+        tissue = tissue & _allowed(limits, tissue_grid)
+    return Annotated(
+        Segmentation(labels, grid, classes, "annotations", maker),
+        tissue,
+        tuple(_frames(limits, grid)),
+        _counts(placed),
+        (
+            *_notes(placed),
+            *(f"{p.drawn.where}: touches another tract; parted by one cell" for p in parted),
+        ),
+    )
+
+
+def _classes(placed: Iterable[_Placed]) -> tuple[SlideClass, ...]:
+    named = {c.name: c for c in _ALWAYS}
+    for one in placed:
+        name = one.drawn.classification
+        if one.role != "label" or name is None:
+            continue
+        compartment = compartments_of(["", name])[1]
+        known = named.get(name)
+        color = one.drawn.color or (known.color if known else _OTHER_COLOR)
+        if known is None or known in _ALWAYS:
+            named[name] = SlideClass(name, color, compartment)
+    ordered = sorted(
+        named.values(), key=lambda c: (_RANK[c.compartment], c.name != "Tissue", c.name)
+    )
+    if len(ordered) > _MOST_CLASSES:
+        raise SlideError(
+            "too many classes", expected=f"at most {_MOST_CLASSES}", found=str(len(ordered))
+        )
+    return (_BACKGROUND, *ordered)
+
+
+def _painting_order(placed: Iterable[_Placed], classes: Sequence[SlideClass]) -> list[_Placed]:
+    compartment = {c.name: c.compartment for c in classes}
+    shown = [p for p in placed if p.role in ("label", "background")]
+
+    def key(one: _Placed) -> tuple[bool, int, int]:
+        lobule = one.role == "label" and compartment[one.drawn.classification or ""] == "lobule"
+        return (not lobule, -one.cover.cells, one.drawn.number)
+
+    return sorted(shown, key=key)
+
+
+def _paint_label(labels: Labels, one: _Placed, classes: Sequence[SlideClass]) -> bool:
+    """Put one object's label down; return whether it had to be parted from a tract it touches."""
+    numbers = {c.name: i for i, c in enumerate(classes)}
+    value = numbers[one.drawn.classification or ""] if one.role == "label" else 0
+    mask, parted = one.cover.mask, False
+    height, width = mask.shape
+    top, left = one.cover.top, one.cover.left
+    if classes[value].compartment == "portal":
+        around = labels[max(top - 1, 0) : top + height + 1, max(left - 1, 0) : left + width + 1]
+        portal = np.isin(around, [i for i, c in enumerate(classes) if c.compartment == "portal"])
+        frame = slice(min(top, 1), min(top, 1) + height), slice(min(left, 1), min(left, 1) + width)
+        apart = mask & ~ndi.binary_dilation(portal)[frame]
+        # Two tracts that share cells are one; two that only meet at an edge stay two.
+        parted = not (portal[frame] & mask).any() and bool((apart != mask).any()) and apart.any()
+        mask = apart if parted else mask
+    labels[top : top + height, left : left + width][mask] = value
+    return parted
+
+
+def _cells(placed: Iterable[_Placed], grid: Grid) -> Bools:
+    return paint((cover(p.drawn, grid) for p in placed), grid)
+
+
+def _allowed(limits: Sequence[_Placed], grid: Grid) -> Bools:
+    regions = [p for p in limits if p.role == "region"]
+    left_out = _cells((p for p in limits if p.role == "ignore"), grid)
+    return _cells(regions, grid) & ~left_out if regions else ~left_out
+
+
+def _moved(mask: Bools, old: Grid, new: Grid) -> Bools:
+    """Return a mask on another grid: each cell as the old one that holds its centre."""
+    rows = ((np.arange(new.height) + 0.5) * new.step_y / old.step_y).astype(np.int64)
+    columns = ((np.arange(new.width) + 0.5) * new.step_x / old.step_x).astype(np.int64)
+    inside = np.ix_(rows < old.height, columns < old.width)
+    moved = np.zeros((new.height, new.width), dtype=bool)
+    moved[inside] = mask[np.ix_(rows[rows < old.height], columns[columns < old.width])]
+    return moved
+
+
+def _frames(limits: Iterable[_Placed], grid: Grid) -> Iterable[Annotation]:
+    for one in limits:
+        corner = np.array([one.cover.left, one.cover.top])
+        for polygon in trace_polygons(one.cover.mask):
+            exterior, *holes = (ring + corner for ring in polygon.rings)
+            yield Annotation(
+                Polygon(exterior, tuple(holes)).scaled(grid.step_x, grid.step_y),
+                one.drawn.name,
+                one.drawn.classification or "",
+                one.drawn.color or _OTHER_COLOR,
+            )
+
+
+def _counts(placed: Sequence[_Placed]) -> dict[str, int]:
+    roles: tuple[Role, ...] = ("tissue", "label", "background", "region", "ignore")
+    more: tuple[Role, ...] = ("unclassified", "unused")
+    counts: dict[str, int] = {r: sum(p.role == r for p in placed) for r in (*roles, *more)}
+    counts["mended"] = sum(p.cover.mended for p in placed)
+    counts["empty"] = sum(p.cover.cells == 0 for p in placed if p.role not in more)
+    return counts
+
+
+def _notes(placed: Iterable[_Placed]) -> Iterable[str]:
+    for one in placed:
+        if one.role == "unclassified" and one.cover.cells:
+            yield f"{one.drawn.where}: no class, left out"
+        elif one.role in ("unclassified", "unused"):
+            continue
+        elif one.cover.mended:
+            yield f"{one.drawn.where}: the outline crosses itself; all that it encloses is inside"
+        elif one.cover.cells == 0 and one.drawn.parts:
+            yield f"{one.drawn.where}: too small to hold a cell of the labels, left out"
