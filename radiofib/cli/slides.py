@@ -17,6 +17,7 @@ slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the application."""
     slides_app.command("run")(slides_run)
+    slides_app.command("remeasure")(slides_remeasure)
     app.add_typer(slides_app, name="slides")
 
 
@@ -50,3 +51,47 @@ def slides_run(
     listing = write_failures(RunFolder(out), failures)
     typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
+
+
+def slides_remeasure(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with corrected GeoJSON.")],
+    out: Annotated[Path, typer.Option(help="Another folder to write.")],
+    slides: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SLIDE]...", help="Slides or their folder; default beside DIR."),
+    ] = None,
+    mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+    um: Annotated[float, typer.Option(help="Side of a cell for counting annotations, um.")] = 1.0,
+    workers: Workers = None,
+) -> None:
+    """Measure slides again after their GeoJSON was corrected in QuPath.
+
+    What was deleted is gone, what was added counts; DIR itself is not changed.
+
+    Example: radiofib slides remeasure slides biopsy1.svs biopsy2.ndpi --out corrected
+    """
+    from radiofib.slides.remeasure import remeasure_slides
+    from radiofib.study import RunFolder, write_failures, write_slide_table
+
+    with progress_bar() as tell:
+        found = remeasure_slides(
+            folder,
+            slides or (),
+            out=out,
+            um=um,
+            mpp=mpp,
+            workers=workers,
+            progress=lambda done, total, _: tell("slides", done, total),
+        )
+    write_slide_table(found.table, out)
+    results = RunFolder(out)
+    results.write_frame("corrections.csv", found.corrections)
+    if len(found.tracts):
+        results.write_frame("tracts.csv", found.tracts)
+    listing = write_failures(results, found.failures)
+    for case, note in found.corrections[["case", "notes"]].itertuples(index=False):
+        if note:
+            typer.secho(f"  {case}: {note}", err=True, fg=typer.colors.YELLOW)
+    n = found.table.n_rows
+    typer.echo(f"{n} of {n + len(found.failures)} slides measured again: {out}")
+    finish(found.failures, useful=n > 0, where=listing)
