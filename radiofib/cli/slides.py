@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands to the application."""
     slides_app.command("run")(slides_run)
     slides_app.command("remeasure")(slides_remeasure)
+    slides_app.command("qupath-script")(slides_qupath_script)
     app.add_typer(slides_app, name="slides")
 
 
@@ -95,3 +96,16 @@ def slides_remeasure(
     n = found.table.n_rows
     typer.echo(f"{n} of {n + len(found.failures)} slides measured again: {out}")
     finish(found.failures, useful=n > 0, where=listing)
+
+
+def slides_qupath_script(
+    out: Annotated[Path, typer.Option(help="Folder with the GeoJSON files.")],
+) -> None:
+    """Write two scripts that load a folder of GeoJSON into a QuPath project, and export it again.
+
+    Example: radiofib slides qupath-script --out slides
+    """
+    from radiofib.slides.qupath_scripts import write_qupath_scripts
+
+    for path in write_qupath_scripts(out):
+        typer.echo(f"{path}: open it in QuPath's script editor and press Run once")
