@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     slides_app.command("run")(slides_run)
     slides_app.command("remeasure")(slides_remeasure)
     slides_app.command("qupath-script")(slides_qupath_script)
+    slides_app.command("fit-pixels")(slides_fit_pixels)
     app.add_typer(slides_app, name="slides")
 
 
@@ -109,3 +110,49 @@ def slides_qupath_script(
 
     for path in write_qupath_scripts(out):
         typer.echo(f"{path}: open it in QuPath's script editor and press Run once")
+
+
+def slides_fit_pixels(
+    annotated: Annotated[list[Path], typer.Argument(help="GeoJSON files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Classifier to write (.skops).")],
+    slides: Annotated[
+        list[Path] | None,
+        typer.Option(help="Slide or folder of slides; repeat it. Default: beside the GeoJSON."),
+    ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option(help="Class of all tissue that is not annotated, e.g. Lobule."),
+    ] = None,
+    um: Annotated[float, typer.Option(help="Side of a pixel of the classifier, um.")] = 4.0,
+    mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+) -> None:
+    """Train a classical H&E segmentation on annotations from QuPath.
+
+    Says the Dice of each class on slides left out of training.
+
+    Example: radiofib slides fit-pixels annotated --rest Lobule --out classifier.skops
+    """
+    from radiofib.slides.fit_pixels import fit_pixels
+    from radiofib.slides.pixel_features import PixelSettings
+
+    with progress_bar() as tell:
+        found = fit_pixels(
+            annotated,
+            out,
+            slides=slides or (),
+            rest=rest,
+            mpp=mpp,
+            settings=PixelSettings(um=um),
+            progress=tell,
+        )
+    table = found.scores.round({"annotated_mm2": 4, "dice": 3, "dice_mean": 3, "dice_min": 3})
+    typer.echo(table.to_string(index=False, na_rep="-"))
+    n = len(found.classifier.facts["slides"])
+    how = f"each of {n} slides by the others" if n > 1 else "not validated: a single slide"
+    typer.echo(f"Dice: {how}. Written: {out}")
+    failures = out.with_name(f"{out.stem}_failures.csv")
+    if found.failures:
+        from radiofib.study import RunFolder, write_failures
+
+        failures = write_failures(RunFolder(out.parent), found.failures, failures.name)
+    finish(found.failures, useful=True, where=failures)

@@ -14,7 +14,7 @@ from radiofib.errors import SlideError
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath import Annotation
 from radiofib.slides.qupath_read import Drawn
-from radiofib.slides.rasterise import Cover, cover, paint
+from radiofib.slides.rasterise import Cover, cover, on_grid, paint
 from radiofib.slides.reader import Grid
 from radiofib.slides.segmentation import Compartment, Segmentation, SlideClass, compartments_of
 
@@ -159,7 +159,7 @@ def annotate(
             hint="outline the tissue in QuPath, or let radiofib find it",
         )
     else:
-        tissue, body = found, _moved(found, tissue_grid, grid)
+        tissue, body = found, on_grid(found, tissue_grid, grid)
     labels[body] = 1
     parted = [p for p in _painting_order(placed, classes) if _paint_label(labels, p, classes)]
     labels[~body] = 0
@@ -238,16 +238,6 @@ def _allowed(limits: Sequence[_Placed], grid: Grid) -> Bools:
     regions = [p for p in limits if p.role == "region"]
     left_out = _cells((p for p in limits if p.role == "ignore"), grid)
     return _cells(regions, grid) & ~left_out if regions else ~left_out
-
-
-def _moved(mask: Bools, old: Grid, new: Grid) -> Bools:
-    """Return a mask on another grid: each cell as the old one that holds its centre."""
-    rows = ((np.arange(new.height) + 0.5) * new.step_y / old.step_y).astype(np.int64)
-    columns = ((np.arange(new.width) + 0.5) * new.step_x / old.step_x).astype(np.int64)
-    inside = np.ix_(rows < old.height, columns < old.width)
-    moved = np.zeros((new.height, new.width), dtype=bool)
-    moved[inside] = mask[np.ix_(rows[rows < old.height], columns[columns < old.width])]
-    return moved
 
 
 def _frames(limits: Iterable[_Placed], grid: Grid) -> Iterable[Annotation]:

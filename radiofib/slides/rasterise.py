@@ -16,7 +16,7 @@ from radiofib.errors import SlideError
 from radiofib.slides.qupath_read import Drawn
 from radiofib.slides.reader import Grid
 
-__all__ = ["Cover", "cover", "paint"]
+__all__ = ["Cover", "cover", "on_grid", "paint"]
 
 Bools = NDArray[np.bool_]
 #: Top, left, bottom, right in cells.
@@ -117,6 +117,22 @@ def paint(covers: Iterable[Cover], grid: Grid) -> Bools:
         height, width = one.mask.shape
         whole[one.top : one.top + height, one.left : one.left + width] |= one.mask
     return whole
+
+
+def on_grid(mask: Bools, old: Grid, new: Grid) -> Bools:
+    """Return a mask on another grid: each cell as the old one that holds its centre.
+
+    Examples
+    --------
+    >>> on_grid(np.array([[True, False]]), Grid(2, 1, 4, 4, 1, 1), Grid(4, 2, 2, 2, 1, 1)).tolist()
+    [[True, True, False, False], [True, True, False, False]]
+    """
+    rows = ((np.arange(new.height) + 0.5) * new.step_y / old.step_y).astype(np.int64)
+    columns = ((np.arange(new.width) + 0.5) * new.step_x / old.step_x).astype(np.int64)
+    inside = np.ix_(rows < old.height, columns < old.width)
+    moved = np.zeros((new.height, new.width), dtype=bool)
+    moved[inside] = mask[np.ix_(rows[rows < old.height], columns[columns < old.width])]
+    return moved
 
 
 def _cells(ring: Points, grid: Grid) -> Points:
