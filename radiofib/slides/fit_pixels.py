@@ -106,6 +106,12 @@ def fit_pixels(
         except (SlideError, OSError, MemoryError) as error:
             failures.append(Failure.from_error(error, case=pair.case, step="fit-pixels"))
         tell("slides", number, len(pairs))
+    if not examples:
+        raise UsageError(
+            "no annotated slide can be used",
+            found="; ".join(f.reason for f in failures[:3]) or None,
+            hint="correct the annotations, or name the slides (--slides)",
+        )
     classes = _all_classes(examples)
     facts = {"slides": [[e.pair.case, e.digest] for e in examples], "rest": rest}
     matches = []

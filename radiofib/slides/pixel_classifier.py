@@ -196,7 +196,7 @@ class PixelReader:
     slide: Slide
     grid: Grid
     white: tuple[float, float, float]
-    levels: tuple[float, float]
+    levels: tuple[float, float, float]
     settings: PixelSettings
 
     @classmethod

@@ -23,8 +23,8 @@ Floats = NDArray[np.float32]
 _STAINS = ("haematoxylin", "eosin", "residual")
 #: Kernels end here, in standard deviations.
 _TRUNCATE = 3.0
-#: A median below this is no stain to scale by.
-_LEAST_LEVEL = 0.02
+#: Less than this is no stain to scale by.
+_LEAST_STRENGTH = 0.01
 
 
 class PixelSettings(StrictModel):
@@ -100,11 +100,13 @@ def _radius(sigma_um: float, um: float) -> int:
     return int(_TRUNCATE * sigma_um / um + 0.5)
 
 
-def stain_levels(slide: Slide, grid: Grid, tissue: TissueMask) -> tuple[float, float]:
-    """Return the median amounts of haematoxylin and eosin over the tissue of a slide.
+def stain_levels(slide: Slide, grid: Grid, tissue: TissueMask) -> tuple[float, float, float]:
+    """Return what the amounts of a slide's stains are divided by before they are compared.
 
-    Features are divided by them, so that a slide stained twice as strongly looks the same. Most
-    of any biopsy is lobule, so the medians are those of lobule.
+    That is the median amount over the tissue, of haematoxylin and of eosin, so that a slide that
+    is cut thicker or stained more strongly looks the same (most of any biopsy is lobule, so it is
+    the level of lobule); but at least a third of the median optical density, since the median of
+    a faint stain is noise. For the residual it is that density itself.
 
     Parameters
     ----------
@@ -121,24 +123,26 @@ def stain_levels(slide: Slide, grid: Grid, tissue: TissueMask) -> tuple[float, f
         When the tissue is hardly stained, so that there is nothing to scale by.
     """
     rgb = slide.read_all(grid)
-    amounts = separate(optical_density(rgb[tissue.mask][None], tissue.white)[0])
-    haematoxylin, eosin = np.median(amounts[:, :2], axis=0)
-    if haematoxylin < _LEAST_LEVEL or eosin < _LEAST_LEVEL:
+    density = optical_density(rgb[tissue.mask][None], tissue.white)
+    strength = float(np.median(density.mean(axis=2))) if density.size else 0.0
+    if strength < _LEAST_STRENGTH:
         raise SlideError(
-            "hardly stained with haematoxylin and eosin",
+            "hardly stained",
             where=slide.name,
-            expected=f"median optical density of at least {_LEAST_LEVEL:g} of each",
-            found=f"{haematoxylin:.3f} and {eosin:.3f}",
+            expected=f"median optical density of at least {_LEAST_STRENGTH:g}",
+            found=f"{strength:.3f}",
             hint="a pixel classifier is for H&E",
         )
-    return float(haematoxylin), float(eosin)
+    amounts = np.median(separate(density[0])[:, :2], axis=0)
+    haematoxylin, eosin = (max(float(a), strength / 3) for a in amounts)
+    return haematoxylin, eosin, strength
 
 
 def pixel_features(
     rgb: Bytes,
     *,
     white: tuple[float, float, float],
-    levels: tuple[float, float],
+    levels: tuple[float, float, float],
     um: float,
     settings: PixelSettings,
 ) -> Floats:
@@ -152,7 +156,7 @@ def pixel_features(
     white : tuple of float
         Grey level of bare glass.
     levels : tuple of float
-        Median haematoxylin and eosin of the slide's tissue.
+        What amounts are divided by, see :func:`stain_levels`.
     um : float
         Side of a pixel.
     settings : PixelSettings
@@ -162,7 +166,7 @@ def pixel_features(
     -------
     ndarray of float32, shape (height, width, features)
         In the order of :func:`feature_names`: amounts of haematoxylin, eosin and the residual
-        (colour deconvolution, Ruifrok and Johnston 2001), scaled by the slide's levels; for each
+        (colour deconvolution, Ruifrok and Johnston 2001), over the slide's levels; for each
         scale their Gaussian means, standard deviations, and of haematoxylin the root mean square
         gradient and the coherence of the structure tensor, ``(a - b) / (a + b)`` with its
         eigenvalues a >= b: near 1 where fibres run side by side.
@@ -171,11 +175,10 @@ def pixel_features(
     --------
     >>> settings = PixelSettings(scales_um=(8.0,))
     >>> rgb = np.full((9, 9, 3), 200, np.uint8)
-    >>> pixel_features(rgb, white=(240.0,) * 3, levels=(0.1, 0.1), um=4.0, settings=settings).shape
+    >>> pixel_features(rgb, white=(240.0,) * 3, levels=(0.1,) * 3, um=4.0, settings=settings).shape
     (9, 9, 10)
     """
-    amounts = separate(optical_density(rgb, white)).astype(np.float32)
-    amounts /= np.array([*levels, sum(levels) / 2], dtype=np.float32)
+    amounts = (separate(optical_density(rgb, white)) / levels).astype(np.float32)
     planes = [amounts[..., i] for i in range(3)]
     down, across = _slopes(planes[0])
     for scale in settings.scales_um:
