@@ -35,6 +35,11 @@ _ALWAYS = (
 )
 _OTHER_COLOR = (150, 150, 150)
 _MOST_CLASSES = 255
+#: An object is left out when less than this part of it lies in tissue.
+_LEAST_INSIDE = 0.5
+#: QuPath writes two decimals.
+_ROUNDING = 0.011
+_EIGHT = np.ones((3, 3), dtype=bool)
 
 
 def role_of(drawn: Drawn) -> Role:
@@ -126,7 +131,9 @@ def annotate(
         no other label lies. Labels of lobule come first, then all others, larger objects before
         smaller ones, so that what lies inside another stays visible. Tracts that meet at an
         edge are parted by one cell, taken from the smaller, so that they stay two. Nothing
-        counts outside tissue or outside the regions, if there are any.
+        counts outside the tissue, where that was outlined by radiofib with a rim of one cell of
+        its grid; an object more than half out there is left out. Nothing counts outside the
+        regions, if there are any.
 
     Raises
     ------
@@ -140,10 +147,10 @@ def annotate(
     ...     ring = np.array([(0, 0), (x, 0), (x, y), (0, y), (0, 0)], dtype=float)
     ...     return Drawn(number, "annotation", name, None, "", ((ring,),), f"feature {number}")
     >>> grid = Grid(4, 2, 2, 2, 1.0, 1.0)
-    >>> found = annotate([drawn(1, "Portal tract", 4, 4), drawn(2, "Tissue", 6, 2)], grid,
+    >>> found = annotate([drawn(1, "Portal tract", 2, 4), drawn(2, "Tissue", 6, 4)], grid,
     ...                  tissue_grid=grid)
     >>> found.segmentation.labels.tolist(), found.counts["label"]
-    ([[2, 2, 1, 0], [0, 0, 0, 0]], 1)
+    ([[2, 1, 1, 0], [2, 1, 1, 0]], 1)
     """
     placed = [_Placed(one, role_of(one), cover(one, grid)) for one in objects]
     outlined = [p for p in placed if p.role == "tissue"]
@@ -152,6 +159,7 @@ def annotate(
     if outlined:
         tissue = _cells(outlined, tissue_grid)
         body = paint((p.cover for p in outlined), grid)
+        coarse = _cells((p for p in outlined if _is_on_edges(p.drawn, tissue_grid)), tissue_grid)
     elif found is None:
         raise SlideError(
             "no tissue is outlined",
@@ -159,10 +167,15 @@ def annotate(
             hint="outline the tissue in QuPath, or let radiofib find it",
         )
     else:
-        tissue, body = found, on_grid(found, tissue_grid, grid)
+        tissue, body, coarse = found, on_grid(found, tissue_grid, grid), found
     labels[body] = 1
-    parted = [p for p in _painting_order(placed, classes) if _paint_label(labels, p, classes)]
-    labels[~body] = 0
+    # Outlines that radiofib drew are coarser than labels: what overhangs them by a cell is still
+    # inside. Those drawn by hand are taken at their word.
+    near = body | on_grid(ndi.binary_dilation(coarse, _EIGHT), tissue_grid, grid)
+    shown = _painting_order(placed, classes)
+    outside = [p for p in shown if p.cover.cells and _share(near, p.cover) < _LEAST_INSIDE]
+    parted = [p for p in shown if p not in outside and _paint_label(labels, p, classes)]
+    labels[~near] = 0
     limits = [p for p in placed if p.role in ("region", "ignore")]
     if limits:
         labels[~_allowed(limits, grid)] = 0
@@ -175,6 +188,7 @@ def annotate(
         (
             *_notes(placed),
             *(f"{p.drawn.where}: touches another tract; parted by one cell" for p in parted),
+            *(f"{p.drawn.where}: outside the tissue, left out" for p in outside),
         ),
     )
 
@@ -228,6 +242,20 @@ def _paint_label(labels: Labels, one: _Placed, classes: Sequence[SlideClass]) ->
         mask = apart if parted else mask
     labels[top : top + height, left : left + width][mask] = value
     return parted
+
+
+def _is_on_edges(drawn: Drawn, grid: Grid) -> bool:
+    """Tell whether all points lie on edges of the grid's cells, as those that radiofib wrote."""
+    step = np.array([grid.step_x, grid.step_y])
+    points = np.concatenate([ring for part in drawn.parts for ring in part] or [np.zeros((1, 2))])
+    return bool((np.abs(points - np.rint(points / step) * step) <= _ROUNDING).all())
+
+
+def _share(inside: Bools, one: Cover) -> float:
+    """Return the part of an object's cells that lie in a mask."""
+    height, width = one.mask.shape
+    window = inside[one.top : one.top + height, one.left : one.left + width]
+    return float(np.count_nonzero(window & one.mask) / one.cells)
 
 
 def _cells(placed: Iterable[_Placed], grid: Grid) -> Bools:

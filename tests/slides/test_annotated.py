@@ -61,11 +61,21 @@ def test_tissue_is_lobule_and_what_lies_inside_stays_visible_in_any_order() -> N
     np.testing.assert_array_equal(found.tissue, np.ones((3, 5), dtype=bool))
 
 
-def test_tracts_count_only_inside_the_tissue_outlined() -> None:
-    tract = box(2, "Portal tract", (30, 20), (6, 8))
-    assert portal(annotate([TISSUE, tract], GRID, tissue_grid=COARSE)).sum() == 6 * 4
-    smaller = box(1, "Tissue", (0, 0), (16, 24))
-    assert portal(annotate([smaller, tract], GRID, tissue_grid=COARSE)).sum() == 0
+def test_nothing_counts_beyond_the_rim_of_the_tissue_and_objects_outside_are_left_out() -> None:
+    wide, coarse = Grid(160, 30, 4.0, 4.0, 1.0, 1.0), Grid(40, 7, 16.0, 16.0, 4.0, 4.0)
+    tissue = box(1, "Tissue", (0, 0), (80, 24))
+    inside, overhanging = box(2, "Portal tract", (4, 4), (9, 9)), box(3, "Vein", (70, 4), (16, 8))
+    far = box(4, "Portal tract", (100, 4), (9, 9))
+    across = box(5, "Portal tract", (80, 16), (18, 6))
+    found = annotate([tissue, inside, overhanging, far, across], wide, tissue_grid=coarse)
+    assert portal(found).sum() == 81
+    assert found.segmentation.mask("other").sum() == (10 + 4) * 8
+    # An outline drawn by hand has no rim.
+    tissue.parts[0][0][1, 0] += 0.5
+    by_hand = annotate([tissue, inside, overhanging, far, across], wide, tissue_grid=coarse)
+    assert by_hand.segmentation.mask("other").sum() == 10 * 8
+    assert sorted(n.split(": ")[0][-1] for n in found.notes) == ["4", "5"]
+    assert all(n.endswith("outside the tissue, left out") for n in found.notes)
 
 
 def test_without_outlines_the_tissue_that_was_found_serves() -> None:
@@ -75,7 +85,8 @@ def test_without_outlines_the_tissue_that_was_found_serves() -> None:
     mask = np.zeros((3, 5), dtype=bool)
     mask[:, 4] = True
     found = annotate([tract], GRID, tissue_grid=COARSE, found=mask)
-    assert portal(found).sum() == 4 * 4  # columns 32 to 39, rows 0 to 23
+    assert portal(found).sum() == 6 * 8 - 6 * 4  # rows 24 to 27 are not on the tissue grid
+    assert found.segmentation.mask("lobule").sum() == 8 * 24 - 4 * 4
     np.testing.assert_array_equal(found.tissue, mask)
 
 
