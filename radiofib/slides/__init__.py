@@ -4,7 +4,10 @@ from radiofib.slides.cases import name_cases
 from radiofib.slides.measure import SlideMeasures, measure_slide
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath import Annotation, to_geojson, to_wkt
+from radiofib.slides.qupath_read import Drawn, read_geojson
+from radiofib.slides.qupath_scripts import write_qupath_scripts
 from radiofib.slides.reader import Grid, Slide, open_slide
+from radiofib.slides.remeasure import Remeasured, remeasure_slides
 from radiofib.slides.run import run_slides
 from radiofib.slides.segmentation import Segmentation, SlideClass
 from radiofib.slides.settings import SlideSettings
@@ -17,8 +20,10 @@ __all__ = [
     "SLIDE_REGISTRY",
     "TRACT_REGISTRY",
     "Annotation",
+    "Drawn",
     "Grid",
     "Polygon",
+    "Remeasured",
     "Segmentation",
     "Slide",
     "SlideClass",
@@ -30,9 +35,12 @@ __all__ = [
     "measure_slide",
     "name_cases",
     "open_slide",
+    "read_geojson",
+    "remeasure_slides",
     "run_slides",
     "to_geojson",
     "to_wkt",
     "trace_polygons",
     "tract_codebook",
+    "write_qupath_scripts",
 ]

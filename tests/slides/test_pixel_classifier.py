@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import shlex
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 from sklearn.ensemble import RandomForestClassifier
@@ -225,6 +229,7 @@ def test_slides_that_are_not_h_and_e_and_masks_of_another_grid_are_refused(
             segment_classical(slide, pale, fitted.classifier)
 
 
+@pytest.mark.slow
 def test_the_command_says_dice_of_slides_left_out(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -241,3 +246,23 @@ def test_the_command_says_dice_of_slides_left_out(
     assert "s9.geojson: not GeoJSON" in shown.err
     assert load_classifier(out).settings == PixelSettings()
     assert (tmp_path / "out_failures.csv").is_file()
+
+
+@pytest.mark.slow
+def test_commands_of_readme_run(repository: Path, folder: Path, tmp_path: Path) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```\n(radiofib slides run .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    for number in (1, 2):
+        (tmp_path / f"biopsy{number}.tiff").write_bytes((folder / f"s{number}.tiff").read_bytes())
+    for command in block.strip().splitlines():
+        with contextlib.chdir(tmp_path), pytest.raises(SystemExit) as stop:
+            main(shlex.split(command)[1:])
+        assert stop.value.code == 0, command
+        if command.startswith("radiofib slides run"):
+            for path in (tmp_path / "slides").glob("*.geojson"):
+                document = json.loads(path.read_text())
+                document["features"] += [feature("Portal tract", x, y) for x, y in SQUARES]
+                path.write_text(json.dumps(document))
+    rows = pd.read_csv(tmp_path / "corrected/corrections.csv")
+    assert rows["tracts_read"].tolist() == [3, 3]
+    assert (tmp_path / "classifier.skops").is_file()
