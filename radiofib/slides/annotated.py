@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from radiofib._checks import list_some
 from radiofib.errors import SlideError
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath import Annotation
@@ -26,6 +27,10 @@ Labels = NDArray[np.uint8]
 Role = Literal["tissue", "label", "background", "region", "ignore", "unclassified", "unused"]
 
 _KINDS = ("annotation", "detection")
+_NOT_USED: tuple[Role, ...] = ("unclassified", "unused")
+_NO_CELLS = Cover(0, 0, np.zeros((0, 0), dtype=bool), False)
+#: Objects named in one note; more are counted.
+_MOST_NAMED = 5
 _RANK: dict[Compartment, int] = {"background": 0, "lobule": 1, "portal": 2, "other": 3}
 _BACKGROUND = SlideClass("background", (128, 128, 128), "background")
 #: Classes that are there even where nothing of them was drawn.
@@ -152,7 +157,7 @@ def annotate(
     >>> found.segmentation.labels.tolist(), found.counts["label"]
     ([[2, 1, 1, 0], [2, 1, 1, 0]], 1)
     """
-    placed = [_Placed(one, role_of(one), cover(one, grid)) for one in objects]
+    placed = [_place(one, grid) for one in objects]
     outlined = [p for p in placed if p.role == "tissue"]
     classes = _classes(placed)
     labels = np.zeros((grid.height, grid.width), dtype=np.uint8)
@@ -185,12 +190,14 @@ def annotate(
         tissue,
         tuple(_frames(limits, grid)),
         _counts(placed),
-        (
-            *_notes(placed),
-            *(f"{p.drawn.where}: touches another tract; parted by one cell" for p in parted),
-            *(f"{p.drawn.where}: outside the tissue, left out" for p in outside),
-        ),
+        tuple(_notes(placed, parted, outside)),
     )
+
+
+def _place(drawn: Drawn, grid: Grid) -> _Placed:
+    role = role_of(drawn)
+    # A file may hold a hundred thousand cells that no one asks for.
+    return _Placed(drawn, role, _NO_CELLS if role in _NOT_USED else cover(drawn, grid))
 
 
 def _classes(placed: Iterable[_Placed]) -> tuple[SlideClass, ...]:
@@ -268,7 +275,7 @@ def _allowed(limits: Sequence[_Placed], grid: Grid) -> Bools:
     return _cells(regions, grid) & ~left_out if regions else ~left_out
 
 
-def _frames(limits: Iterable[_Placed], grid: Grid) -> Iterable[Annotation]:
+def _frames(limits: Iterable[_Placed], grid: Grid) -> Iterator[Annotation]:
     for one in limits:
         corner = np.array([one.cover.left, one.cover.top])
         for polygon in trace_polygons(one.cover.mask):
@@ -283,20 +290,27 @@ def _frames(limits: Iterable[_Placed], grid: Grid) -> Iterable[Annotation]:
 
 def _counts(placed: Sequence[_Placed]) -> dict[str, int]:
     roles: tuple[Role, ...] = ("tissue", "label", "background", "region", "ignore")
-    more: tuple[Role, ...] = ("unclassified", "unused")
-    counts: dict[str, int] = {r: sum(p.role == r for p in placed) for r in (*roles, *more)}
+    counts: dict[str, int] = {r: sum(p.role == r for p in placed) for r in (*roles, *_NOT_USED)}
     counts["mended"] = sum(p.cover.mended for p in placed)
-    counts["empty"] = sum(p.cover.cells == 0 for p in placed if p.role not in more)
+    counts["empty"] = sum(p.cover.cells == 0 for p in placed if p.role not in _NOT_USED)
     return counts
 
 
-def _notes(placed: Iterable[_Placed]) -> Iterable[str]:
-    for one in placed:
-        if one.role == "unclassified" and one.cover.cells:
-            yield f"{one.drawn.where}: no class, left out"
-        elif one.role in ("unclassified", "unused"):
-            continue
-        elif one.cover.mended:
-            yield f"{one.drawn.where}: the outline crosses itself; all that it encloses is inside"
-        elif one.cover.cells == 0 and one.drawn.parts:
-            yield f"{one.drawn.where}: too small to hold a cell of the labels, left out"
+def _notes(
+    placed: Sequence[_Placed], parted: Sequence[_Placed], outside: Sequence[_Placed]
+) -> Iterator[str]:
+    used = [p for p in placed if p.role not in _NOT_USED]
+    found = {
+        "no class, left out": [p for p in placed if p.role == "unclassified" and p.drawn.parts],
+        "the outline crosses itself; all that it encloses is inside": [
+            p for p in used if p.cover.mended
+        ],
+        "too small to hold a cell of the labels, left out": [
+            p for p in used if p.drawn.parts and not p.cover.cells
+        ],
+        "touches another tract; parted by one cell": parted,
+        "outside the tissue, left out": outside,
+    }
+    for what, which in found.items():
+        if which:
+            yield f"{list_some((p.drawn.where for p in which), _MOST_NAMED)}: {what}"

@@ -74,8 +74,9 @@ def test_nothing_counts_beyond_the_rim_of_the_tissue_and_objects_outside_are_lef
     tissue.parts[0][0][1, 0] += 0.5
     by_hand = annotate([tissue, inside, overhanging, far, across], wide, tissue_grid=coarse)
     assert by_hand.segmentation.mask("other").sum() == 10 * 8
-    assert sorted(n.split(": ")[0][-1] for n in found.notes) == ["4", "5"]
-    assert all(n.endswith("outside the tissue, left out") for n in found.notes)
+    assert found.notes == (
+        "s.geojson, feature 5, s.geojson, feature 4: outside the tissue, left out",
+    )
 
 
 def test_without_outlines_the_tissue_that_was_found_serves() -> None:
@@ -116,6 +117,9 @@ def test_counts_and_notes_say_what_was_not_used() -> None:
         **{"unclassified": 1, "unused": 1, "mended": 0, "empty": 1},
     }
     assert [n.split(": ")[1][:9] for n in found.notes] == ["no class,", "too small"]
+    many = [box(i, None, (1, 1), (3, 3)) for i in range(2, 10)]
+    [note] = annotate([TISSUE, *many], GRID, tissue_grid=COARSE).notes
+    assert note.endswith("s.geojson, feature 6 and 3 more: no class, left out")
     assert found.segmentation.labels[:2, :2].max() == 0
     assert portal(found).sum() == 0
 
