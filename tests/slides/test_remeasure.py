@@ -236,3 +236,13 @@ def test_the_command_writes_tables_and_says_what_failed(
     with pytest.raises(SystemExit) as stop:
         main(["slides", "remeasure", str(copied / "slides"), "--out", str(copied / "slides")])
     assert stop.value.code == 2
+
+
+@pytest.mark.external
+def test_a_real_slide_comes_back_as_it_was_measured(external_data: Path, tmp_path: Path) -> None:
+    slide = external_data / "wsi/cmu-1-small-region.svs"
+    first, failures = run_slides([slide], tmp_path / "slides", workers=1)
+    assert failures == []
+    found = remeasure_slides(tmp_path / "slides", [slide], out=tmp_path / "again", workers=1)
+    assert found.failures == []
+    np.testing.assert_array_equal(found.table.X, first.X)
