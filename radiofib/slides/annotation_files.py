@@ -69,6 +69,16 @@ def match_annotations(
     ------
     UsageError
         When `folder` is no folder or holds no annotations.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     for file in ("a.geojson", "a.svs", "b.geojson"):
+    ...         _ = (Path(name) / file).write_text("")
+    ...     pairs, failures = match_annotations(name)
+    >>> [(p.case, p.slide.name) for p in pairs], [f.case for f in failures]
+    ([('a', 'a.svs')], ['b'])
     """
     folder = Path(folder)
     if not folder.is_dir():

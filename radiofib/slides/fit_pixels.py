@@ -95,6 +95,13 @@ def fit_pixels(
     ------
     UsageError
         When nothing is annotated, or less than two classes are.
+
+    Examples
+    --------
+    >>> fit_pixels([], "classifier.skops")
+    Traceback (most recent call last):
+    radiofib.errors.UsageError: no annotations are given. Next: name GeoJSON files or a folder of
+    them.
     """
     settings = settings or PixelSettings()
     tell = progress or _silent

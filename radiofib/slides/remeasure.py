@@ -111,6 +111,13 @@ def remeasure_slides(
     Outlines of class ``Tissue`` replace the tissue that radiofib finds, piece by piece as they
     were drawn; a file without any leaves the finding to radiofib. ``ROI`` and ``Region*`` limit
     what is measured, ``Ignore*`` is left out, and both are written out again.
+
+    Examples
+    --------
+    >>> remeasure_slides("slides", out="slides")
+    Traceback (most recent call last):
+    radiofib.errors.UsageError: slides: corrected annotations are never written over. Next: give
+    another folder with --out.
     """
     folder, out = Path(folder), Path(out)
     if out.absolute() == folder.absolute() or (out.exists() and out.samefile(folder)):

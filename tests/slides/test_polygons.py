@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage as ndi
@@ -103,6 +103,7 @@ def test_scaling_multiplies_the_area(mask: np.ndarray, x: int, y: int) -> None:
     assert sum(p.scaled(x, y).area for p in polygons) == mask.sum() * x * y
 
 
+@settings(deadline=None)
 @given(masks, st.floats(0.02, 40), st.floats(0.02, 40))
 def test_any_scale_keeps_the_shape_and_lies_on_the_grid_of_a_hundredth(
     mask: np.ndarray, x: float, y: float
