@@ -215,6 +215,7 @@ def test_the_folder_with_the_corrections_is_never_written_to(copied: Path) -> No
             remeasure_slides(copied / "slides", out=out)
 
 
+@pytest.mark.slow
 def test_the_command_writes_tables_and_says_what_failed(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
