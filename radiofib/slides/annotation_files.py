@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from radiofib._checks import list_some
 from radiofib.errors import Failure, SlideError, UsageError
@@ -33,6 +34,8 @@ class AnnotatedSlide:
         The two files.
     mpp : float, optional
         um per pixel that was given when the slide was measured first.
+    counted : bool
+        Whether tracts were counted then: if so, a file without any says that there are none.
     set_aside : tuple of str
         Names of corrected files that a later run has set aside and that are not used.
     """
@@ -41,6 +44,7 @@ class AnnotatedSlide:
     slide: Path
     annotations: Path
     mpp: float | None = None
+    counted: bool = False
     set_aside: tuple[str, ...] = ()
 
 
@@ -98,7 +102,7 @@ def match_annotations(
     candidates = list({p.absolute(): p for p in (*named, *looked_up)}.values())
     fits = {slide: sorted(set(files) & _names(slide)) for slide in candidates}
     owners = {label: [s for s, own in fits.items() if label in own] for label in files}
-    given = _given_mpp(folder)
+    recorded = _pieces(folder)
     pairs, failures = [], []
     for slide, labels in fits.items():
         texts = [path for label in labels for path in files[label]]
@@ -111,13 +115,15 @@ def match_annotations(
         elif len(owners[labels[0]]) == 1:
             case = slide.stem if labels[0] == slide.name else labels[0]
             kept = tuple(set_aside.get(labels[0], ()))
-            pairs.append(AnnotatedSlide(case, slide, texts[0], given.get(case), kept))
-    for label, own in owners.items():
-        if len(own) > 1:
+            own = recorded.get(case, [])
+            mpp, counted = _given_mpp(own), _has_tracts(own)
+            pairs.append(AnnotatedSlide(case, slide, texts[0], mpp, counted, kept))
+    for label, fitting in owners.items():
+        if len(fitting) > 1:
             problem = "several slides fit these annotations"
-            found = list_some(slide.name for slide in own)
+            found = list_some(slide.name for slide in fitting)
             failures.append(_failure(label, problem, files[label][0].name, found))
-        elif not own and not named:
+        elif not fitting and not named:
             problem = "the slide of these annotations is not found"
             failures.append(_failure(label, problem, files[label][0].name))
     return sorted(pairs, key=lambda p: p.case), sorted(failures, key=lambda f: f.case)
@@ -159,18 +165,29 @@ def _names(slide: Path) -> set[str]:
     return {slide.name, *stems, *(f"{front}__{stem}" for front in fronts for stem in stems)}
 
 
-def _given_mpp(folder: Path) -> dict[str, float]:
-    """Return the pixel sizes that were given by hand when the slides were measured."""
-    found: dict[str, set[float]] = {}
+def _pieces(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return what was recorded of each case when the slides were measured."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((folder / "pieces").glob("*.json")):
         try:
             piece = json.loads(path.read_text(encoding="utf-8"))
-            obs = piece["obs"]
-            if obs["mpp_source"] == "given" and math.isfinite(obs["mpp_x_um"]):
-                found.setdefault(str(obs["case"]), set()).add(float(obs["mpp_x_um"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            piece = piece.get("content", piece)
+            found.setdefault(str(piece["obs"]["case"]), []).append(piece)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # what a killed run left half-written says nothing
-    return {case: values.pop() for case, values in found.items() if len(values) == 1}
+    return found
+
+
+def _given_mpp(pieces: Sequence[dict[str, Any]]) -> float | None:
+    """Return the pixel size that was given by hand, where all records agree on it."""
+    sizes = {p["obs"].get("mpp_x_um") for p in pieces if p["obs"].get("mpp_source") == "given"}
+    size = sizes.pop() if len(sizes) == 1 else None
+    return float(size) if isinstance(size, int | float) and math.isfinite(size) else None
+
+
+def _has_tracts(pieces: Sequence[dict[str, Any]]) -> bool:
+    values = (piece.get("values") for piece in pieces)
+    return any(isinstance(v, dict) and v.get("portal_area_mm2") is not None for v in values)
 
 
 def _failure(case: str, problem: str, where: str, found: str | None = None) -> Failure:

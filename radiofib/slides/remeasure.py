@@ -110,7 +110,9 @@ def remeasure_slides(
     -----
     Outlines of class ``Tissue`` replace the tissue that radiofib finds, piece by piece as they
     were drawn; a file without any leaves the finding to radiofib. ``ROI`` and ``Region*`` limit
-    what is measured, ``Ignore*`` is left out, and both are written out again.
+    what is measured, ``Ignore*`` is left out, and both are written out again. A file without a
+    tract says that there are none where tracts were counted before; elsewhere it says nothing
+    about them.
 
     Examples
     --------
@@ -167,6 +169,7 @@ def _finish(
                     "annotations": hash_bytes(content),
                     "case": pair.case,
                     "content": slide.content_hash(),
+                    "counted": pair.counted,
                     "method": _METHOD,
                     "mpp": slide.mpp,
                     "set_aside": pair.set_aside,
@@ -198,7 +201,9 @@ def _measure(
 ) -> dict[str, Any]:
     name, digest = pair.annotations.name, hash_bytes(content)
     found, tissue = _read(slide, content, name, f"{name} {digest[:8]}", um, settings)
-    measures = _measured(slide, settings, tissue)
+    # A file with outlines of tissue alone says nothing about tracts, unless they were counted.
+    segmentation = found.segmentation if found.counts["label"] or pair.counted else None
+    measures = measure_slide(slide, settings, segmentation, tissue=tissue)
     annotations = (*measures.annotations, *found.frames)
     contents = {
         f"{pair.case}.geojson": to_geojson(annotations, key=key).encode(),
@@ -210,13 +215,10 @@ def _measure(
         temporary.write_bytes(data)
         temporary.replace(out / file)
     piece = _piece(pair, slide, digest, found, measures)
+    if segmentation is None:
+        piece["obs"] |= dict.fromkeys(_MAKER, "")
     write_record(out / _PIECES, key, piece, home=out, files=contents)
     return piece
-
-
-def _measured(slide: Slide, settings: SlideSettings, tissue: TissueMask) -> SlideMeasures:
-    """Measure: the one place where corrected annotations meet the measures."""
-    return measure_slide(slide, settings, tissue=tissue)
 
 
 def _read(

@@ -77,12 +77,18 @@ def test_a_given_pixel_size_is_remembered_and_corrections_set_aside_are_told(
     out = tmp_path / "out"
     touch(out / "s.geojson", out / "s.kept-0123abcd.geojson", out / "t.geojson")
     touch(out / "pieces/broken.json", tmp_path / "s.png", tmp_path / "t.png")
-    for case, source in (("s", "given"), ("t", "slide")):
+    for case, source, area in (("s", "given", None), ("t", "slide", 0.25)):
         obs = {"case": case, "mpp_source": source, "mpp_x_um": 0.5}
-        (out / f"pieces/{case}.json").write_text(json.dumps({"obs": obs}))
+        piece = {"obs": obs, "values": {"portal_area_mm2": area}}
+        (out / f"pieces/{case}.json").write_text(json.dumps(piece))
     s, t = match_annotations(out)[0]
-    assert (s.mpp, s.set_aside) == (0.5, ("s.kept-0123abcd.geojson",))
-    assert (t.mpp, t.set_aside) == (None, ())
+    assert (s.mpp, s.counted, s.set_aside) == (0.5, False, ("s.kept-0123abcd.geojson",))
+    assert (t.mpp, t.counted, t.set_aside) == (None, True, ())
+    # Records of remeasure are a step deeper.
+    (out / "pieces/s.json").write_text(
+        json.dumps({"content": piece | {"obs": obs | {"case": "s"}}})
+    )
+    assert match_annotations(out)[0][0].counted
 
 
 def test_no_folder_and_no_annotations_are_wrong_usage(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.slides.qupath_rules import check_qupath
 
 AREA = column("morphometry_tissue_area_mm2")
 LENGTH = column("morphometry_core_length_mm")
+COUNT = column("portal_tract_count")
 #: um per pixel of the slides made here.
 UM = 4.0
 
@@ -82,7 +83,9 @@ def test_without_corrections_the_measures_are_those_of_the_run(run: Path, tmp_pa
     assert found.failures == []
     assert found.table.obs["case"].tolist() == ["one", "two"]
     assert found.table.obs["mpp_source"].tolist() == ["slide", "given"]
-    assert set(found.table.obs["segmentation_source"]) == {"annotations"}
+    # Nobody has said anything about tracts: that is missing, not none.
+    assert set(found.table.obs["segmentation_source"]) == {""}
+    assert found.table.X[COUNT].isna().all()
     np.testing.assert_array_equal(found.table.X, first.X)
     assert contents(run) == before
     for case in ("one", "two"):
@@ -99,13 +102,26 @@ def test_a_tract_added_counts_and_one_deleted_is_gone(copied: Path) -> None:
     found = remeasure_slides(copied / "slides", [copied / "one.tiff"], out=copied / "a", workers=1)
     [row] = found.corrections.to_dict("records")
     assert (row["tracts_read"], row["tissue"], row["label"]) == (3, 1, 3)
+    assert values(found)[COUNT] == len(found.tracts) == 3
+    assert found.table.obs["segmentation_source"].tolist() == ["annotations"]
     square = (2 * 40**2 + 20**2) * UM**2 / 1e6
     assert row["portal_mm2"] == pytest.approx(square, rel=1e-12)
     corrected(path, keep=lambda f: not f["properties"]["name"].endswith("tract 2"))
     found = remeasure_slides(copied / "slides", [copied / "one.tiff"], out=copied / "b", workers=1)
     [row] = found.corrections.to_dict("records")
-    assert row["tracts_read"] == 2
+    assert row["tracts_read"] == values(found)[COUNT] == 2
     assert row["portal_mm2"] == pytest.approx(square - (40 * UM) ** 2 / 1e6, rel=1e-12)
+
+
+def test_all_tracts_deleted_are_none_where_they_were_counted(copied: Path) -> None:
+    path = copied / "slides/one.geojson"
+    corrected(path, add=[tract(1, 400, 330), tract(2, 600, 360)])
+    remeasure_slides(copied / "slides", [copied / "one.tiff"], out=copied / "a", workers=1)
+    kept = copied / "a/one.geojson"
+    corrected(kept, keep=lambda f: f["properties"]["classification"]["name"] == "Tissue")
+    found = remeasure_slides(copied / "a", [copied / "one.tiff"], out=copied / "b", workers=1)
+    assert values(found)[COUNT] == 0
+    assert len(found.tracts) == 0
 
 
 def test_corrected_outlines_and_regions_are_respected(copied: Path, run: Path) -> None:

@@ -13,15 +13,9 @@ from radiofib.simulate.slide_geometry import LABELS, BiopsyLaw
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
 from radiofib.slides import Segmentation, SlideClass, measure_slide, open_slide, to_geojson
 from radiofib.slides.remeasure import remeasure_slides
-from radiofib.slides.specs import SLIDE_REGISTRY, column
+from radiofib.slides.specs import column
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        all(spec.key != "portal_tract_count" for spec in SLIDE_REGISTRY),
-        reason="tracts are not counted yet",
-    ),
-]
+pytestmark = pytest.mark.slow
 
 CLASSES = (
     SlideClass("background", (128, 128, 128), "background"),
