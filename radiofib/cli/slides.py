@@ -18,6 +18,9 @@ slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the application."""
     slides_app.command("run")(slides_run)
+    slides_app.command("remeasure")(slides_remeasure)
+    slides_app.command("qupath-script")(slides_qupath_script)
+    slides_app.command("fit-pixels")(slides_fit_pixels)
     app.add_typer(slides_app, name="slides")
 
 
@@ -89,3 +92,106 @@ def slides_run(
     listing = write_failures(RunFolder(out), failures)
     typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
+
+
+def slides_remeasure(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with corrected GeoJSON.")],
+    out: Annotated[Path, typer.Option(help="Another folder to write.")],
+    slides: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SLIDE]...", help="Slides or their folder; default beside DIR."),
+    ] = None,
+    mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+    um: Annotated[float, typer.Option(help="Side of a cell for counting annotations, um.")] = 1.0,
+    workers: Workers = None,
+) -> None:
+    """Measure slides again after their GeoJSON was corrected in QuPath.
+
+    What was deleted is gone, what was added counts; DIR itself is not changed.
+
+    Example: radiofib slides remeasure slides biopsy1.svs biopsy2.ndpi --out corrected
+    """
+    from radiofib.slides.remeasure import remeasure_slides
+    from radiofib.study import RunFolder, write_failures, write_slide_table
+
+    with progress_bar() as tell:
+        found = remeasure_slides(
+            folder,
+            slides or (),
+            out=out,
+            um=um,
+            mpp=mpp,
+            workers=workers,
+            progress=lambda done, total, _: tell("slides", done, total),
+        )
+    write_slide_table(found.table, out)
+    results = RunFolder(out)
+    results.write_frame("corrections.csv", found.corrections)
+    if len(found.tracts):
+        results.write_frame("tracts.csv", found.tracts)
+    listing = write_failures(results, found.failures)
+    for case, note in found.corrections[["case", "notes"]].itertuples(index=False):
+        if note:
+            typer.secho(f"  {case}: {note}", err=True, fg=typer.colors.YELLOW)
+    n = found.table.n_rows
+    typer.echo(f"{n} of {n + len(found.failures)} slides measured again: {out}")
+    finish(found.failures, useful=n > 0, where=listing)
+
+
+def slides_qupath_script(
+    out: Annotated[Path, typer.Option(help="Folder with the GeoJSON files.")],
+) -> None:
+    """Write two scripts that load a folder of GeoJSON into a QuPath project, and export it again.
+
+    Example: radiofib slides qupath-script --out slides
+    """
+    from radiofib.slides.qupath_scripts import write_qupath_scripts
+
+    for path in write_qupath_scripts(out):
+        typer.echo(f"{path}: open it in QuPath's script editor and press Run once")
+
+
+def slides_fit_pixels(
+    annotated: Annotated[list[Path], typer.Argument(help="GeoJSON files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Classifier to write (.skops).")],
+    slides: Annotated[
+        list[Path] | None,
+        typer.Option(help="Slide or folder of slides; repeat it. Default: beside the GeoJSON."),
+    ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option(help="Class of all tissue that is not annotated, e.g. Lobule."),
+    ] = None,
+    um: Annotated[float, typer.Option(help="Side of a pixel of the classifier, um.")] = 4.0,
+    mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+) -> None:
+    """Train a classical H&E segmentation on annotations from QuPath.
+
+    Says the Dice of each class on slides left out of training.
+
+    Example: radiofib slides fit-pixels annotated --rest Lobule --out classifier.skops
+    """
+    from radiofib.slides.fit_pixels import fit_pixels
+    from radiofib.slides.pixel_features import PixelSettings
+
+    with progress_bar() as tell:
+        found = fit_pixels(
+            annotated,
+            out,
+            slides=slides or (),
+            rest=rest,
+            mpp=mpp,
+            settings=PixelSettings(um=um),
+            progress=tell,
+        )
+    table = found.scores.round({"annotated_mm2": 4, "dice": 3, "dice_mean": 3, "dice_min": 3})
+    typer.echo(table.to_string(index=False, na_rep="-"))
+    n = len(found.classifier.facts["slides"])
+    how = f"each of {n} slides by the others" if n > 1 else "not validated: a single slide"
+    typer.echo(f"Dice: {how}. Written: {out}")
+    failures = out.with_name(f"{out.stem}_failures.csv")
+    if found.failures:
+        from radiofib.study import RunFolder, write_failures
+
+        failures = write_failures(RunFolder(out.parent), found.failures, failures.name)
+    finish(found.failures, useful=True, where=failures)

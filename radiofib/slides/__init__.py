@@ -5,7 +5,10 @@ from radiofib.slides.labelling import Labeller
 from radiofib.slides.measure import SlideMeasures, measure_slide
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath import Annotation, to_geojson, to_wkt
+from radiofib.slides.qupath_read import Drawn, read_geojson
+from radiofib.slides.qupath_scripts import write_qupath_scripts
 from radiofib.slides.reader import Grid, Slide, open_slide
+from radiofib.slides.remeasure import Remeasured, remeasure_slides
 from radiofib.slides.run import run_slides
 from radiofib.slides.segment_settings import SegmentSettings
 from radiofib.slides.segmentation import Segmentation, SlideClass
@@ -19,9 +22,11 @@ __all__ = [
     "SLIDE_REGISTRY",
     "TRACT_REGISTRY",
     "Annotation",
+    "Drawn",
     "Grid",
     "Labeller",
     "Polygon",
+    "Remeasured",
     "SegmentSettings",
     "Segmentation",
     "Slide",
@@ -34,9 +39,12 @@ __all__ = [
     "measure_slide",
     "name_cases",
     "open_slide",
+    "read_geojson",
+    "remeasure_slides",
     "run_slides",
     "to_geojson",
     "to_wkt",
     "trace_polygons",
     "tract_codebook",
+    "write_qupath_scripts",
 ]
