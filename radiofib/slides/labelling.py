@@ -25,7 +25,7 @@ from radiofib.slides.segmenter import Segmenter, open_segmenter
 from radiofib.slides.settings import SlideSettings
 from radiofib.store import read_record, write_record
 
-__all__ = ["LABELS", "PIECES", "UNFINISHED", "Labeller", "TileWatch"]
+__all__ = ["LABELS", "PIECES", "UNFINISHED", "Labeller", "TileWatch", "keep_labels"]
 
 #: Folder under the output folder with a record of each finished slide.
 PIECES = "pieces"
@@ -127,7 +127,7 @@ class Labeller:
             found = segment_slide(
                 slide, segmenter, folder, key=key, settings=settings, threads=self.threads
             )
-            _keep(found, out / picture)
+            keep_labels(found, out / picture)
             tiles = tiles_done(folder)[key][1]
             content = {"case": case, "tiles": tiles}
             write_record(out / PIECES, key, content, home=out, files=[picture])
@@ -164,7 +164,8 @@ def _stamp(path: Path) -> tuple[int, int]:
     return facts.st_mtime_ns, facts.st_size
 
 
-def _keep(found: Segmentation, path: Path) -> None:
+def keep_labels(found: Segmentation, path: Path) -> None:
+    """Write labels as a picture, whole or not at all."""
     temporary = path.with_name(f".{path.name}.part")
     colors = [c.color for c in found.classes]
     write_labels(temporary, found.labels, colors, (found.grid.um_x, found.grid.um_y))

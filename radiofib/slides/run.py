@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -11,40 +9,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from radiofib.errors import Failure, ModelError, RadiofibError, SlideError
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import (
-    canonical_json,
-    environment,
-    hash_bytes,
-    hash_file,
     hash_object,
     radiofib_version,
 )
 from radiofib.slides.cases import name_cases
 from radiofib.slides.label_store import disk_explained
-from radiofib.slides.labelling import LABELS, PIECES, UNFINISHED, Labeller, TileWatch
-from radiofib.slides.measure import SlideMeasures, measure_slide
-from radiofib.slides.picture import outline_png
-from radiofib.slides.qupath import to_geojson
+from radiofib.slides.labelling import PIECES, UNFINISHED, TileWatch
+from radiofib.slides.labelling_classical import AnyLabeller
+from radiofib.slides.measure import measure_slide
+from radiofib.slides.pieces import METHOD, finished_piece, slide_table, write_piece
 from radiofib.slides.reader import Slide, open_slide
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
-from radiofib.table import MISSING_COLUMNS, FeatureTable
+from radiofib.table import FeatureTable
 
 __all__ = ["PIECES", "run_slides"]
-
-#: Raised when the way of measuring changes, so that nothing older is taken for finished.
-_METHOD = 1
-_OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
 
 
 @dataclass(frozen=True)
 class _Job:
     case: str
     path: Path
+    stage: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +50,15 @@ def run_slides(
     workers: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     settings: SlideSettings | None = None,
-    labeller: Labeller | None = None,
+    labeller: AnyLabeller | None = None,
+    stages: Mapping[str, float] | None = None,
     tiles: Callable[[int, int], None] | None = None,
 ) -> tuple[FeatureTable, list[Failure]]:
     """Measure slides: tissue, core length, stain; outlines for QuPath; one row per slide.
 
-    With a segmentation model the tissue is labelled too, and the labels kept.
+    With a segmentation model or a pixel classifier the tissue is labelled too, the labels are
+    kept, and portal tracts are counted and measured; :func:`~radiofib.slides.tract_table` has
+    one row for each.
 
     Parameters
     ----------
@@ -87,9 +78,13 @@ def run_slides(
     progress : callable, optional
         Called with slides done, slides in all and the case just done.
     settings : SlideSettings, optional
-        Resolutions and minimum sizes.
-    labeller : Labeller, optional
-        A segmentation model.
+        Resolutions and minimum sizes, and what counts as a portal tract.
+    labeller : Labeller or ClassicalLabeller, optional
+        A segmentation model or a pixel classifier.
+    stages : mapping, optional
+        Case to stage of fibrosis: where it is septal or more, tracts are not countable and their
+        counts are missing. Never for tables a stager learns from: what is missing would tell it
+        the stage.
     tiles : callable, optional
         Called with tiles done and tiles in all of the slides begun, from another thread.
 
@@ -123,7 +118,8 @@ def run_slides(
     (0, 'no-such', 'no-such.svs: no such file. Next: check the path.')
     """
     settings = settings or SlideSettings()
-    jobs = [_Job(case, path) for case, path in name_cases(paths).items()]
+    known = stages or {}
+    jobs = [_Job(case, path, known.get(case)) for case, path in name_cases(paths).items()]
     out = Path(out)
     (out / PIECES).mkdir(parents=True, exist_ok=True)
     workers = min(effective_workers(workers), len(jobs))
@@ -142,7 +138,8 @@ def run_slides(
         (out / UNFINISHED).rmdir()
     ordered = [outcomes[job.case] for job in jobs]
     pieces = [o.piece for o in ordered if o.piece is not None]
-    return _table(pieces, settings, labeller), [o.failure for o in ordered if o.failure is not None]
+    table = slide_table(pieces, settings, None if labeller is None else labeller.facts)
+    return table, [o.failure for o in ordered if o.failure is not None]
 
 
 def _crashed(job: _Job, error: Exception) -> _Outcome:
@@ -156,23 +153,30 @@ def _crashed(job: _Job, error: Exception) -> _Outcome:
 
 
 def _finish(
-    job: _Job, *, out: Path, mpp: float | None, settings: SlideSettings, labeller: Labeller | None
+    job: _Job,
+    *,
+    out: Path,
+    mpp: float | None,
+    settings: SlideSettings,
+    labeller: AnyLabeller | None,
 ) -> _Outcome:
     try:
         with disk_explained(out.name), open_slide(job.path, mpp=mpp) as slide:
             content = slide.content_hash()
             labels = None if labeller is None else labeller.key(slide, content, settings)
-            key = _key(job.case, slide, content, settings, labels)
-            piece = _finished(out, job.case, key)
+            key = _key(job, slide, content, settings, labels)
+            piece = finished_piece(out, job.case, key)
             if piece is None:
                 with ExitStack() as stack:
+                    found = None
                     if labeller is not None and labels is not None:
-                        stack.enter_context(
+                        found = stack.enter_context(
                             labeller.labelled(slide, out, job.case, key=labels, settings=settings)
                         )
-                    measures = measure_slide(slide, settings)
+                    measures = measure_slide(slide, settings, found, job.stage)
+                    del found  # its file is about to go
                 tiles = labeller.tiles(out, labels) if labeller and labels else None
-                piece = _write(out, job.case, key, slide, measures, tiles=tiles)
+                piece = write_piece(out, job.case, key, slide, measures, tiles=tiles)
         return _Outcome(piece, labels)
     except (SlideError, ModelError, OSError, MemoryError) as error:
         return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))
@@ -182,125 +186,14 @@ def _finish(
         return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))
 
 
-def _key(case: str, slide: Slide, content: str, settings: SlideSettings, labels: str | None) -> str:
+def _key(job: _Job, slide: Slide, content: str, settings: SlideSettings, labels: str | None) -> str:
     facts = {
-        "case": case,
+        "case": job.case,
         "content": content,
-        "method": _METHOD,
+        "method": METHOD,
         "mpp": slide.mpp,
         "settings": settings.model_dump(),
+        "stage": job.stage,
         "version": radiofib_version(),
     }
     return hash_object(facts if labels is None else facts | {"labels": labels})
-
-
-def _outputs(out: Path, case: str, *, labelled: bool) -> dict[str, Path]:
-    paths = {kind: out / f"{case}.{kind}" for kind in ("geojson", "png")}
-    return paths | {"labels": out / LABELS / f"{case}.png"} if labelled else paths
-
-
-def _finished(out: Path, case: str, key: str) -> dict[str, Any] | None:
-    """Return the piece of a finished slide, or None when anything of it is missing or changed."""
-    piece = _read_piece(out / PIECES / f"{key}.json")
-    if piece is None or piece["key"] != key:
-        return None
-    for kind, path in _outputs(out, case, labelled="labels" in piece["outputs"]).items():
-        if not path.is_file() or hash_file(path) != piece["outputs"][kind]:
-            return None
-    return piece
-
-
-def _read_piece(path: Path) -> dict[str, Any] | None:
-    try:
-        piece = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    known = isinstance(piece, dict) and {"key", "obs", "outputs", "values", "missing"} <= set(piece)
-    return piece if known else None
-
-
-def _write(
-    out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures, *, tiles: int | None
-) -> dict[str, Any]:
-    """Write picture and outlines, then the piece that says they are whole."""
-    contents = {
-        "geojson": to_geojson(measures.annotations, key=key).encode(),
-        "png": outline_png(measures.overview, (f.polygon for f in measures.fragments)),
-    }
-    paths = _outputs(out, case, labelled=tiles is not None)
-    _keep_corrections(out, case, paths["geojson"], contents["geojson"])
-    for kind, content in contents.items():
-        _replace(paths[kind], content)
-    piece = {
-        "key": key,
-        "case": case,
-        "obs": {
-            "case": case,
-            "patient": case,
-            "vendor": slide.vendor,
-            "mpp_x_um": slide.mpp[0],
-            "mpp_y_um": slide.mpp[1],
-            "mpp_source": slide.mpp_source,
-            "tissue_px_um": math.sqrt(measures.grid.cell_um2),
-        },
-        "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
-        "missing": measures.missing,
-        "outputs": {kind: hash_file(path) for kind, path in paths.items()},
-        **({} if tiles is None else {"tiles": tiles}),
-    }
-    _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
-    return piece
-
-
-def _keep_corrections(out: Path, case: str, path: Path, new: bytes) -> None:
-    """Set a GeoJSON aside that no run has written: someone's work is in it."""
-    if not path.is_file():
-        return
-    digest = hash_bytes(path.read_bytes())
-    if digest == hash_bytes(new):
-        return
-    pieces = (_read_piece(p) for p in (out / PIECES).glob("*.json"))
-    ours = {p["outputs"]["geojson"] for p in pieces if p is not None and p.get("case") == case}
-    if digest not in ours:
-        path.replace(path.with_name(f"{case}.kept-{digest[:8]}.geojson"))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
-def _table(
-    pieces: list[dict[str, Any]], settings: SlideSettings, labeller: Labeller | None
-) -> FeatureTable:
-    keys = [spec.key for spec in SLIDE_REGISTRY]
-    X = pd.DataFrame(
-        {column(key): [_float(piece["values"][key]) for piece in pieces] for key in keys},
-        dtype="float64",
-    )
-    obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=list(_OBS))
-    missing = [
-        {"case": piece["case"], "instance": "", "column": column(key), "reason": reason}
-        for piece in pieces
-        for key, reason in piece["missing"].items()
-    ]
-    provenance: Mapping[str, Any] = {
-        "kind": "slides",
-        "method": _METHOD,
-        "settings": settings.model_dump(),
-        "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
-        "pieces": {piece["case"]: piece["key"] for piece in pieces},
-        **({} if labeller is None else {"segmentation": labeller.facts}),
-    }
-    return FeatureTable(
-        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
-    )
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _float(value: float | None) -> float:
-    return math.nan if value is None else float(value)
