@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from radiofib.cli._shared import Workers, finish, progress_bar
 from radiofib.errors import UsageError
+
+if TYPE_CHECKING:
+    from radiofib.slides.labelling_classical import AnyLabeller
 
 __all__ = ["register"]
 
@@ -33,10 +36,18 @@ def slides_run(
     slides: Annotated[list[Path], typer.Argument(help="Slide files.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     model: Annotated[
-        Path | None, typer.Option(help="Segmentation network (.onnx) for portal tracts.")
+        Path | None,
+        typer.Option(help="For portal tracts: network (.onnx) or pixel classifier (.skops)."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings of the measures (.yaml), such as the stain.")
+    ] = None,
+    stages: Annotated[
+        Path | None,
+        typer.Option(help="CSV with case and stage: from stage 3 on tracts are not countable."),
     ] = None,
     card: Annotated[
-        Path | None, typer.Option(help="Facts the model does not state (.yaml or .json).")
+        Path | None, typer.Option(help="Facts the network does not state (.yaml or .json).")
     ] = None,
     portal: Annotated[
         list[str] | None, typer.Option(help="Class that is portal tract; may be repeated.")
@@ -54,30 +65,28 @@ def slides_run(
     mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
     workers: Workers = None,
 ) -> None:
-    """Measure tissue and stain of slides and write GeoJSON for QuPath.
+    """Measure slides: tissue, stain, portal tracts; write GeoJSON for QuPath.
 
-    With --model each pixel of the tissue is labelled by a segmentation network, such as HOTSPoT's
-    after radiofib onnx convert; the labels are kept in labels/. Cores are shared out among the
+    With --model the tissue is labelled by a segmentation network, such as HOTSPoT's after radiofib
+    onnx convert, or by a pixel classifier of radiofib slides fit-pixels; the labels are kept in
+    labels/, and tracts.csv has one row for each portal tract. Cores are shared out among the
     slides worked on at once (--workers). A run that was stopped goes on where it was.
 
     Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides --model hotspot.onnx
     """
-    from radiofib.slides import Labeller, SegmentSettings, run_slides
+    from radiofib.slides import SlideSettings, run_slides, tract_table
+    from radiofib.slides.stages import read_stages
     from radiofib.study import RunFolder, write_failures, write_slide_table
 
-    labeller = None
-    if model is not None:
-        facts = {
-            "overlap": overlap,
-            "portal": portal or [],
-            "tissue": tissue or [],
-            "batch": batch,
-            "providers": provider or ["cpu"],
-        }
-        settings = SegmentSettings.parse(facts, where="options")
-        labeller = Labeller.of(model, card=card, settings=settings)
-    elif card or portal or tissue or overlap or batch or provider:
-        raise UsageError("options of a model without a model", hint="add --model MODEL.onnx")
+    facts = {
+        "overlap": overlap,
+        "portal": portal or [],
+        "tissue": tissue or [],
+        "batch": batch,
+        "providers": provider or ["cpu"],
+    }
+    told = bool(card or portal or tissue or overlap or batch or provider)
+    labeller = _labeller(model, card, facts, told=told)
     with progress_bar() as tell:
         table, failures = run_slides(
             slides,
@@ -85,13 +94,31 @@ def slides_run(
             mpp=mpp,
             workers=workers,
             progress=lambda done, total, _: tell("slides", done, total),
+            settings=None if config is None else SlideSettings.from_yaml(config),
             labeller=labeller,
+            stages=None if stages is None else read_stages(stages),
             tiles=lambda done, total: tell("tiles", done, total),
         )
     write_slide_table(table, out)
+    if labeller is not None:
+        RunFolder(out).write_frame("tracts.csv", tract_table(table, out))
     listing = write_failures(RunFolder(out), failures)
     typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
+
+
+def _labeller(
+    model: Path | None, card: Path | None, facts: dict[str, Any], *, told: bool
+) -> AnyLabeller | None:
+    """Open the model; `told` is whether options of a network were given."""
+    from radiofib.slides import ClassicalLabeller, Labeller, SegmentSettings
+
+    if model is None or model.suffix.lower() == ".skops":
+        if told:
+            raise UsageError("options of a network without one", hint="add --model MODEL.onnx")
+        return None if model is None else ClassicalLabeller.of(model)
+    settings = SegmentSettings.parse(facts, where="options")
+    return Labeller.of(model, card=card, settings=settings)
 
 
 def slides_remeasure(

@@ -2,7 +2,9 @@
 
 from radiofib.slides.cases import name_cases
 from radiofib.slides.labelling import Labeller
+from radiofib.slides.labelling_classical import ClassicalLabeller
 from radiofib.slides.measure import SlideMeasures, measure_slide
+from radiofib.slides.pieces import tract_table
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath import Annotation, to_geojson, to_wkt
 from radiofib.slides.qupath_read import Drawn, read_geojson
@@ -22,6 +24,7 @@ __all__ = [
     "SLIDE_REGISTRY",
     "TRACT_REGISTRY",
     "Annotation",
+    "ClassicalLabeller",
     "Drawn",
     "Grid",
     "Labeller",
@@ -46,5 +49,6 @@ __all__ = [
     "to_wkt",
     "trace_polygons",
     "tract_codebook",
+    "tract_table",
     "write_qupath_scripts",
 ]

@@ -1,4 +1,4 @@
-"""radiofib slides run with a segmentation model: exit statuses and what is said."""
+"""radiofib slides run with a model: exit statuses, what is said and written."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def test_good_and_bad_slides_end_in_status_3_with_the_labels_of_the_good(
     done = run(folder, tmp_path, "--model", model, slides=("good.tiff", "bad.svs"))
     assert done.exit_code == 3
     assert "1 of 2 slides measured" in done.output
+    assert (tmp_path / "tracts.csv").read_text().startswith("case,tract,")
     assert "tiles: " in done.stderr
     assert "bad: bad.svs: not a slide" in done.stderr
     with Image.open(tmp_path / "labels/good.png") as picture:
@@ -65,7 +66,7 @@ def test_facts_the_model_lacks_are_asked_for_and_may_be_stated(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--portal", "tract"], "without a model"),
+        (["--portal", "tract"], "without one"),
         (["--model", "embedding.onnx"], "no segmenter"),
         (["--model", "net.onnx", "--portal", "triad"], "triad"),
         (["--model", "net.onnx", "--overlap", "0.9"], "overlap"),

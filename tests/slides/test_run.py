@@ -102,9 +102,9 @@ def test_a_second_run_does_only_what_is_missing(
     measured: list[str] = []
     real = run_module.measure_slide
 
-    def counted(slide, settings):
+    def counted(slide, *more):
         measured.append(slide.name)
-        return real(slide, settings)
+        return real(slide, *more)
 
     monkeypatch.setattr(run_module, "measure_slide", counted)
     first, _ = run_slides(paths, tmp_path, mpp=4.0, workers=1)
@@ -205,10 +205,10 @@ def test_a_defect_on_one_slide_is_its_failure(
 ) -> None:
     real = run_module.measure_slide
 
-    def broken(slide, settings):
+    def broken(slide, *more):
         if slide.name == "one.tiff":
             raise ZeroDivisionError("inside")
-        return real(slide, settings)
+        return real(slide, *more)
 
     monkeypatch.setattr(run_module, "measure_slide", broken)
     table, failures = run_slides(slides[0][:2], tmp_path, mpp=4.0, workers=1)
