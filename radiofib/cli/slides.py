@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from radiofib.cli._shared import Workers, finish, progress_bar
-from radiofib.errors import UsageError
-
-if TYPE_CHECKING:
-    from radiofib.slides.labelling_classical import AnyLabeller
 
 __all__ = ["register"]
 
@@ -74,9 +70,9 @@ def slides_run(
 
     Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides --model hotspot.onnx
     """
-    from radiofib.slides import SlideSettings, run_slides, tract_table
+    from radiofib.slides import SegmentSettings, SlideSettings, run_slides, tract_table
     from radiofib.slides.stages import read_stages
-    from radiofib.study import RunFolder, write_failures, write_slide_table
+    from radiofib.study import RunFolder, slide_labeller, write_failures, write_slide_table
 
     facts = {
         "overlap": overlap,
@@ -85,8 +81,7 @@ def slides_run(
         "batch": batch,
         "providers": provider or ["cpu"],
     }
-    told = bool(card or portal or tissue or overlap or batch or provider)
-    labeller = _labeller(model, card, facts, told=told)
+    labeller = slide_labeller(model, card, SegmentSettings.parse(facts, where="options"))
     with progress_bar() as tell:
         table, failures = run_slides(
             slides,
@@ -105,20 +100,6 @@ def slides_run(
     listing = write_failures(RunFolder(out), failures)
     typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
-
-
-def _labeller(
-    model: Path | None, card: Path | None, facts: dict[str, Any], *, told: bool
-) -> AnyLabeller | None:
-    """Open the model; `told` is whether options of a network were given."""
-    from radiofib.slides import ClassicalLabeller, Labeller, SegmentSettings
-
-    if model is None or model.suffix.lower() == ".skops":
-        if told:
-            raise UsageError("options of a network without one", hint="add --model MODEL.onnx")
-        return None if model is None else ClassicalLabeller.of(model)
-    settings = SegmentSettings.parse(facts, where="options")
-    return Labeller.of(model, card=card, settings=settings)
 
 
 def slides_remeasure(
