@@ -144,17 +144,17 @@ class SlidesConfig(StrictModel):
         portal tracts are counted and measured.
     card : str, optional
         File with facts the network does not state, relative to the root folder.
-    labels : SegmentSettings
+    labels : SegmentSettings, optional
         How the network is laid over slides, and which of its classes are portal tract and lobule.
-    measures : SlideSettings
+    measures : SlideSettings, optional
         Resolutions and minimum sizes, and what counts as a portal tract.
     """
 
     mpp: float | None = Field(default=None, gt=0)
     model: str | None = None
     card: str | None = None
-    labels: SegmentSettings = SegmentSettings()
-    measures: SlideSettings = SlideSettings()
+    labels: SegmentSettings | None = None
+    measures: SlideSettings | None = None
 
 
 class StudyConfig(StrictModel):

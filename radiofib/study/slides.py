@@ -86,7 +86,7 @@ def slide_features(
 
 
 def slide_labeller(
-    model: Path | None, card: Path | None, settings: SegmentSettings
+    model: Path | None, card: Path | None, settings: SegmentSettings | None
 ) -> AnyLabeller | None:
     """Open what labels slides: a pixel classifier (``.skops``), a network, or nothing.
 
@@ -98,7 +98,7 @@ def slide_labeller(
         When the model cannot be used.
     """
     if model is None or model.suffix.lower() == ".skops":
-        if card is not None or settings != SegmentSettings():
+        if card is not None or settings not in (None, SegmentSettings()):
             raise UsageError("facts or options of a network without one", hint="name a .onnx model")
         return None if model is None else ClassicalLabeller.of(model)
     return Labeller.of(model, card=card, settings=settings)
