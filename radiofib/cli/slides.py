@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from radiofib.cli._shared import Workers, finish, progress_bar
+from radiofib.errors import UsageError
 
 __all__ = ["register"]
 
@@ -28,16 +29,52 @@ def _slides() -> None:
 def slides_run(
     slides: Annotated[list[Path], typer.Argument(help="Slide files.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Segmentation network (.onnx) for portal tracts.")
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Facts the model does not state (.yaml or .json).")
+    ] = None,
+    portal: Annotated[
+        list[str] | None, typer.Option(help="Class that is portal tract; may be repeated.")
+    ] = None,
+    tissue: Annotated[
+        list[str] | None, typer.Option(help="Class that is lobule; may be repeated.")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(help="Share of a tile that neighbours have in common, up to 0.5.")
+    ] = 0.0,
+    batch: Annotated[int | None, typer.Option(help="Tiles the network is given at once.")] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option(help="Where the network runs: cpu, cuda ...")
+    ] = None,
     mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
     workers: Workers = None,
 ) -> None:
     """Measure tissue and stain of slides and write GeoJSON for QuPath.
 
-    Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides
+    With --model each pixel of the tissue is labelled by a segmentation network, such as HOTSPoT's
+    after radiofib onnx convert; the labels are kept in labels/. A run that was stopped goes on
+    where it was.
+
+    Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides --model hotspot.onnx
     """
-    from radiofib.slides import run_slides
+    from radiofib.slides import Labeller, SegmentSettings, run_slides
     from radiofib.study import RunFolder, write_failures, write_slide_table
 
+    labeller = None
+    if model is not None:
+        facts = {
+            "overlap": overlap,
+            "portal": portal or [],
+            "tissue": tissue or [],
+            "batch": batch,
+            "providers": provider or ["cpu"],
+        }
+        settings = SegmentSettings.parse(facts, where="options")
+        labeller = Labeller.of(model, card=card, settings=settings)
+    elif card or portal or tissue or overlap or batch or provider:
+        raise UsageError("options of a model without a model", hint="add --model MODEL.onnx")
     with progress_bar() as tell:
         table, failures = run_slides(
             slides,
@@ -45,6 +82,8 @@ def slides_run(
             mpp=mpp,
             workers=workers,
             progress=lambda done, total, _: tell("slides", done, total),
+            labeller=labeller,
+            tiles=lambda done, total: tell("tiles", done, total),
         )
     write_slide_table(table, out)
     listing = write_failures(RunFolder(out), failures)

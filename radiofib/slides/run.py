@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from radiofib.errors import Failure, RadiofibError, SlideError
-from radiofib.parallel import map_pieces
+from radiofib.errors import Failure, ModelError, RadiofibError, SlideError
+from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import (
     canonical_json,
     environment,
     hash_bytes,
+    hash_file,
     hash_object,
     radiofib_version,
 )
 from radiofib.slides.cases import name_cases
+from radiofib.slides.label_store import disk_explained
+from radiofib.slides.labelling import LABELS, PIECES, Labeller, TileWatch
 from radiofib.slides.measure import SlideMeasures, measure_slide
 from radiofib.slides.picture import outline_png
 from radiofib.slides.qupath import to_geojson
@@ -32,8 +36,6 @@ from radiofib.table import MISSING_COLUMNS, FeatureTable
 
 __all__ = ["PIECES", "run_slides"]
 
-#: Folder under the output folder with one file per finished slide.
-PIECES = "pieces"
 #: Raised when the way of measuring changes, so that nothing older is taken for finished.
 _METHOD = 1
 _OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
@@ -59,8 +61,12 @@ def run_slides(
     workers: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     settings: SlideSettings | None = None,
+    labeller: Labeller | None = None,
+    tiles: Callable[[int, int], None] | None = None,
 ) -> tuple[FeatureTable, list[Failure]]:
     """Measure slides: tissue, core length, stain; outlines for QuPath; one row per slide.
+
+    With a segmentation model the tissue is labelled too, and the labels kept.
 
     Parameters
     ----------
@@ -69,15 +75,22 @@ def run_slides(
         by the stem (see :func:`~radiofib.slides.cases.name_cases` for equal stems).
     out : path
         Folder for ``<case>.geojson`` (QuPath annotations), ``<case>.png`` (picture with outline)
-        and ``pieces/`` (one file per finished slide).
+        and ``pieces/`` (one file per finished slide); with a model also ``labels/<case>.png``,
+        whose values are the numbers of the classes.
     mpp : float, optional
         Side of a level-0 pixel in um, for slides that do not say.
     workers : int, optional
-        Processes; default one per core. Results do not depend on it.
+        Processes; default one per core. Results do not depend on it. With a model the cores are
+        shared out: each process works on one slide with as many threads as there are cores for
+        each process, so that a single slide has them all.
     progress : callable, optional
         Called with slides done, slides in all and the case just done.
     settings : SlideSettings, optional
         Resolutions and minimum sizes.
+    labeller : Labeller, optional
+        A segmentation model.
+    tiles : callable, optional
+        Called with tiles done and tiles in all of the slides begun, from another thread.
 
     Returns
     -------
@@ -95,7 +108,8 @@ def run_slides(
     Notes
     -----
     A slide is finished when its piece exists under the key of its case, content, pixel size,
-    settings and version, and its outputs are as the piece says. A GeoJSON that was changed by
+    settings, model and version, and its outputs are as the piece says; a slide that was being
+    labelled goes on after the last finished group of tiles. A GeoJSON that was changed by
     hand is kept aside as ``<case>.kept-<hash>.geojson`` before a new one is written.
 
     Examples
@@ -110,15 +124,19 @@ def run_slides(
     jobs = [_Job(case, path) for case, path in name_cases(paths).items()]
     out = Path(out)
     (out / PIECES).mkdir(parents=True, exist_ok=True)
-    work = partial(_finish, out=out, mpp=mpp, settings=settings)
+    workers = min(effective_workers(workers), len(jobs))
+    if labeller is not None:
+        labeller = replace(labeller, threads=max(1, effective_workers(None) // workers))
+    work = partial(_finish, out=out, mpp=mpp, settings=settings, labeller=labeller)
     outcomes: dict[str, _Outcome] = {}
-    for job, outcome in map_pieces(work, jobs, workers=workers, on_crash=_crashed):
-        outcomes[job.case] = outcome
-        if progress is not None:
-            progress(len(outcomes), len(jobs), job.case)
+    with TileWatch(out, tiles) if labeller and tiles else nullcontext():
+        for job, outcome in map_pieces(work, jobs, workers=workers, on_crash=_crashed):
+            outcomes[job.case] = outcome
+            if progress is not None:
+                progress(len(outcomes), len(jobs), job.case)
     ordered = [outcomes[job.case] for job in jobs]
     pieces = [o.piece for o in ordered if o.piece is not None]
-    return _table(pieces, settings), [o.failure for o in ordered if o.failure is not None]
+    return _table(pieces, settings, labeller), [o.failure for o in ordered if o.failure is not None]
 
 
 def _crashed(job: _Job, error: Exception) -> _Outcome:
@@ -131,15 +149,25 @@ def _crashed(job: _Job, error: Exception) -> _Outcome:
     return _Outcome(failure=Failure.from_error(reason, case=job.case, step="slide"))
 
 
-def _finish(job: _Job, *, out: Path, mpp: float | None, settings: SlideSettings) -> _Outcome:
+def _finish(
+    job: _Job, *, out: Path, mpp: float | None, settings: SlideSettings, labeller: Labeller | None
+) -> _Outcome:
     try:
-        with open_slide(job.path, mpp=mpp) as slide:
-            key = _key(job.case, slide, settings)
+        with disk_explained(out.name), open_slide(job.path, mpp=mpp) as slide:
+            content = slide.content_hash()
+            labels = None if labeller is None else labeller.key(slide, content, settings)
+            key = _key(job.case, slide, content, settings, labels)
             piece = _finished(out, job.case, key)
             if piece is None:
-                piece = _write(out, job.case, key, slide, measure_slide(slide, settings))
+                with ExitStack() as stack:
+                    if labeller is not None and labels is not None:
+                        stack.enter_context(
+                            labeller.labelled(slide, out, job.case, key=labels, settings=settings)
+                        )
+                    measures = measure_slide(slide, settings)
+                piece = _write(out, job.case, key, slide, measures, labelled=labels is not None)
         return _Outcome(piece=piece)
-    except (SlideError, OSError, MemoryError) as error:
+    except (SlideError, ModelError, OSError, MemoryError) as error:
         return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))
     except RadiofibError:
         raise
@@ -147,21 +175,21 @@ def _finish(job: _Job, *, out: Path, mpp: float | None, settings: SlideSettings)
         return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))
 
 
-def _key(case: str, slide: Slide, settings: SlideSettings) -> str:
-    return hash_object(
-        {
-            "case": case,
-            "content": slide.content_hash(),
-            "method": _METHOD,
-            "mpp": slide.mpp,
-            "settings": settings.model_dump(),
-            "version": radiofib_version(),
-        }
-    )
+def _key(case: str, slide: Slide, content: str, settings: SlideSettings, labels: str | None) -> str:
+    facts = {
+        "case": case,
+        "content": content,
+        "method": _METHOD,
+        "mpp": slide.mpp,
+        "settings": settings.model_dump(),
+        "version": radiofib_version(),
+    }
+    return hash_object(facts if labels is None else facts | {"labels": labels})
 
 
-def _outputs(out: Path, case: str) -> dict[str, Path]:
-    return {kind: out / f"{case}.{kind}" for kind in ("geojson", "png")}
+def _outputs(out: Path, case: str, *, labelled: bool) -> dict[str, Path]:
+    paths = {kind: out / f"{case}.{kind}" for kind in ("geojson", "png")}
+    return paths | {"labels": out / LABELS / f"{case}.png"} if labelled else paths
 
 
 def _finished(out: Path, case: str, key: str) -> dict[str, Any] | None:
@@ -169,8 +197,8 @@ def _finished(out: Path, case: str, key: str) -> dict[str, Any] | None:
     piece = _read_piece(out / PIECES / f"{key}.json")
     if piece is None or piece["key"] != key:
         return None
-    for kind, path in _outputs(out, case).items():
-        if not path.is_file() or hash_bytes(path.read_bytes()) != piece["outputs"][kind]:
+    for kind, path in _outputs(out, case, labelled="labels" in piece["outputs"]).items():
+        if not path.is_file() or hash_file(path) != piece["outputs"][kind]:
             return None
     return piece
 
@@ -184,13 +212,15 @@ def _read_piece(path: Path) -> dict[str, Any] | None:
     return piece if known else None
 
 
-def _write(out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures) -> dict[str, Any]:
+def _write(
+    out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures, *, labelled: bool
+) -> dict[str, Any]:
     """Write picture and outlines, then the piece that says they are whole."""
     contents = {
         "geojson": to_geojson(measures.annotations, key=key).encode(),
         "png": outline_png(measures.overview, (f.polygon for f in measures.fragments)),
     }
-    paths = _outputs(out, case)
+    paths = _outputs(out, case, labelled=labelled)
     _keep_corrections(out, case, paths["geojson"], contents["geojson"])
     for kind, content in contents.items():
         _replace(paths[kind], content)
@@ -208,7 +238,7 @@ def _write(out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures
         },
         "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
         "missing": measures.missing,
-        "outputs": {kind: hash_bytes(content) for kind, content in contents.items()},
+        "outputs": {kind: hash_file(path) for kind, path in paths.items()},
     }
     _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
     return piece
@@ -233,7 +263,9 @@ def _replace(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _table(pieces: list[dict[str, Any]], settings: SlideSettings) -> FeatureTable:
+def _table(
+    pieces: list[dict[str, Any]], settings: SlideSettings, labeller: Labeller | None
+) -> FeatureTable:
     keys = [spec.key for spec in SLIDE_REGISTRY]
     X = pd.DataFrame(
         {column(key): [_float(piece["values"][key]) for piece in pieces] for key in keys},
@@ -251,6 +283,7 @@ def _table(pieces: list[dict[str, Any]], settings: SlideSettings) -> FeatureTabl
         "settings": settings.model_dump(),
         "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
         "pieces": {piece["case"]: piece["key"] for piece in pieces},
+        **({} if labeller is None else {"segmentation": labeller.facts}),
     }
     return FeatureTable(
         X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
