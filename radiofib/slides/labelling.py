@@ -128,12 +128,19 @@ class Labeller:
                 slide, segmenter, folder, key=key, settings=settings, threads=self.threads
             )
             _keep(found, out / picture)
-            write_record(out / PIECES, key, {"case": case}, home=out, files=[picture])
+            tiles = tiles_done(folder)[key][1]
+            content = {"case": case, "tiles": tiles}
+            write_record(out / PIECES, key, content, home=out, files=[picture])
         try:
             yield found
         finally:  # the picture has it all
             del found
             _remove(folder, key)
+
+    def tiles(self, out: Path, key: str) -> int:
+        """Return of how many tiles the labels of a finished slide are."""
+        record = read_record(out / PIECES, key, home=out)
+        return 0 if record is None else int(record["tiles"])
 
     def _segmenter(self) -> Segmenter:
         segmenter = _opened(self.model, _stamp(self.model), self.card, self.settings)
@@ -176,8 +183,8 @@ def _remove(folder: Path, key: str) -> None:
 class TileWatch:
     """Tells how many tiles are done while slides are labelled, in this process or in others.
 
-    It looks at the records on disk twice a second; records that an earlier run left and nobody
-    goes on with are not counted.
+    It looks at the records on disk twice a second, and is told of slides that are finished;
+    records that an earlier run left and nobody goes on with are not counted.
 
     Parameters
     ----------
@@ -191,6 +198,7 @@ class TileWatch:
         self._folder, self._tell = out / UNFINISHED, tell
         self._left = tiles_done(self._folder)
         self._seen: dict[str, tuple[int, int]] = {}
+        self._finished: dict[str, tuple[int, int]] = {}
         self._end = Event()
         self._thread = Thread(target=self._watch, name="tiles", daemon=True)
 
@@ -206,17 +214,20 @@ class TileWatch:
     ) -> None:
         self._end.set()
         self._thread.join()
-        self._look(last=error is None)
+        self._look()
+
+    def finished(self, key: str, tiles: int) -> None:
+        """Take note that the labels under a key are whole."""
+        self._finished[key] = (tiles, tiles)
 
     def _watch(self) -> None:
         while not self._end.wait(0.5):
             self._look()
 
-    def _look(self, *, last: bool = False) -> None:
+    def _look(self) -> None:
         found = {k: v for k, v in tiles_done(self._folder).items() if v != self._left.get(k)}
-        # A record that is gone belongs to a slide whose tiles are all done.
-        gone = {k: (total, total) for k, (_, total) in self._seen.items() if k not in found}
-        seen = self._seen | gone | found
-        if seen and (seen != self._seen or last):
+        # A record that is gone belongs to a slide that is measured now, or has failed.
+        seen = self._seen | found | dict(self._finished)
+        if seen != self._seen:
             self._tell(sum(d for d, _ in seen.values()), sum(t for _, t in seen.values()))
         self._seen = seen

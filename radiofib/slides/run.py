@@ -50,6 +50,7 @@ class _Job:
 @dataclass(frozen=True)
 class _Outcome:
     piece: dict[str, Any] | None = None
+    labels: str | None = None
     failure: Failure | None = None
 
 
@@ -129,9 +130,11 @@ def run_slides(
         labeller = replace(labeller, threads=max(1, effective_workers(None) // workers))
     work = partial(_finish, out=out, mpp=mpp, settings=settings, labeller=labeller)
     outcomes: dict[str, _Outcome] = {}
-    with TileWatch(out, tiles) if labeller and tiles else nullcontext():
+    with TileWatch(out, tiles) if labeller and tiles else nullcontext() as watch:
         for job, outcome in map_pieces(work, jobs, workers=workers, on_crash=_crashed):
             outcomes[job.case] = outcome
+            if watch and outcome.piece and outcome.labels:
+                watch.finished(outcome.labels, outcome.piece["tiles"])
             if progress is not None:
                 progress(len(outcomes), len(jobs), job.case)
     ordered = [outcomes[job.case] for job in jobs]
@@ -165,8 +168,9 @@ def _finish(
                             labeller.labelled(slide, out, job.case, key=labels, settings=settings)
                         )
                     measures = measure_slide(slide, settings)
-                piece = _write(out, job.case, key, slide, measures, labelled=labels is not None)
-        return _Outcome(piece=piece)
+                tiles = labeller.tiles(out, labels) if labeller and labels else None
+                piece = _write(out, job.case, key, slide, measures, tiles=tiles)
+        return _Outcome(piece, labels)
     except (SlideError, ModelError, OSError, MemoryError) as error:
         return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))
     except RadiofibError:
@@ -213,14 +217,14 @@ def _read_piece(path: Path) -> dict[str, Any] | None:
 
 
 def _write(
-    out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures, *, labelled: bool
+    out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures, *, tiles: int | None
 ) -> dict[str, Any]:
     """Write picture and outlines, then the piece that says they are whole."""
     contents = {
         "geojson": to_geojson(measures.annotations, key=key).encode(),
         "png": outline_png(measures.overview, (f.polygon for f in measures.fragments)),
     }
-    paths = _outputs(out, case, labelled=labelled)
+    paths = _outputs(out, case, labelled=tiles is not None)
     _keep_corrections(out, case, paths["geojson"], contents["geojson"])
     for kind, content in contents.items():
         _replace(paths[kind], content)
@@ -239,6 +243,7 @@ def _write(
         "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
         "missing": measures.missing,
         "outputs": {kind: hash_file(path) for kind, path in paths.items()},
+        **({} if tiles is None else {"tiles": tiles}),
     }
     _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
     return piece
