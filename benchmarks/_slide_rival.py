@@ -280,18 +280,23 @@ def main():
         start, cpu = time.perf_counter(), sum(os.times()[:4])
         found = way.run(out)
         seconds, cpu = time.perf_counter() - start, sum(os.times()[:4]) - cpu
+        peak = peak_mb()
         at, labels = way.tiles(found)
         shutil.rmtree(out, ignore_errors=True)
         np.savez(folder / f"{name}.npz", at=at, labels=labels)
-        told = {"seconds": seconds, "cpu_s": cpu, "tiles": len(at), "peak_mb": peak_mb()}
+        told = {"seconds": seconds, "cpu_s": cpu, "tiles": len(at), "peak_mb": peak}
         print(json.dumps(told), file=answer, flush=True)
 
 
 def peak_mb():
-    """Return the highest memory of this process; workers that read for it come on top."""
-    import resource
+    """Return the highest memory of this process (Linux); workers that read come on top.
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    Not that of getrusage, which goes on from the process that started this one.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return None
 
 
 if __name__ == "__main__":

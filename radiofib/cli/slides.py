@@ -54,8 +54,8 @@ def slides_run(
     """Measure tissue and stain of slides and write GeoJSON for QuPath.
 
     With --model each pixel of the tissue is labelled by a segmentation network, such as HOTSPoT's
-    after radiofib onnx convert; the labels are kept in labels/. A run that was stopped goes on
-    where it was.
+    after radiofib onnx convert; the labels are kept in labels/. Cores are shared out among the
+    slides worked on at once (--workers). A run that was stopped goes on where it was.
 
     Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides --model hotspot.onnx
     """

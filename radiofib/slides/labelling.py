@@ -25,7 +25,7 @@ from radiofib.slides.segmenter import Segmenter, open_segmenter
 from radiofib.slides.settings import SlideSettings
 from radiofib.store import read_record, write_record
 
-__all__ = ["LABELS", "PIECES", "Labeller", "TileWatch"]
+__all__ = ["LABELS", "PIECES", "UNFINISHED", "Labeller", "TileWatch"]
 
 #: Folder under the output folder with a record of each finished slide.
 PIECES = "pieces"
@@ -172,12 +172,10 @@ def _keep(found: Segmentation, path: Path) -> None:
 
 
 def _remove(folder: Path, key: str) -> None:
-    """Delete what was under way for a slide, and the folder when nothing else is."""
+    """Delete what was under way for a slide."""
     for path in folder.glob(f"{key}.*"):
         with suppress(OSError):  # some systems keep a file that is still mapped
             path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
 
 
 class TileWatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from radiofib.provenance import (
 )
 from radiofib.slides.cases import name_cases
 from radiofib.slides.label_store import disk_explained
-from radiofib.slides.labelling import LABELS, PIECES, Labeller, TileWatch
+from radiofib.slides.labelling import LABELS, PIECES, UNFINISHED, Labeller, TileWatch
 from radiofib.slides.measure import SlideMeasures, measure_slide
 from radiofib.slides.picture import outline_png
 from radiofib.slides.qupath import to_geojson
@@ -137,6 +137,8 @@ def run_slides(
                 watch.finished(outcome.labels, outcome.piece["tiles"])
             if progress is not None:
                 progress(len(outcomes), len(jobs), job.case)
+    with suppress(OSError):  # not empty: a slide broke off and may go on
+        (out / UNFINISHED).rmdir()
     ordered = [outcomes[job.case] for job in jobs]
     pieces = [o.piece for o in ordered if o.piece is not None]
     return _table(pieces, settings, labeller), [o.failure for o in ordered if o.failure is not None]

@@ -24,6 +24,8 @@ from radiofib.slides.tissue import find_tissue
 __all__ = ["SlidePlan", "plan_slide", "segment_slide"]
 
 _READERS = 2
+#: A slide may be this many times coarser than the network wants; beyond it shows it nothing.
+MOST_ENLARGED = 2.0
 
 Tile = NDArray[np.uint8]
 
@@ -55,9 +57,18 @@ def plan_slide(
     Raises
     ------
     SlideError
-        When pixels cannot be read, the slide is not brightfield, or holds no tissue.
+        When pixels cannot be read, the slide is not brightfield, holds no tissue, or is more than
+        :data:`MOST_ENLARGED` times coarser than the network wants.
     """
     settings = settings or SlideSettings()
+    if min(slide.mpp) > MOST_ENLARGED * segmenter.um:
+        raise SlideError(
+            "the slide is too coarse for the model",
+            where=slide.name,
+            expected=f"at most {MOST_ENLARGED * segmenter.um:g} um per pixel",
+            found=f"{min(slide.mpp):g}",
+            hint="scan it at a higher magnification, or use a model for this one",
+        )
     coarse = slide.grid(settings.tissue_um)
     overview = slide.read_all(coarse)
     tissue = find_tissue(

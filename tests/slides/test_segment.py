@@ -167,6 +167,12 @@ def test_no_tissue_and_fluorescence(model: Path, tmp_path: Path) -> None:
         assert not (tmp_path / name).exists()
 
 
+def test_a_slide_too_coarse_for_the_model(slide_path: Path, tmp_path: Path) -> None:
+    fine = open_segmenter(nets.colour_net(tmp_path / "net.onnx", tile=TILE, um=0.4))
+    with open_slide(slide_path) as slide, pytest.raises(SlideError, match=r"too coarse.*0\.8 um"):
+        plan_slide(slide, fine)
+
+
 def test_a_slide_removed_while_it_is_read(model: Path, tmp_path: Path) -> None:
     picture = Image.fromarray(made.biopsy(um=2.0, length_um=3000.0)[0])
     path = tmp_path / "gone.tiff"
