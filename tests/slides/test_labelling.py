@@ -226,6 +226,22 @@ def test_hotspot_goes_from_torchscript_to_labels(tmp_path: Path) -> None:
     assert seen > 0
 
 
+@pytest.mark.external
+def test_cmu_1_is_labelled_and_fluorescence_is_not(external_data: Path, tmp_path: Path) -> None:
+    wsi = external_data / "wsi"
+    model = nets.colour_net(tmp_path / "net.onnx", tile=64, um=0.5)
+    table, failures = run(sorted(wsi.glob("*.*")), tmp_path / "out", model)
+    assert table.obs["case"].tolist() == ["cmu-1-small-region"]
+    assert [f.case for f in failures] == ["test3-DAPI-2-387"]
+    assert "not a brightfield slide" in failures[0].reason
+    labels = np.asarray(Image.open(tmp_path / "out/labels/cmu-1-small-region.png"))
+    with open_slide(wsi / "cmu-1-small-region.svs") as slide:
+        plan = plan_slide(slide, open_segmenter(model))
+        wanted = np.where(nets.asked(plan), nets.rule(slide.read_all(plan.grid)), 0)
+    np.testing.assert_array_equal(labels, wanted)
+    assert (labels == 2).any()
+
+
 def start(paths: list[Path], out: Path, model: Path) -> subprocess.Popen[bytes]:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-m", "radiofib", "slides", "run", *map(str, paths)]
