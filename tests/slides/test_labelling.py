@@ -187,6 +187,7 @@ def test_a_model_that_fails_on_one_slide_costs_that_slide(
     assert [(f.case, f.error) for f in failures] == [("b0", "ModelError")]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_hotspot_goes_from_torchscript_to_labels(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
@@ -254,6 +255,7 @@ def start(paths: list[Path], out: Path, model: Path) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_killed_ten_times_at_random_the_bytes_are_the_same(tmp_path: Path) -> None:
     paths = []
