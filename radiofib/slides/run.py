@@ -110,8 +110,9 @@ def run_slides(
     -----
     A slide is finished when its piece exists under the key of its case, content, pixel size,
     settings, model and version, and its outputs are as the piece says; a slide that was being
-    labelled goes on after the last finished group of tiles. A GeoJSON that was changed by
-    hand is kept aside as ``<case>.kept-<hash>.geojson`` before a new one is written.
+    labelled goes on after the last finished group of tiles. What is left in ``unfinished/`` belongs
+    to slides that were stopped or broke off. A GeoJSON that was changed by hand is kept aside as
+    ``<case>.kept-<hash>.geojson`` before a new one is written.
 
     Examples
     --------
