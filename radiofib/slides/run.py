@@ -37,7 +37,7 @@ from radiofib.table import MISSING_COLUMNS, FeatureTable
 __all__ = ["PIECES", "run_slides"]
 
 #: Raised when the way of measuring changes, so that nothing older is taken for finished.
-_METHOD = 1
+_METHOD = 2
 _OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
 
 
@@ -166,11 +166,11 @@ def _finish(
             piece = _finished(out, job.case, key)
             if piece is None:
                 with ExitStack() as stack:
+                    found: dict[str, Any] = {}
                     if labeller is not None and labels is not None:
-                        stack.enter_context(
-                            labeller.labelled(slide, out, job.case, key=labels, settings=settings)
-                        )
-                    measures = measure_slide(slide, settings)
+                        how = labeller.labelled(slide, out, job.case, key=labels, settings=settings)
+                        found["segmentation"] = stack.enter_context(how)
+                    measures = measure_slide(slide, settings, **found)
                 tiles = labeller.tiles(out, labels) if labeller and labels else None
                 piece = _write(out, job.case, key, slide, measures, tiles=tiles)
         return _Outcome(piece, labels)
@@ -246,7 +246,7 @@ def _write(
         "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
         "missing": measures.missing,
         "outputs": {kind: hash_file(path) for kind, path in paths.items()},
-        **({} if tiles is None else {"tiles": tiles}),
+        **({} if tiles is None else {"tiles": tiles, "tracts": _rows(measures.tracts)}),
     }
     _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
     return piece
@@ -296,6 +296,11 @@ def _table(
     return FeatureTable(
         X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
     )
+
+
+def _rows(tracts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows as JSON has them: what is not a number is null."""
+    return [{k: _plain(v) if isinstance(v, float) else v for k, v in row.items()} for row in tracts]
 
 
 def _plain(value: float) -> float | None:
