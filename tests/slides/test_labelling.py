@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -22,8 +23,11 @@ from radiofib.slides import Labeller, SlideSettings, label_store, run_slides
 from radiofib.slides.reader import open_slide
 from radiofib.slides.segment import plan_slide
 from radiofib.slides.segmenter import Segmenter, open_segmenter
+from radiofib.slides.specs import column
 from tests.slides import made, nets
+from tests.slides.test_qupath import check_qupath
 from tests.slides.test_run import contents
+from tests.slides.test_segment import TRACTS, slide_pixels
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +111,23 @@ def test_workers_and_order_do_not_change_a_byte(folder: Path, tmp_path: Path) ->
     assert one.X.equals(two.X)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert told[-1][0] == told[-1][1] > 0
+
+
+def test_tracts_are_counted_whole_and_open_in_qupath(tmp_path: Path) -> None:
+    path = made.write_pyramid(tmp_path / "s.tiff", slide_pixels(2.0), mpp=2.0)
+    model = nets.colour_net(tmp_path / "net.onnx", tile=64, um=2.0)
+    table, failures = run([path], tmp_path / "out", model)
+    assert failures == []
+    assert table.X[column("portal_tract_count")][0] == TRACTS
+    document = check_qupath((tmp_path / "out/s.geojson").read_text())
+    names = [f["properties"]["name"].rstrip(" 0123456789") for f in document["features"]]
+    assert names == ["Tissue"] * 2 + ["Portal tract"] * TRACTS
+    pieces = [json.loads(p.read_text()) for p in (tmp_path / "out/pieces").iterdir()]
+    [rows] = [p["tracts"] for p in pieces if "tracts" in p]
+    assert len(rows) == TRACTS
+    labels = np.asarray(Image.open(tmp_path / "out/labels/s.png"))
+    area = table.X[column("portal_area_mm2")][0] * 1e6
+    assert area == pytest.approx((labels == 2).sum() * 4.0, rel=1e-12)
 
 
 def test_finished_labels_are_not_made_again(folder: Path, tmp_path: Path, asked: list[int]) -> None:
@@ -205,14 +226,15 @@ def test_hotspot_goes_from_torchscript_to_labels(tmp_path: Path) -> None:
     table, failures = run([path], tmp_path / "out", tmp_path / "hotspot.onnx")
     assert failures == []
     assert table.provenance["segmentation"]["um_per_px"] == 1.0
+    check_qupath((tmp_path / "out/s.geojson").read_text())
     labels = np.asarray(Image.open(tmp_path / "out/labels/s.png"))
     with open_slide(path) as slide:
         segmenter = open_segmenter(tmp_path / "hotspot.onnx")
         plan = plan_slide(slide, segmenter)
         whole = slide.read_all(plan.grid)
     seen = 0
-    for row, column in plan.groups[0].tiles:
-        box = slice(row * 64, row * 64 + 64), slice(column * 64, column * 64 + 64)
+    for y, x in np.array(plan.groups[0].tiles) * 64:
+        box = slice(y, y + 64), slice(x, x + 64)
         tile = np.full((64, 64, 3), 255, np.uint8)
         part = whole[box]
         tile[: part.shape[0], : part.shape[1]] = part
