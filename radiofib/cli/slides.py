@@ -17,6 +17,9 @@ slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the application."""
     slides_app.command("run")(slides_run)
+    slides_app.command("remeasure")(slides_remeasure)
+    slides_app.command("qupath-script")(slides_qupath_script)
+    slides_app.command("fit-pixels")(slides_fit_pixels)
     app.add_typer(slides_app, name="slides")
 
 
@@ -28,16 +31,57 @@ def _slides() -> None:
 def slides_run(
     slides: Annotated[list[Path], typer.Argument(help="Slide files.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="For portal tracts: network (.onnx) or pixel classifier (.skops)."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings of the measures (.yaml), such as the stain.")
+    ] = None,
+    stages: Annotated[
+        Path | None,
+        typer.Option(help="CSV with case and stage: from stage 3 on tracts are not countable."),
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Facts the network does not state (.yaml or .json).")
+    ] = None,
+    portal: Annotated[
+        list[str] | None, typer.Option(help="Class that is portal tract; may be repeated.")
+    ] = None,
+    tissue: Annotated[
+        list[str] | None, typer.Option(help="Class that is lobule; may be repeated.")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(help="Share of a tile that neighbours have in common, up to 0.5.")
+    ] = 0.0,
+    batch: Annotated[int | None, typer.Option(help="Tiles the network is given at once.")] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option(help="Where the network runs: cpu, cuda ...")
+    ] = None,
     mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
     workers: Workers = None,
 ) -> None:
-    """Measure tissue and stain of slides and write GeoJSON for QuPath.
+    """Measure slides: tissue, stain, portal tracts; write GeoJSON for QuPath.
 
-    Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides
+    With --model the tissue is labelled by a segmentation network, such as HOTSPoT's after radiofib
+    onnx convert, or by a pixel classifier of radiofib slides fit-pixels; the labels are kept in
+    labels/, and tracts.csv has one row for each portal tract. Cores are shared out among the
+    slides worked on at once (--workers). A run that was stopped goes on where it was.
+
+    Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides --model hotspot.onnx
     """
-    from radiofib.slides import run_slides
-    from radiofib.study import RunFolder, write_failures, write_slide_table
+    from radiofib.slides import SegmentSettings, SlideSettings, run_slides, tract_table
+    from radiofib.slides.stages import read_stages
+    from radiofib.study import RunFolder, slide_labeller, write_failures, write_slide_table
 
+    facts = {
+        "overlap": overlap,
+        "portal": portal or [],
+        "tissue": tissue or [],
+        "batch": batch,
+        "providers": provider or ["cpu"],
+    }
+    labeller = slide_labeller(model, card, SegmentSettings.parse(facts, where="options"))
     with progress_bar() as tell:
         table, failures = run_slides(
             slides,
@@ -45,8 +89,117 @@ def slides_run(
             mpp=mpp,
             workers=workers,
             progress=lambda done, total, _: tell("slides", done, total),
+            settings=None if config is None else SlideSettings.from_yaml(config),
+            labeller=labeller,
+            stages=None if stages is None else read_stages(stages),
+            tiles=lambda done, total: tell("tiles", done, total),
         )
     write_slide_table(table, out)
+    if labeller is not None:
+        RunFolder(out).write_frame("tracts.csv", tract_table(table, out))
     listing = write_failures(RunFolder(out), failures)
     typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
+
+
+def slides_remeasure(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with corrected GeoJSON.")],
+    out: Annotated[Path, typer.Option(help="Another folder to write.")],
+    slides: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SLIDE]...", help="Slides or their folder; default beside DIR."),
+    ] = None,
+    mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+    um: Annotated[float, typer.Option(help="Side of a cell for counting annotations, um.")] = 1.0,
+    workers: Workers = None,
+) -> None:
+    """Measure slides again after their GeoJSON was corrected in QuPath.
+
+    What was deleted is gone, what was added counts; DIR itself is not changed.
+
+    Example: radiofib slides remeasure slides biopsy1.svs biopsy2.ndpi --out corrected
+    """
+    from radiofib.slides.remeasure import remeasure_slides
+    from radiofib.study import RunFolder, write_failures, write_slide_table
+
+    with progress_bar() as tell:
+        found = remeasure_slides(
+            folder,
+            slides or (),
+            out=out,
+            um=um,
+            mpp=mpp,
+            workers=workers,
+            progress=lambda done, total, _: tell("slides", done, total),
+        )
+    write_slide_table(found.table, out)
+    results = RunFolder(out)
+    results.write_frame("corrections.csv", found.corrections)
+    if len(found.tracts):
+        results.write_frame("tracts.csv", found.tracts)
+    listing = write_failures(results, found.failures)
+    for case, note in found.corrections[["case", "notes"]].itertuples(index=False):
+        if note:
+            typer.secho(f"  {case}: {note}", err=True, fg=typer.colors.YELLOW)
+    n = found.table.n_rows
+    typer.echo(f"{n} of {n + len(found.failures)} slides measured again: {out}")
+    finish(found.failures, useful=n > 0, where=listing)
+
+
+def slides_qupath_script(
+    out: Annotated[Path, typer.Option(help="Folder with the GeoJSON files.")],
+) -> None:
+    """Write two scripts that load a folder of GeoJSON into a QuPath project, and export it again.
+
+    Example: radiofib slides qupath-script --out slides
+    """
+    from radiofib.slides.qupath_scripts import write_qupath_scripts
+
+    for path in write_qupath_scripts(out):
+        typer.echo(f"{path}: open it in QuPath's script editor and press Run once")
+
+
+def slides_fit_pixels(
+    annotated: Annotated[list[Path], typer.Argument(help="GeoJSON files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Classifier to write (.skops).")],
+    slides: Annotated[
+        list[Path] | None,
+        typer.Option(help="Slide or folder of slides; repeat it. Default: beside the GeoJSON."),
+    ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option(help="Class of all tissue that is not annotated, e.g. Lobule."),
+    ] = None,
+    um: Annotated[float, typer.Option(help="Side of a pixel of the classifier, um.")] = 4.0,
+    mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+) -> None:
+    """Train a classical H&E segmentation on annotations from QuPath.
+
+    Says the Dice of each class on slides left out of training.
+
+    Example: radiofib slides fit-pixels annotated --rest Lobule --out classifier.skops
+    """
+    from radiofib.slides.fit_pixels import fit_pixels
+    from radiofib.slides.pixel_features import PixelSettings
+
+    with progress_bar() as tell:
+        found = fit_pixels(
+            annotated,
+            out,
+            slides=slides or (),
+            rest=rest,
+            mpp=mpp,
+            settings=PixelSettings(um=um),
+            progress=tell,
+        )
+    table = found.scores.round({"annotated_mm2": 4, "dice": 3, "dice_mean": 3, "dice_min": 3})
+    typer.echo(table.to_string(index=False, na_rep="-"))
+    n = len(found.classifier.facts["slides"])
+    how = f"each of {n} slides by the others" if n > 1 else "not validated: a single slide"
+    typer.echo(f"Dice: {how}. Written: {out}")
+    failures = out.with_name(f"{out.stem}_failures.csv")
+    if found.failures:
+        from radiofib.study import RunFolder, write_failures
+
+        failures = write_failures(RunFolder(out.parent), found.failures, failures.name)
+    finish(found.failures, useful=True, where=failures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -48,7 +48,7 @@ def _make(make: Callable[[T], R], item: T) -> Ready[T, R]:
 
 
 def in_order(
-    items: Sequence[T], make: Callable[[T], R], *, threads: int = 2, ahead: int = 16
+    items: Iterable[T], make: Callable[[T], R], *, threads: int = 2, ahead: int = 16
 ) -> Iterator[Ready[T, R]]:
     """Yield each item with what was made of it, in the order given, whatever finishes first.
 
@@ -57,8 +57,8 @@ def in_order(
 
     Parameters
     ----------
-    items : sequence
-        What to work on.
+    items : iterable
+        What to work on; taken as it is needed.
     make : callable
         Makes one; must not depend on the others.
     threads : int

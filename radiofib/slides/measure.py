@@ -104,7 +104,6 @@ def measure_slide(
     stage: float | None = None,
     *,
     tissue: TissueMask | None = None,
-    tract_settings: TractSettings | None = None,
 ) -> SlideMeasures:
     """Measure an open slide.
 
@@ -113,7 +112,7 @@ def measure_slide(
     slide : Slide
         The open slide.
     settings : SlideSettings, optional
-        Resolutions and minimum sizes of the tissue.
+        Resolutions and minimum sizes of the tissue, and what counts as a portal tract.
     segmentation : Segmentation, optional
         Labels of the slide. Without one the measures that need it are missing, with the reason:
         columns are the same for every slide, so that tables can be joined and scripts for SPSS
@@ -123,8 +122,6 @@ def measure_slide(
         ``uncountable_from_stage`` on, counts of tracts are missing and areas stay.
     tissue : TissueMask, optional
         Tissue outlined by someone, on the grid of ``settings.tissue_um``; default: found here.
-    tract_settings : TractSettings, optional
-        What counts as a portal tract.
 
     Raises
     ------
@@ -132,7 +129,7 @@ def measure_slide(
         When pixels cannot be read, the slide is not brightfield, or holds no tissue.
     """
     settings = settings or SlideSettings()
-    tract_settings = tract_settings or TractSettings()
+    tract_settings = settings.tracts
     grid = slide.grid(settings.tissue_um)
     overview = slide.read_all(grid)
     if tissue is None:

@@ -15,9 +15,16 @@ __all__ = ["outline_png"]
 
 _SIDE = 1200
 _LINE = (0, 150, 60)
+_TRACT = (213, 94, 0)
 
 
-def outline_png(rgb: NDArray[np.uint8], polygons: Iterable[Polygon]) -> bytes:
+def outline_png(
+    rgb: NDArray[np.uint8],
+    polygons: Iterable[Polygon],
+    tracts: Iterable[Polygon] = (),
+    *,
+    step: tuple[float, float] = (1.0, 1.0),
+) -> bytes:
     """Draw outlines over a picture and return it as PNG.
 
     Parameters
@@ -25,7 +32,11 @@ def outline_png(rgb: NDArray[np.uint8], polygons: Iterable[Polygon]) -> bytes:
     rgb : ndarray of uint8, shape (height, width, 3)
         The slide at low resolution.
     polygons : iterable of Polygon
-        In pixels of `rgb`.
+        Tissue, in pixels of `rgb`.
+    tracts : iterable of Polygon
+        Portal tracts, in pixels of which `step` make one of `rgb`.
+    step : tuple of float
+        Across and down.
 
     Returns
     -------
@@ -43,10 +54,13 @@ def outline_png(rgb: NDArray[np.uint8], polygons: Iterable[Polygon]) -> bytes:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(rgb).resize(size, Image.Resampling.BOX)
     pen = ImageDraw.Draw(picture)
-    for polygon in polygons:
-        for ring in polygon.rings:
-            points = (ring * scale).round().clip(0, np.array(size) - 1)
-            pen.line([(float(x), float(y)) for x, y in points], fill=_LINE, width=2)
+    for some, factor, color in (
+        (polygons, np.array([scale, scale]), _LINE),
+        (tracts, scale / np.array(step), _TRACT),
+    ):
+        for ring in (ring for polygon in some for ring in polygon.rings):
+            points = (ring * factor).round().clip(0, np.array(size) - 1)
+            pen.line([(float(x), float(y)) for x, y in points], fill=color, width=2)
     stream = io.BytesIO()
     picture.save(stream, format="PNG")
     return stream.getvalue()

@@ -5,6 +5,10 @@ mask pixels. Pixels that touch only at a corner belong to different polygons (4-
 where a polygon meets itself at a corner the ring is divided there into a shell and a hole that
 share that one point. So no ring ever touches or crosses itself, which is what OGC, JTS and
 QuPath ask for.
+
+QuPath (0.6 and newer) moves every coordinate to a grid of 0.01 pixels as it reads, and refuses
+what becomes invalid by that. Scaled coordinates therefore lie on that grid already. Each axis is
+mapped on its own and never backwards, so a scaled polygon is as valid as its pixels were.
 """
 
 from __future__ import annotations
@@ -18,9 +22,13 @@ from scipy.sparse.csgraph import connected_components
 
 from radiofib.errors import UsageError
 
-__all__ = ["Polygon", "trace_polygons"]
+__all__ = ["Polygon", "Ring", "trace_polygons"]
 
 Ints = NDArray[np.int64]
+#: Closed ring of x, y: whole numbers, or floats on QuPath's grid.
+Ring = NDArray[np.int64] | NDArray[np.float64]
+#: Parts of a pixel that QuPath keeps (precision model of 0.6 and newer: 0.01).
+GRID_PARTS = 100
 _STRIP_PIXELS = 1 << 23
 
 
@@ -30,9 +38,9 @@ class Polygon:
 
     Parameters
     ----------
-    exterior : ndarray of int, shape (n, 2)
+    exterior : ndarray of int or float, shape (n, 2)
         Closed ring of x, y (first point repeated at the end), clockwise on the screen, beginning
-        at the leftmost corner of its uppermost pixel row.
+        at the leftmost corner of its uppermost pixel row. Floats are multiples of 0.01.
     holes : tuple of ndarray
         Closed rings, the other way round.
 
@@ -41,30 +49,67 @@ class Polygon:
     >>> ring = np.array([[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]])
     >>> Polygon(ring).area, Polygon(ring).scaled(4, 4).area
     (2, 32)
+    >>> Polygon(ring).scaled(10 / 3, 10 / 3).exterior.tolist()[1:3]
+    [[6.67, 0.0], [6.67, 3.33]]
     """
 
-    exterior: Ints
-    holes: tuple[Ints, ...] = ()
+    exterior: Ring
+    holes: tuple[Ring, ...] = ()
 
     @property
-    def rings(self) -> tuple[Ints, ...]:
+    def rings(self) -> tuple[Ring, ...]:
         """Exterior first, then the holes."""
         return (self.exterior, *self.holes)
 
     @property
-    def area(self) -> int:
-        """Area in square units of the coordinates (shoelace formula, holes taken out)."""
-        return sum(_signed_area(ring) for ring in self.rings)
+    def area(self) -> int | float:
+        """Area in square units of the coordinates (shoelace formula, holes taken out).
 
-    def scaled(self, x: int, y: int) -> Polygon:
-        """Return the polygon with its coordinates multiplied."""
-        factor = np.array([x, y], dtype=np.int64)
-        return Polygon(self.exterior * factor, tuple(hole * factor for hole in self.holes))
+        Exact: a whole number for whole coordinates, else whole parts of the 0.01 grid.
+        """
+        twice = sum(_twice_area(_on_grid(ring)) for ring in self.rings)
+        area = twice / (2 * GRID_PARTS**2)
+        whole = all(ring.dtype.kind == "i" for ring in self.rings)
+        return twice // (2 * GRID_PARTS**2) if whole else area
+
+    def scaled(self, x: float, y: float) -> Polygon:
+        """Return the polygon with its coordinates multiplied, on QuPath's grid of 0.01.
+
+        Parameters
+        ----------
+        x, y : float
+            Factors; whole ones keep whole coordinates whole.
+
+        Raises
+        ------
+        UsageError
+            When a factor is so small that neighbouring pixel edges could fall together.
+        """
+        if min(x, y) < 2 / GRID_PARTS:
+            raise UsageError(
+                "polygons cannot be scaled so far down",
+                expected=f"at least {2 / GRID_PARTS:g}",
+                found=f"{min(x, y):g}",
+            )
+        return Polygon(_scale(self.exterior, x, y), tuple(_scale(h, x, y) for h in self.holes))
 
 
-def _signed_area(ring: Ints) -> int:
-    x, y = ring[:, 0], ring[:, 1]
-    return int(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) // 2
+def _scale(ring: Ring, x: float, y: float) -> Ring:
+    if ring.dtype.kind == "i" and float(x).is_integer() and float(y).is_integer():
+        return ring * np.array([x, y], dtype=np.int64)
+    return np.rint(ring * (np.array([x, y], dtype=np.float64) * GRID_PARTS)) / GRID_PARTS
+
+
+def _on_grid(ring: Ring) -> Ints:
+    if ring.dtype.kind == "i":
+        return ring.astype(np.int64) * GRID_PARTS
+    return np.rint(ring * GRID_PARTS).astype(np.int64)
+
+
+def _twice_area(ring: Ints) -> int:
+    # From its first point: large coordinates of a small ring stay far from overflow.
+    x, y = (ring - ring[:1]).T
+    return int(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))
 
 
 def trace_polygons(mask: NDArray[np.bool_]) -> list[Polygon]:

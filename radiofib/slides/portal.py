@@ -21,12 +21,16 @@ from radiofib.slides.tracts import Tracts
 __all__ = [
     "ADEQUACY_TITLES",
     "NOT_COUNTABLE",
+    "TRACT",
     "adequacy_values",
     "not_countable",
     "portal_values",
     "tract_annotations",
     "tract_polygon",
 ]
+
+#: Classification of a portal tract in QuPath.
+TRACT = "Portal tract"
 
 NOT_COUNTABLE = "not countable"
 #: Measures that ask what one tract is.
@@ -191,7 +195,7 @@ def tract_annotations(
         Annotation(
             tract_polygon(tracts.regions, i, segmentation.grid),
             f"Portal tract {i + 1}",
-            "Portal tract",
+            TRACT,
             color,
             {_title(key, spec.unit): row[key] for key, spec in shown.items() if key in row},
         )

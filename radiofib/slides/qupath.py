@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from radiofib.slides.polygons import Ints, Polygon
+from radiofib.slides.polygons import Polygon, Ring
 
 __all__ = ["Annotation", "to_geojson", "to_wkt"]
 
@@ -32,7 +32,8 @@ class Annotation:
     color : tuple of int
         Red, green, blue of the class; QuPath refuses a class without it.
     measurements : mapping
-        Name -> number.
+        Name -> number. What is not finite is left out: QuPath shows a missing measurement as
+        NaN, and its versions before 0.5 refuse a whole file in which NaN stands as text.
     locked : bool
         Whether QuPath should guard it against editing.
     """
@@ -59,17 +60,16 @@ def to_geojson(annotations: Iterable[Annotation], *, key: str) -> str:
     Returns
     -------
     str
-        One line per object. Numbers that are not finite are written as text ("NaN"), since JSON
-        has none.
+        One line per object.
 
     Examples
     --------
     >>> import numpy as np
     >>> square = Polygon(np.array([[0, 0], [16, 0], [16, 16], [0, 16], [0, 0]]))
-    >>> note = Annotation(square, "Tissue 1", "Tissue", (0, 128, 0), {"Length mm": float("nan")})
+    >>> note = Annotation(square, "Tissue 1", "Tissue", (0, 128, 0), {"Length mm": 12.5})
     >>> feature = json.loads(to_geojson([note], key="k"))["features"][0]
     >>> feature["geometry"]["coordinates"], feature["properties"]["measurements"]
-    ([[[0, 0], [16, 0], [16, 16], [0, 16], [0, 0]]], {'Length mm': 'NaN'})
+    ([[[0, 0], [16, 0], [16, 16], [0, 16], [0, 0]]], {'Length mm': 12.5})
     """
     lines = [
         json.dumps(_feature(annotation, key, i), separators=(",", ":"), allow_nan=False)
@@ -84,7 +84,7 @@ def _feature(annotation: Annotation, key: str, position: int) -> dict[str, Any]:
         "objectType": "annotation",
         "name": annotation.name,
         "classification": {"name": annotation.classification, "color": list(annotation.color)},
-        "measurements": {k: _number(v) for k, v in annotation.measurements.items()},
+        "measurements": {k: v for k, v in annotation.measurements.items() if math.isfinite(v)},
     }
     if annotation.locked:
         properties["isLocked"] = True
@@ -93,18 +93,10 @@ def _feature(annotation: Annotation, key: str, position: int) -> dict[str, Any]:
         "id": str(uuid.uuid5(_NAMESPACE, f"{key}/{position}")),
         "geometry": {
             "type": "Polygon",
-            "coordinates": [ring.tolist() for ring in annotation.polygon.rings],
+            "coordinates": [_points(ring) for ring in annotation.polygon.rings],
         },
         "properties": properties,
     }
-
-
-def _number(value: float) -> float | str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value
 
 
 def to_wkt(polygons: Sequence[Polygon]) -> str:
@@ -119,5 +111,13 @@ def to_wkt(polygons: Sequence[Polygon]) -> str:
     return "".join(f"POLYGON ({', '.join(map(_ring, p.rings))})\n" for p in polygons)
 
 
-def _ring(ring: Ints) -> str:
-    return f"({', '.join(f'{x} {y}' for x, y in ring.tolist())})"
+def _points(ring: Ring) -> list[list[int | float]]:
+    """Return x, y as plain numbers: whole ones without a decimal point, others with two digits."""
+    if ring.dtype.kind == "i":
+        whole: list[list[int | float]] = ring.tolist()
+        return whole
+    return [[int(v) if v.is_integer() else round(v, 2) for v in point] for point in ring.tolist()]
+
+
+def _ring(ring: Ring) -> str:
+    return f"({', '.join(f'{x} {y}' for x, y in _points(ring))})"

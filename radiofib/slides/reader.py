@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 import openslide
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageColor, UnidentifiedImageError
 
 from radiofib.errors import SlideError, UsageError
 from radiofib.provenance import hash_file, hash_object
@@ -106,6 +106,9 @@ class Slide:
             int(properties.get("openslide.bounds-height", full[1] - self._origin[1])),
         )
         self._ground = "#" + str(properties.get("openslide.background-color", "FFFFFF"))
+        red, green, blue = ImageColor.getrgb(self._ground)[:3]
+        #: Colour of what was not scanned.
+        self.ground = (red, green, blue)
 
     def __enter__(self) -> Self:
         return self
@@ -192,7 +195,7 @@ class Slide:
         box += [box[0] + (x1 - x0) / down, box[1] + (y1 - y0) / down]
         size = (max(1, math.ceil(box[2] - 1e-6)), max(1, math.ceil(box[3] - 1e-6)))
         inside = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], size[0]), min(box[3], size[1]))
-        with _explained(self.name):
+        with self._explained():
             region = self._source.read_region(start, level, size)
         flat = Image.new("RGB", size, self._ground)
         flat.paste(region, mask=region.getchannel("A"))
@@ -211,12 +214,33 @@ class Slide:
 
     def read_all(self, grid: Grid) -> NDArray[np.uint8]:
         """Read a whole grid, block by block, as an array (height, width, 3)."""
-        whole = np.empty((grid.height, grid.width, 3), dtype=np.uint8)
-        for left, top, width, height in self.blocks(grid, self.block_side(grid)):
-            whole[top : top + height, left : left + width] = self.read(
-                grid, left, top, width, height
-            )
+        return self.read_large(grid, 0, 0, grid.width, grid.height)
+
+    def read_large(
+        self, grid: Grid, left: int, top: int, width: int, height: int
+    ) -> NDArray[np.uint8]:
+        """Read cells as :meth:`read` does, block by block, so that memory stays bounded."""
+        whole = np.empty((height, width, 3), dtype=np.uint8)
+        side = self.block_side(grid)
+        for y in range(0, height, side):
+            for x in range(0, width, side):
+                part = whole[y : y + side, x : x + side]
+                part[...] = self.read(grid, left + x, top + y, part.shape[1], part.shape[0])
         return whole
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            with _explained(self.name):
+                yield
+        except SlideError as error:
+            if self.path.is_file():
+                raise
+            raise SlideError(
+                "the file was removed while it was read",
+                where=self.name,
+                hint="put it back and run again: what is finished is kept",
+            ) from error
 
 
 def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:

@@ -161,9 +161,13 @@ def stain_statistics(
     histogram = StainHistogram()
     for left, top, width, height in slide.blocks(grid, side):
         inside = tissue.mask[top : top + height, left : left + width]
-        if not inside.any():
+        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+        if rows.size == 0:
             continue
-        rgb = slide.read(fine, left * parts, top * parts, width * parts, height * parts)
+        # A core is thin: only the box around it is read.
+        inside = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        box = (left + columns[0], top + rows[0], inside.shape[1], inside.shape[0])
+        rgb = slide.read(fine, *(int(length) * parts for length in box))
         chosen = rgb[inside.repeat(parts, axis=0).repeat(parts, axis=1)]
         histogram.add(separate(optical_density(chosen[None], tissue.white)[0]))
     if histogram.count == 0:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
-import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
-from radiofib._checks import list_some
+from radiofib._skops import check_versions, read_metadata, read_model, write_model
 from radiofib.errors import ModelError
-from radiofib.provenance import canonical_json, environment
+from radiofib.provenance import environment
 from radiofib.staging.base import BaseStager
 from radiofib.staging.chain import ChainStager
 from radiofib.staging.names import STAGERS
@@ -39,13 +33,9 @@ def _own_types() -> tuple[str, ...]:
 TRUSTED_TYPES = (*_INSIDE, *_own_types())
 
 _FORMAT = 1
-_METADATA = "radiofib.json"
 _VERSIONS = ("radiofib", "scikit-learn", "xgboost", "numpy")
 #: Packages whose other minor version may read the same file as another model.
 _BINDING = ("radiofib", "scikit-learn")
-_SCHEMA = "schema.json"
-_ADDRESS = re.compile(r'"__id__": (?P<id>\d+)|"(?P<file>[0-9a-f-]+)\.[a-z]+"')
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def save_stager(
@@ -76,47 +66,7 @@ def save_stager(
     """
     if not isinstance(model, BaseStager) or not hasattr(model, "classes_"):
         raise ModelError("only a fitted stager can be stored", found=type(model).__name__)
-    stored = dict(metadata or {}) | _describe(model)
-    try:
-        head = canonical_json(stored)
-    except TypeError as error:
-        raise ModelError(
-            "metadata must be plain values", expected="text, numbers, lists", found=str(error)
-        ) from error
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.part")
-    with zipfile.ZipFile(temporary, "w") as target:
-        for name, content in {_METADATA: head.encode(), **_canonical(model)}.items():
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(entry, content)
-    temporary.replace(path)
-    loaded: dict[str, Any] = json.loads(head)
-    return loaded
-
-
-def _canonical(model: BaseStager) -> dict[str, bytes]:
-    """Return the members of a skops file, its parts named by running numbers.
-
-    skops names parts by their address in memory or at random, so that equal models would
-    differ in every byte.
-    """
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as source:
-        members = {name: source.read(name) for name in source.namelist()}
-    schema = members.pop(_SCHEMA).decode()
-    numbers: dict[str, str] = {}
-    for match in _ADDRESS.finditer(schema):
-        numbers.setdefault(match["id"] or match["file"], str(len(numbers)))
-
-    def renumber(match: re.Match[str]) -> str:
-        address = match["id"] or match["file"]
-        return match[0].replace(address, numbers[address])
-
-    renamed = {_SCHEMA: _ADDRESS.sub(renumber, schema).encode()}
-    for name in sorted(members, key=lambda n: int(numbers[n.split(".")[0]])):
-        address, suffix = name.split(".", 1)
-        renamed[f"{numbers[address]}.{suffix}"] = members[name]
-    return renamed
+    return write_model(model, path, dict(metadata or {}) | _describe(model))
 
 
 def _describe(model: BaseStager) -> dict[str, Any]:
@@ -151,67 +101,9 @@ def load_stager(path: str | Path) -> tuple[BaseStager, dict[str, Any]]:
         that are not trusted.
     """
     path = Path(path)
-    metadata = _read_metadata(path)
-    _check_version(metadata, path)
-    try:
-        untrusted = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES)
-        if untrusted:
-            raise ModelError(
-                "model file holds types that are not trusted",
-                where=path.name,
-                found=list_some(sorted(untrusted)),
-                hint="use files written by radiofib from a source you trust",
-            )
-        model = skops.io.load(path, trusted=list(TRUSTED_TYPES))
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            "model file cannot be read", where=path.name, found=f"{type(error).__name__}: {error}"
-        ) from error
+    metadata = read_metadata(path, hint="train with: radiofib train")
+    check_versions(metadata, path, form=_FORMAT, binding=_BINDING)
+    model = read_model(path, TRUSTED_TYPES)
     if not isinstance(model, BaseStager):
         raise ModelError("file holds no stager", where=path.name, found=type(model).__name__)
     return model, metadata
-
-
-def _read_metadata(path: Path) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            metadata = json.loads(archive.read(_METADATA))
-    except FileNotFoundError as error:
-        raise ModelError("no such file", where=str(path), hint="check the path") from error
-    except (KeyError, zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ModelError(
-            "not a model written by radiofib",
-            where=path.name,
-            expected=f"a .skops file with {_METADATA} in it",
-            hint="train with: radiofib train",
-        ) from error
-    if not isinstance(metadata, dict):
-        raise ModelError("metadata is damaged", where=path.name)
-    return metadata
-
-
-def _check_version(metadata: Mapping[str, Any], path: Path) -> None:
-    if metadata.get("format") != _FORMAT:
-        raise ModelError(
-            "model file of another format",
-            where=path.name,
-            expected=f"format {_FORMAT}",
-            found=str(metadata.get("format")),
-            hint="train again with this version",
-        )
-    written, here = metadata.get("versions") or {}, environment(_VERSIONS)
-    other = [p for p in _BINDING if _minor(str(written.get(p))) != _minor(here[p])]
-    if other:
-        raise ModelError(
-            "model was written by another version",
-            where=path.name,
-            expected=list_some(f"{p} {here[p]}" for p in other),
-            found=list_some(f"{p} {written.get(p)}" for p in other),
-            hint="train again, or install the versions the model was written with",
-        )
-
-
-def _minor(version: str) -> tuple[str, ...]:
-    return tuple(version.split(".")[:2])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from radiofib.study.judge import READER_FAILURES, FileEvaluation, evaluate_file
     from radiofib.study.prepare import prepare_cohort, read_sections, register_files
     from radiofib.study.run import RunResult, run_study
-    from radiofib.study.slides import write_slide_table
+    from radiofib.study.slides import slide_labeller, write_slide_table
     from radiofib.study.tables import (
         predict_features,
         scanner_notes,
@@ -56,6 +56,7 @@ _HOME = {
     "run_demo": "demo",
     "run_study": "run",
     "scanner_notes": "tables",
+    "slide_labeller": "slides",
     "train_table": "tables",
     "verify_run": "folder",
     "write_doubts": "extraction",
@@ -90,6 +91,7 @@ __all__ = [
     "run_demo",
     "run_study",
     "scanner_notes",
+    "slide_labeller",
     "train_table",
     "verify_run",
     "write_doubts",

@@ -98,7 +98,7 @@ def _from_images(
         progress=tell,
     )
     cohort, config = learn_step(study, prepared.cohort, config, folder)
-    table, failures = cohort_features(cohort, config, study, folder, workers, tell)
+    table, failures = cohort_features(cohort, config, study, folder, workers, tell, root=root)
     write_doubts(folder, table)
     if table.n_rows == 0:
         raise RadiofibError(

@@ -12,6 +12,8 @@ from radiofib.config import StrictModel
 from radiofib.errors import ConfigError
 from radiofib.prepare import RegistrationPlan, UltrasoundPlan
 from radiofib.segment import MaskSettings
+from radiofib.slides.segment_settings import SegmentSettings
+from radiofib.slides.settings import SlideSettings
 from radiofib.staging import StagerPlan
 from radiofib.study.ablate_config import AblationConfig
 from radiofib.study.clinical_config import ClinicalConfig
@@ -130,13 +132,29 @@ class UncertaintyConfig(StrictModel):
 class SlidesConfig(StrictModel):
     """How whole-slide images of the cohort (channel ``wsi``) are read.
 
+    Stages are never used in measuring: they withhold counts of tracts from stage 3 on (``radiofib
+    slides run --stages``), and what is missing would tell a stager the stage.
+
     Parameters
     ----------
     mpp : float, optional
         Micrometres per pixel, for slides that do not say.
+    model : str, optional
+        Segmentation network (.onnx) or pixel classifier (.skops), relative to the root folder:
+        portal tracts are counted and measured.
+    card : str, optional
+        File with facts the network does not state, relative to the root folder.
+    labels : SegmentSettings, optional
+        How the network is laid over slides, and which of its classes are portal tract and lobule.
+    measures : SlideSettings, optional
+        Resolutions and minimum sizes, and what counts as a portal tract.
     """
 
     mpp: float | None = Field(default=None, gt=0)
+    model: str | None = None
+    card: str | None = None
+    labels: SegmentSettings | None = None
+    measures: SlideSettings | None = None
 
 
 class StudyConfig(StrictModel):

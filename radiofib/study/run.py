@@ -127,7 +127,7 @@ def run_study(
         progress=tell,
     )
     cohort, config = learn_step(study, prepared.cohort, config, folder)
-    table, failures = cohort_features(cohort, config, study, folder, workers, tell)
+    table, failures = cohort_features(cohort, config, study, folder, workers, tell, root=Path(root))
     failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
     write_doubts(folder, table)
@@ -209,6 +209,8 @@ def cohort_features(
     folder: RunFolder,
     workers: int | None,
     tell: Progress,
+    *,
+    root: Path,
 ) -> tuple[FeatureTable, list[Failure]]:
     """Measure images and slides of a prepared cohort; finished pieces stay in the folder."""
     images = only(cohort, lambda a: a.channel != SLIDE_CHANNEL)
@@ -227,7 +229,12 @@ def cohort_features(
         failures += failed
     if slides.acquisitions:
         table, failed = slide_features(
-            slides, folder.root / "slides", mpp=study.slides.mpp, workers=workers, tell=tell
+            slides,
+            folder.root / "slides",
+            config=study.slides,
+            root=root,
+            workers=workers,
+            tell=tell,
         )
         tables.append(table)
         failures += failed

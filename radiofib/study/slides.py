@@ -8,13 +8,22 @@ from pathlib import Path
 import pandas as pd
 
 from radiofib.cohort import Acquisition, Cohort
-from radiofib.errors import Failure
-from radiofib.slides import name_cases, run_slides
+from radiofib.errors import Failure, UsageError
+from radiofib.slides import (
+    ClassicalLabeller,
+    Labeller,
+    SegmentSettings,
+    name_cases,
+    run_slides,
+    tract_table,
+)
+from radiofib.slides.labelling_classical import AnyLabeller
+from radiofib.study.config import SlidesConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress
 from radiofib.table import FeatureTable
 
-__all__ = ["slide_features", "write_slide_table"]
+__all__ = ["slide_features", "slide_labeller", "write_slide_table"]
 
 #: Facts of the file that a model could take for biology; shown to the negative control only.
 #: The size of the scan is none of them: whoever scans draws it around the tissue.
@@ -25,7 +34,8 @@ def slide_features(
     cohort: Cohort,
     out: Path,
     *,
-    mpp: float | None,
+    config: SlidesConfig,
+    root: Path,
     workers: int | None,
     tell: Progress,
 ) -> tuple[FeatureTable, list[Failure]]:
@@ -37,8 +47,10 @@ def slide_features(
         Acquisitions that are slides.
     out : path
         Folder for GeoJSON, pictures and finished pieces.
-    mpp : float, optional
-        Micrometres per pixel, for slides that do not say.
+    config : SlidesConfig
+        Pixel size of slides that do not say, model for portal tracts, settings.
+    root : path
+        Folder the model's path is relative to.
     workers : int, optional
         Processes.
     tell : callable
@@ -49,18 +61,47 @@ def slide_features(
     FeatureTable, list of Failure
         Rows and failures under the cohort's names of cases.
     """
+    labeller = slide_labeller(
+        None if config.model is None else root / config.model,
+        None if config.card is None else root / config.card,
+        config.labels,
+    )
     by_path = {a.image.absolute(): a for a in cohort.acquisitions}
     owner = {name: by_path[path.absolute()] for name, path in name_cases(by_path).items()}
     table, failures = run_slides(
         list(by_path),
         out,
-        mpp=mpp,
+        mpp=config.mpp,
         workers=workers,
         progress=lambda done, total, _: tell("slides", done, total),
+        settings=config.measures,
+        labeller=labeller,
+        tiles=lambda done, total: tell("tiles", done, total),
     )
     named = _renamed(table, cohort, owner)
     write_slide_table(named, out)
+    if labeller is not None:
+        RunFolder(out).write_frame("tracts.csv", tract_table(table, out))
     return named, [_named(f, owner) for f in failures]
+
+
+def slide_labeller(
+    model: Path | None, card: Path | None, settings: SegmentSettings | None
+) -> AnyLabeller | None:
+    """Open what labels slides: a pixel classifier (``.skops``), a network, or nothing.
+
+    Raises
+    ------
+    UsageError
+        When facts or settings of a network are given without one.
+    RadiofibError
+        When the model cannot be used.
+    """
+    if model is None or model.suffix.lower() == ".skops":
+        if card is not None or settings not in (None, SegmentSettings()):
+            raise UsageError("facts or options of a network without one", hint="name a .onnx model")
+        return None if model is None else ClassicalLabeller.of(model)
+    return Labeller.of(model, card=card, settings=settings)
 
 
 def write_slide_table(table: FeatureTable, out: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from radiofib.slides import measure_slide, open_slide
+from radiofib.slides import SlideSettings, measure_slide, open_slide
 from radiofib.slides.collagen import collagen_mask
 from radiofib.slides.tissue import TissueMask, find_tissue, optical_density, white_level
 from radiofib.slides.tract_settings import TractSettings
@@ -58,7 +58,7 @@ def test_fractions_with_and_without_capsule_and_large_structures(tmp_path: Path,
     pixels, masks = drawn(stain)
     path = made.write_png(tmp_path / "slide.png", pixels)
     with open_slide(path, mpp=UM) as slide:
-        found = measure_slide(slide, tract_settings=TractSettings(stain=stain))
+        found = measure_slide(slide, settings=SlideSettings(tracts=TractSettings(stain=stain)))
     cell = UM**2 / 1e6
     size = {name: int(mask.sum()) for name, mask in masks.items()}
     tissue = 1200 * 550 - size["lumens"]
@@ -82,11 +82,11 @@ def test_tissue_outlined_by_someone_has_the_same_collagen(tmp_path: Path) -> Non
     path = made.write_png(tmp_path / "slide.png", drawn("sirius_red")[0])
     wanted = TractSettings(stain="sirius_red")
     with open_slide(path, mpp=UM) as slide:
-        found = measure_slide(slide, tract_settings=wanted)
+        found = measure_slide(slide, settings=SlideSettings(tracts=wanted))
         grid = slide.grid(8.0)
         own = find_tissue(slide.read_all(grid), um=(grid.um_x, grid.um_y))
         given = TissueMask(own.mask, own.white, math.nan)
-        again = measure_slide(slide, tissue=given, tract_settings=wanted)
+        again = measure_slide(slide, tissue=given, settings=SlideSettings(tracts=wanted))
     for key in ("collagen_percent", "collagen_area_mm2", "morphometry_tissue_area_mm2"):
         assert again.measured[key] == pytest.approx(found.measured[key], rel=0.02)
 
@@ -120,6 +120,8 @@ def test_sirius_red_beside_the_mask_of_liverquant(external_data: Path) -> None:
     assert dice(ours, theirs) >= 0.8
     assert jaccard(ours, theirs) >= 0.65
     with open_slide(path, mpp=1.0124) as slide:
-        found = measure_slide(slide, tract_settings=TractSettings(stain="sirius_red"))
+        found = measure_slide(
+            slide, settings=SlideSettings(tracts=TractSettings(stain="sirius_red"))
+        )
     assert found.measured["collagen_capsule_area_mm2"] == 0  # the edge of a picture is no capsule
     assert 15 < found.measured["collagen_percent"] < 30

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage as ndi
@@ -101,3 +101,46 @@ def test_a_large_mask_does_not_depend_on_how_it_is_cut(
 def test_scaling_multiplies_the_area(mask: np.ndarray, x: int, y: int) -> None:
     polygons = trace_polygons(mask)
     assert sum(p.scaled(x, y).area for p in polygons) == mask.sum() * x * y
+
+
+@settings(deadline=None)
+@given(masks, st.floats(0.02, 40), st.floats(0.02, 40))
+def test_any_scale_keeps_the_shape_and_lies_on_the_grid_of_a_hundredth(
+    mask: np.ndarray, x: float, y: float
+) -> None:
+    polygons = trace_polygons(mask)
+    for polygon, scaled in zip(polygons, (p.scaled(x, y) for p in polygons), strict=True):
+        for ring, moved in zip(polygon.rings, scaled.rings, strict=True):
+            np.testing.assert_array_equal(moved, np.round(moved, 2))
+            assert (np.abs(moved - ring * (x, y)) <= 0.005 + 1e-9).all()
+            # Edges keep their direction and never vanish: nothing new touches.
+            np.testing.assert_array_equal(
+                np.sign(np.diff(moved, axis=0)), np.sign(np.diff(ring, axis=0))
+            )
+        assert all(p.area < 0 for p in map(Polygon, scaled.holes))
+
+
+#: um per pixel of level 0 and um per pixel of the labels.
+SCALES = [(0.2526, 1.0), (0.3, 1.0), (0.499, 1.0), (0.121, 2.0)]
+
+
+@pytest.mark.parametrize(("mpp", "um"), SCALES)
+def test_area_at_any_pixel_size_is_that_of_the_pixels_within_1e_5(mpp: float, um: float) -> None:
+    step = um / mpp
+    noise = ndi.gaussian_filter(np.random.default_rng(3).random((900, 900)), 1.0)
+    mask = noise > np.quantile(noise, 0.5)
+    area = sum(p.scaled(step, step).area for p in trace_polygons(mask))
+    assert area / (mask.sum() * step**2) == pytest.approx(1, abs=1e-5)
+
+
+def test_area_is_exact_far_from_the_corner_and_in_hundredths() -> None:
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
+    far = Polygon(square + 2_000_000)
+    assert far.area == 1
+    assert far.scaled(3.33, 3.33).area == 3.33**2 == 11.0889
+    assert Polygon(square[::-1]).area == -1
+
+
+def test_scales_at_which_edges_would_fall_together_are_refused() -> None:
+    with pytest.raises(UsageError, match="scaled so far down"):
+        trace_polygons(np.ones((1, 1), dtype=bool))[0].scaled(4, 0.01)

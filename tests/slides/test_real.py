@@ -11,7 +11,8 @@ from radiofib.errors import SlideError
 from radiofib.slides import open_slide, run_slides, to_wkt
 from radiofib.slides.polygons import Polygon
 from radiofib.slides.specs import column
-from tests.slides.test_qupath import check_qupath, jts_check
+from tests.slides.qupath_rules import check_qupath
+from tests.slides.test_qupath import jts_check
 
 pytestmark = pytest.mark.external
 

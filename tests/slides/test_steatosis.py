@@ -15,7 +15,7 @@ import pytest
 
 from radiofib.simulate.slide_geometry import BiopsyLaw
 from radiofib.simulate.slides import SlideSettings as Simulated
-from radiofib.slides import measure_slide, open_slide, run_slides
+from radiofib.slides import SlideSettings, measure_slide, open_slide, run_slides
 from radiofib.slides.specs import column
 from radiofib.slides.steatosis import find_vacuoles
 from radiofib.slides.tract_settings import TractSettings
@@ -89,7 +89,9 @@ def test_share_of_vacuoles_is_that_of_simulated_slides(fatty, pixel) -> None:
         made = segmentation(np.ascontiguousarray(labels[::2, ::2]), truth["mpp"] * 2, 2.0)
         wanted = TractSettings(vacuole_pixel_um=pixel, detail_um=None)
         with open_slide(path) as slide:
-            found = measure_slide(slide, segmentation=made, tract_settings=wanted).measured
+            found = measure_slide(
+                slide, segmentation=made, settings=SlideSettings(tracts=wanted)
+            ).measured
         px = truth["label_px"]
         lobule = truth["tissue_px"] - truth["portal_px"]
         share = 100 * px["vacuole"] / lobule

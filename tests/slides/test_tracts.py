@@ -13,7 +13,7 @@ from scipy import ndimage as ndi
 
 from radiofib.simulate.slide_geometry import BiopsyLaw
 from radiofib.simulate.slides import SlideSettings as Simulated
-from radiofib.slides import measure_slide, open_slide, to_geojson
+from radiofib.slides import SlideSettings, measure_slide, open_slide, to_geojson
 from radiofib.slides.measure import SlideMeasures
 from radiofib.slides.portal import tract_annotations
 from radiofib.slides.regions import find_regions
@@ -135,7 +135,7 @@ def test_simulated_tracts_are_counted_and_measured_exactly(patients) -> None:
     for path, truth, labels in patients:
         with open_slide(path) as slide:
             made = segmentation(labels, truth["mpp"])
-            measures = measure_slide(slide, segmentation=made, tract_settings=EVERY)
+            measures = measure_slide(slide, segmentation=made, settings=SlideSettings(tracts=EVERY))
         found = measures.measured
         cell = truth["mpp"] ** 2
         assert found["portal_area_mm2"] == truth["portal_px"] * cell / 1e6
@@ -160,7 +160,9 @@ def test_coarser_labels_count_alike(patients, parts) -> None:
             continue
         with open_slide(path) as slide:
             coarse = segmentation(labels[::parts, ::parts], truth["mpp"] * parts, float(parts))
-            measures = measure_slide(slide, segmentation=coarse, tract_settings=EVERY)
+            measures = measure_slide(
+                slide, segmentation=coarse, settings=SlideSettings(tracts=EVERY)
+            )
         found = measures.measured
         assert found["portal_tract_count"] == truth["n_tracts"]
         assert found["portal_complete_tract_count"] == truth["n_complete_tracts"]
@@ -170,7 +172,7 @@ def test_coarser_labels_count_alike(patients, parts) -> None:
 
 
 def measured(path: Path, labels: np.ndarray, truth: dict, **more) -> SlideMeasures:
-    more = {"tract_settings": QUICK} | more
+    more = {"settings": SlideSettings(tracts=QUICK)} | more
     with open_slide(path) as slide:
         return measure_slide(slide, segmentation=segmentation(labels, truth["mpp"]), **more)
 
@@ -252,12 +254,12 @@ def test_a_segmentation_without_a_class_says_so(patients) -> None:
     made = segmentation(labels, truth["mpp"])
     with open_slide(path) as slide:
         no_portal = replace(made, classes=made.classes[:2])
-        found = measure_slide(slide, segmentation=no_portal, tract_settings=QUICK)
+        found = measure_slide(slide, segmentation=no_portal, settings=SlideSettings(tracts=QUICK))
         assert math.isnan(found.measured["portal_tract_count"])
         assert found.missing["portal_tract_count"].endswith("no class of portal tracts")
         other = replace(made.classes[1], compartment="other")
         no_lobule = replace(made, classes=(made.classes[0], other, made.classes[2]))
-        found = measure_slide(slide, segmentation=no_lobule, tract_settings=QUICK)
+        found = measure_slide(slide, segmentation=no_lobule, settings=SlideSettings(tracts=QUICK))
     assert found.measured["portal_tract_count"] > 0
     assert math.isnan(found.measured["portal_area_percent"])
     assert found.missing["lobule_area_mm2"].endswith("no class of lobule")
@@ -347,7 +349,7 @@ def test_a_whole_slide_of_known_tracts(tmp_path: Path, mpp: float) -> None:
     """40,000 x 30,000 pixels at 40x and 20x, several cores, labels of every level-0 pixel."""
     law = Simulated(shape=(30_000, 40_000), mpp=mpp, cores=(3, 3), pen=0.0)
     [(path, truth, labels)] = simulated(tmp_path, 1, law, seed=3)
-    found = measured(path, labels, truth, tract_settings=EVERY)
+    found = measured(path, labels, truth, settings=SlideSettings(tracts=EVERY))
     cell = mpp**2
     values = found.measured
     assert values["portal_area_mm2"] == truth["portal_px"] * cell / 1e6

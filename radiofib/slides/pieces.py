@@ -1,0 +1,195 @@
+"""What is kept of each measured slide, and the tables made of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofib.provenance import canonical_json, environment, hash_bytes, hash_file
+from radiofib.slides.labelling import LABELS, PIECES
+from radiofib.slides.measure import SlideMeasures
+from radiofib.slides.picture import outline_png
+from radiofib.slides.portal import TRACT
+from radiofib.slides.qupath import to_geojson
+from radiofib.slides.reader import Slide
+from radiofib.slides.settings import SlideSettings
+from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
+from radiofib.slides.specs_tracts import TRACT_REGISTRY
+from radiofib.table import MISSING_COLUMNS, FeatureTable
+
+__all__ = ["METHOD", "finished_piece", "slide_table", "tract_table", "write_piece"]
+
+#: Raised when the way of measuring changes, so that nothing older is taken for finished.
+METHOD = 2
+_OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
+
+
+def finished_piece(out: Path, case: str, key: str) -> dict[str, Any] | None:
+    """Return the piece of a finished slide, or None when anything of it is missing or changed."""
+    piece = _read_piece(out / PIECES / f"{key}.json")
+    if piece is None or piece["key"] != key:
+        return None
+    for kind, path in _outputs(out, case, labelled="labels" in piece["outputs"]).items():
+        if not path.is_file() or hash_file(path) != piece["outputs"][kind]:
+            return None
+    return piece
+
+
+def write_piece(
+    out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures, *, tiles: int | None
+) -> dict[str, Any]:
+    """Write picture and outlines of a slide, then the piece that says they are whole.
+
+    Parameters
+    ----------
+    tiles : int, optional
+        Of how many tiles the labels are; None without a segmentation.
+    """
+    contents = {
+        "geojson": to_geojson(measures.annotations, key=key).encode(),
+        "png": outline_png(
+            measures.overview,
+            (f.polygon for f in measures.fragments),
+            (a.polygon for a in measures.annotations if a.classification == TRACT),
+            step=(measures.grid.step_x, measures.grid.step_y),
+        ),
+    }
+    paths = _outputs(out, case, labelled=tiles is not None)
+    _keep_corrections(out, case, paths["geojson"], contents["geojson"])
+    for kind, content in contents.items():
+        _replace(paths[kind], content)
+    piece = {
+        "key": key,
+        "case": case,
+        "obs": {
+            "case": case,
+            "patient": case,
+            "vendor": slide.vendor,
+            "mpp_x_um": slide.mpp[0],
+            "mpp_y_um": slide.mpp[1],
+            "mpp_source": slide.mpp_source,
+            "tissue_px_um": math.sqrt(measures.grid.cell_um2),
+        },
+        "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
+        "missing": measures.missing,
+        "tracts": [[_plain(row[c]) for c in _tract_columns()] for row in measures.tracts],
+        "outputs": {kind: hash_file(path) for kind, path in paths.items()},
+        **({} if tiles is None else {"tiles": tiles}),
+    }
+    _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
+    return piece
+
+
+def slide_table(
+    pieces: Sequence[Mapping[str, Any]],
+    settings: SlideSettings,
+    segmentation: Mapping[str, Any] | None,
+) -> FeatureTable:
+    """Return one row per slide.
+
+    Parameters
+    ----------
+    pieces : sequence of mapping
+        Of the slides, in order.
+    settings : SlideSettings
+        They were measured with.
+    segmentation : mapping, optional
+        Facts about the model or classifier.
+    """
+    keys = [spec.key for spec in SLIDE_REGISTRY]
+    X = pd.DataFrame(
+        {column(key): [_float(piece["values"][key]) for piece in pieces] for key in keys},
+        dtype="float64",
+    )
+    obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=list(_OBS))
+    missing = [
+        {"case": piece["case"], "instance": "", "column": column(key), "reason": reason}
+        for piece in pieces
+        for key, reason in piece["missing"].items()
+    ]
+    provenance: Mapping[str, Any] = {
+        "kind": "slides",
+        "method": METHOD,
+        "settings": settings.model_dump(),
+        "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
+        "pieces": {piece["case"]: piece["key"] for piece in pieces},
+        **({} if segmentation is None else {"segmentation": segmentation}),
+    }
+    return FeatureTable(
+        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
+    )
+
+
+def tract_table(table: FeatureTable, out: str | Path) -> pd.DataFrame:
+    """Return one row per portal tract of the slides of a run.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        As :func:`~radiofib.slides.run_slides` returned it.
+    out : path
+        The folder it wrote.
+
+    Returns
+    -------
+    DataFrame
+        ``case`` and the columns of :data:`~radiofib.slides.TRACT_REGISTRY`; no rows without a
+        segmentation.
+    """
+    rows = []
+    for case, key in table.provenance["pieces"].items():
+        piece = _read_piece(Path(out) / PIECES / f"{key}.json") or {}
+        rows += [[case, *row] for row in piece.get("tracts", ())]
+    return pd.DataFrame(rows, columns=["case", *_tract_columns()])
+
+
+def _tract_columns() -> list[str]:
+    return [spec.name for spec in TRACT_REGISTRY]
+
+
+def _outputs(out: Path, case: str, *, labelled: bool) -> dict[str, Path]:
+    paths = {kind: out / f"{case}.{kind}" for kind in ("geojson", "png")}
+    return paths | {"labels": out / LABELS / f"{case}.png"} if labelled else paths
+
+
+def _read_piece(path: Path) -> dict[str, Any] | None:
+    try:
+        piece = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(piece, dict) and {"key", "obs", "outputs", "values", "missing"} <= set(piece)
+    return piece if known else None
+
+
+def _keep_corrections(out: Path, case: str, path: Path, new: bytes) -> None:
+    """Set a GeoJSON aside that no run has written: someone's work is in it."""
+    if not path.is_file():
+        return
+    digest = hash_bytes(path.read_bytes())
+    if digest == hash_bytes(new):
+        return
+    pieces = (_read_piece(p) for p in (out / PIECES).glob("*.json"))
+    ours = {p["outputs"]["geojson"] for p in pieces if p is not None and p.get("case") == case}
+    if digest not in ours:
+        path.replace(path.with_name(f"{case}.kept-{digest[:8]}.geojson"))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else float(value)

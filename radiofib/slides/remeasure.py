@@ -1,0 +1,337 @@
+"""Slides measured again after someone corrected their annotations in QuPath."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage as ndi
+
+from radiofib.errors import Failure, RadiofibError, SlideError, UsageError
+from radiofib.parallel import map_pieces
+from radiofib.provenance import canonical_json, environment, hash_bytes, hash_object
+from radiofib.slides.annotated import Annotated, annotate, role_of
+from radiofib.slides.annotation_files import AnnotatedSlide, match_annotations
+from radiofib.slides.measure import SlideMeasures, measure_slide
+from radiofib.slides.picture import outline_png
+from radiofib.slides.qupath import to_geojson
+from radiofib.slides.qupath_read import parse_geojson
+from radiofib.slides.reader import Slide, open_slide
+from radiofib.slides.settings import SlideSettings
+from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
+from radiofib.slides.tissue import TissueMask, check_brightfield, find_tissue, white_level
+from radiofib.store import read_record, tidy, write_record
+from radiofib.table import MISSING_COLUMNS, FeatureTable
+
+__all__ = ["Remeasured", "remeasure_slides"]
+
+#: Raised when the way of reading annotations changes.
+_METHOD = 1
+_PIECES = "pieces"
+_OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
+_CORRECTIONS = (
+    *("case", "annotations", "sha256", "tissue", "label", "background", "region", "ignore"),
+    *("unclassified", "unused", "mended", "empty", "tracts_read", "portal_mm2", "notes"),
+)
+_MAKER = ("segmentation_source", "segmentation_maker")
+
+
+@dataclass(frozen=True, eq=False)
+class Remeasured:
+    """What the corrected annotations of some slides yield.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        One row per slide, sorted by case.
+    corrections : DataFrame
+        One row per slide: what was read from its file, and what to look at.
+    tracts : DataFrame
+        One row per portal tract.
+    failures : list of Failure
+        Sorted by case.
+    """
+
+    table: FeatureTable
+    corrections: pd.DataFrame
+    tracts: pd.DataFrame
+    failures: list[Failure]
+
+
+def remeasure_slides(
+    folder: str | Path,
+    slides: Iterable[str | Path] = (),
+    *,
+    out: str | Path,
+    um: float = 1.0,
+    mpp: float | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    settings: SlideSettings | None = None,
+) -> Remeasured:
+    """Measure slides again by their annotations: what was deleted is gone, what was added counts.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of ``radiofib slides run`` whose GeoJSON was corrected, or to which QuPath
+        exported: ``<case>.geojson`` for each slide. Nothing in it is changed.
+    slides : iterable of path
+        Slides, or folders with them; default: those beside or in `folder`.
+    out : path
+        Another folder; gets ``<case>.geojson`` and ``<case>.png`` anew.
+    um : float
+        Side of a cell in which annotations are counted, um.
+    mpp : float, optional
+        Side of a level-0 pixel for slides that do not say; default what the run was given.
+    workers : int, optional
+        Processes; results do not depend on it.
+    progress : callable, optional
+        Called with slides done, slides in all and the case just done.
+    settings : SlideSettings, optional
+        As of the run.
+
+    Returns
+    -------
+    Remeasured
+
+    Raises
+    ------
+    UsageError
+        When `folder` holds no annotations, or `out` is the same folder.
+
+    Notes
+    -----
+    Outlines of class ``Tissue`` replace the tissue that radiofib finds, piece by piece as they
+    were drawn; a file without any leaves the finding to radiofib. ``ROI`` and ``Region*`` limit
+    what is measured, ``Ignore*`` is left out, and both are written out again. A file without a
+    tract says that there are none where tracts were counted before; elsewhere it says nothing
+    about them.
+
+    Examples
+    --------
+    >>> remeasure_slides("slides", out="slides")
+    Traceback (most recent call last):
+    radiofib.errors.UsageError: slides: corrected annotations are never written over. Next: give
+    another folder with --out.
+    """
+    folder, out = Path(folder), Path(out)
+    if out.absolute() == folder.absolute() or (out.exists() and out.samefile(folder)):
+        raise UsageError(
+            "corrected annotations are never written over",
+            where=str(out),
+            hint="give another folder with --out",
+        )
+    pairs, failures = match_annotations(folder, slides)
+    tidy(out / _PIECES)
+    settings = settings or SlideSettings()
+    work = partial(_finish, out=out, um=um, mpp=mpp, settings=settings)
+    done: dict[str, dict[str, Any] | Failure] = {}
+    for pair, outcome in map_pieces(work, pairs, workers=workers, on_crash=_crashed):
+        done[pair.case] = outcome
+        if progress is not None:
+            progress(len(done), len(pairs), pair.case)
+    ordered = [done[pair.case] for pair in pairs]
+    pieces = [d for d in ordered if isinstance(d, dict)]
+    failures = [*failures, *(d for d in ordered if isinstance(d, Failure))]
+    return Remeasured(
+        _table(pieces, settings, um),
+        pd.DataFrame([p["corrections"] for p in pieces], columns=list(_CORRECTIONS)),
+        _tracts(pieces),
+        sorted(failures, key=lambda f: f.case),
+    )
+
+
+def _crashed(pair: AnnotatedSlide, error: Exception) -> Failure:
+    reason = SlideError(
+        "the process measuring the slide died",
+        where=pair.slide.name,
+        found=type(error).__name__,
+        hint="free memory or use fewer workers, then run again",
+    )
+    return Failure.from_error(reason, case=pair.case, step="remeasure")
+
+
+def _finish(
+    pair: AnnotatedSlide, *, out: Path, um: float, mpp: float | None, settings: SlideSettings
+) -> dict[str, Any] | Failure:
+    try:
+        content = pair.annotations.read_bytes()
+        with open_slide(pair.slide, mpp=mpp or pair.mpp) as slide:
+            key = hash_object(
+                {
+                    "annotations": hash_bytes(content),
+                    "case": pair.case,
+                    "content": slide.content_hash(),
+                    "counted": pair.counted,
+                    "method": _METHOD,
+                    "mpp": slide.mpp,
+                    "set_aside": pair.set_aside,
+                    "settings": settings.model_dump(),
+                    "um": um,
+                    "versions": environment(),
+                }
+            )
+            piece: dict[str, Any] | None = read_record(out / _PIECES, key, home=out)
+            if piece is None:
+                piece = _measure(pair, slide, content, key, out, um, settings)
+        return piece
+    except (SlideError, OSError, MemoryError) as error:
+        return Failure.from_error(error, case=pair.case, step="remeasure")
+    except RadiofibError:
+        raise
+    except Exception as error:  # a defect on one slide must not cost the others
+        return Failure.from_error(error, case=pair.case, step="remeasure")
+
+
+def _measure(
+    pair: AnnotatedSlide,
+    slide: Slide,
+    content: bytes,
+    key: str,
+    out: Path,
+    um: float,
+    settings: SlideSettings,
+) -> dict[str, Any]:
+    name, digest = pair.annotations.name, hash_bytes(content)
+    found, tissue = _read(slide, content, name, f"{name} {digest[:8]}", um, settings)
+    # A file with outlines of tissue alone says nothing about tracts, unless they were counted.
+    segmentation = found.segmentation if found.counts["label"] or pair.counted else None
+    measures = measure_slide(slide, settings, segmentation, tissue=tissue)
+    annotations = (*measures.annotations, *found.frames)
+    contents = {
+        f"{pair.case}.geojson": to_geojson(annotations, key=key).encode(),
+        f"{pair.case}.png": outline_png(measures.overview, (f.polygon for f in measures.fragments)),
+    }
+    _keep_corrections(out, f"{pair.case}.geojson", contents[f"{pair.case}.geojson"])
+    for file, data in contents.items():
+        temporary = out / f".{file}.part"
+        temporary.write_bytes(data)
+        temporary.replace(out / file)
+    piece = _piece(pair, slide, digest, found, measures)
+    if segmentation is None:
+        piece["obs"] |= dict.fromkeys(_MAKER, "")
+    write_record(out / _PIECES, key, piece, home=out, files=contents)
+    return piece
+
+
+def _read(
+    slide: Slide, content: bytes, name: str, maker: str, um: float, settings: SlideSettings
+) -> tuple[Annotated, TissueMask]:
+    objects = parse_geojson(content, name)
+    tissue_grid = slide.grid(settings.tissue_um)
+    overview = slide.read_all(tissue_grid)
+    check_brightfield(overview, where=slide.name)
+    if any(role_of(one) == "tissue" for one in objects):
+        own, white, threshold = None, white_level(overview), math.nan
+    else:
+        pixel = (tissue_grid.um_x, tissue_grid.um_y)
+        looked = find_tissue(overview, um=pixel, settings=settings, where=slide.name)
+        own, white, threshold = looked.mask, looked.white, looked.threshold
+    found = annotate(
+        objects, slide.grid(um, exact=True), tissue_grid=tissue_grid, found=own, maker=maker
+    )
+    if not found.tissue.any():
+        raise SlideError(
+            "nothing is left to measure",
+            where=name,
+            expected="tissue inside the regions",
+            hint="check the classes Tissue, ROI, Region* and Ignore*",
+        )
+    return found, TissueMask(found.tissue, white, threshold)
+
+
+def _keep_corrections(out: Path, name: str, new: bytes) -> None:
+    """Set a GeoJSON aside that was corrected here after it was written."""
+    path = out / name
+    if not path.is_file():
+        return
+    digest = hash_bytes(path.read_bytes())
+    if digest == hash_bytes(new) or digest in _written(out / _PIECES, name):
+        return
+    path.replace(path.with_name(f"{name.removesuffix('.geojson')}.kept-{digest[:8]}.geojson"))
+
+
+def _written(pieces: Path, name: str) -> set[str]:
+    texts = (path.read_text(encoding="utf-8") for path in pieces.glob("*.json"))
+    marks = (text.partition(canonical_json(name) + ':"')[2] for text in texts)
+    return {mark.partition('"')[0] for mark in marks if mark}
+
+
+def _piece(
+    pair: AnnotatedSlide, slide: Slide, digest: str, found: Annotated, measures: SlideMeasures
+) -> dict[str, Any]:
+    grid = found.segmentation.grid
+    portal = found.segmentation.mask("portal")
+    notes = list(found.notes)
+    notes += [f"{name}: corrections set aside by a later run, not used" for name in pair.set_aside]
+    corrections = {
+        "case": pair.case,
+        "annotations": pair.annotations.name,
+        "sha256": digest,
+        **found.counts,
+        "tracts_read": int(ndi.label(portal)[1]),
+        "portal_mm2": float(np.count_nonzero(portal)) * grid.cell_um2 / 1e6,
+        "notes": "; ".join(notes),
+    }
+    obs = {
+        "case": pair.case,
+        "patient": pair.case,
+        "vendor": slide.vendor,
+        "mpp_x_um": slide.mpp[0],
+        "mpp_y_um": slide.mpp[1],
+        "mpp_source": slide.mpp_source,
+        "tissue_px_um": math.sqrt(measures.grid.cell_um2),
+        "segmentation_source": found.segmentation.source,
+        "segmentation_maker": found.segmentation.maker,
+    }
+    return {
+        "case": pair.case,
+        "obs": obs,
+        "corrections": corrections,
+        "values": {k: None if math.isnan(v) else v for k, v in measures.measured.items()},
+        "missing": measures.missing,
+        # Names once and in order: a record forgets the order of keys.
+        "tract_columns": list(measures.tracts[0]) if measures.tracts else [],
+        "tracts": [[_plain(v) for v in row.values()] for row in measures.tracts],
+    }
+
+
+def _tracts(pieces: list[dict[str, Any]]) -> pd.DataFrame:
+    columns: list[str] = next((p["tract_columns"] for p in pieces if p["tracts"]), [])
+    rows = [[p["case"], *row] for p in pieces for row in p["tracts"]]
+    return pd.DataFrame(rows, columns=["case", *columns])
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _table(pieces: list[dict[str, Any]], settings: SlideSettings, um: float) -> FeatureTable:
+    keys = [spec.key for spec in SLIDE_REGISTRY]
+    X = pd.DataFrame(
+        {column(key): [p["values"].get(key) for p in pieces] for key in keys}, dtype="float64"
+    )
+    obs = pd.DataFrame([p["obs"] for p in pieces], columns=[*_OBS, *_MAKER])
+    missing = [
+        {"case": p["case"], "instance": "", "column": column(key), "reason": reason}
+        for p in pieces
+        for key, reason in p["missing"].items()
+    ]
+    provenance = {
+        "kind": "slides",
+        "method": f"annotations {_METHOD}",
+        "settings": settings.model_dump() | {"um": um},
+        "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
+        "pieces": {p["case"]: p["corrections"]["sha256"] for p in pieces},
+    }
+    return FeatureTable(
+        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
+    )

@@ -1,0 +1,72 @@
+"""Stages of the cases of some slides, as someone wrote them down."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from radiofib.errors import UsageError
+
+__all__ = ["read_stages"]
+
+_STAGE = re.compile(r"[A-Za-z]{0,2} ?([0-9]+(?:\.[0-9]+)?)")
+
+
+def read_stages(path: str | Path) -> dict[str, float]:
+    r"""Read the stage of each case.
+
+    Parameters
+    ----------
+    path : path
+        CSV with columns ``case`` (name of the slide without suffix) and ``stage``: a number, also
+        behind a letter or two (``F3``, ``S 4``); empty where it is not known.
+
+    Returns
+    -------
+    dict
+        Case to stage, where it is known.
+
+    Raises
+    ------
+    UsageError
+        When the file is missing, no such table, names a case twice or holds another stage, with
+        its row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "stages.csv"
+    ...     _ = path.write_text("case,stage\nbx1,F3\nbx2,\n")
+    ...     read_stages(path)
+    {'bx1': 3.0}
+    """
+    path = Path(path)
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        lines = list(rows)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(
+            "cannot be read", where=path.name, expected="a CSV file", found=type(error).__name__
+        ) from error
+    if not {"case", "stage"} <= {*(rows.fieldnames or ())}:
+        raise UsageError(
+            "not a table of stages",
+            where=path.name,
+            expected="columns case and stage",
+            found=", ".join(rows.fieldnames or ()) or "an empty file",
+        )
+    found: dict[str, float | None] = {}
+    for row, line in enumerate(lines, start=2):
+        case, text = (line["case"] or "").strip(), (line["stage"] or "").strip()
+        where = f"{path.name}, row {row}"
+        if not case or case in found:
+            problem = "a case is named twice" if case else "no case is named"
+            raise UsageError(problem, where=where, found=case or None)
+        match = _STAGE.fullmatch(text)
+        if text and match is None:
+            raise UsageError("not a stage", where=where, expected="such as 3 or F3", found=text)
+        found[case] = float(match.group(1)) if match else None
+    return {case: stage for case, stage in found.items() if stage is not None}
