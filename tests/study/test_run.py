@@ -191,11 +191,16 @@ def test_bad_cases_are_listed_and_the_others_go_on(tmp_path: Path) -> None:
     assert json.loads((out / "run.json").read_text())["counts"]["failures"] == len(failures)
 
 
-def test_fewer_patients_than_folds_keeps_the_features(tmp_path: Path) -> None:
+def test_fewer_patients_than_folds_keeps_the_features(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     frame = write_pictures(tmp_path, n_patients=4)
     study = write_study(tmp_path, frame)
     out = tmp_path / "run"
     assert _exit_status("run", str(study), "--root", str(tmp_path), "--out", str(out)) == 3
+    said = capsys.readouterr().err
+    assert "ask for 2 folds ('evaluation: {folds: 2}')" in said
+    assert said.index("too few patients") < said.index("features: ")
     reason = pd.read_csv(out / "failures.csv")["reason"].str.cat()
     assert "fold" in reason
     assert "patients" in reason
