@@ -234,8 +234,16 @@ def embedder_of(config: ExtractionConfig) -> Embedder | None:
     if settings is None:
         return None
     path = Path(settings.model).resolve()
-    state = path.stat() if path.is_file() else None
-    seen = None if state is None else (state.st_mtime_ns, state.st_size)
+    if not path.is_file():
+        raise ModelError(
+            "no such model file",
+            where=settings.model,
+            expected="the network that section 'embedding' names",
+            hint="put it there ('radiofib onnx convert' makes one), or leave 'embedding' out, with "
+            "whatever else of a study needs it (feature_sets, cam)",
+        )
+    state = path.stat()
+    seen = (state.st_mtime_ns, state.st_size)
     return _opened(str(path), seen, settings.model_dump_json())
 
 

@@ -104,12 +104,14 @@ def read_regions(path: Path, shape: tuple[int, int]) -> tuple[list[ScanRegion], 
     ImageError
         When the header is damaged.
     """
-    dataset = load_dataset(path, ("SequenceOfUltrasoundRegions",))
+    dataset = load_dataset(path, ("SequenceOfUltrasoundRegions", "BurnedInAnnotation"))
     notes: list[str] = []
     found: list[tuple[int, ScanRegion]] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
+                notes.append("BurnedInAnnotation: the file says that text is burned in")
             for item in dataset.get("SequenceOfUltrasoundRegions") or ():
                 if _whole(item, "RegionSpatialFormat", _TWO_D) != _TWO_D:
                     continue

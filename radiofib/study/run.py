@@ -16,11 +16,12 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError, ExportError, Failure, RadiofibError
 from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
+from radiofib.extract.embedding import embedder_of
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.audit import audit_step
 from radiofib.study.cam import cam_step
-from radiofib.study.channel_sets import check_channel_sets, main_model
+from radiofib.study.channel_sets import check_channel_sets, check_feature_sets, main_model
 from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
 from radiofib.study.counts import counts_step
@@ -120,6 +121,8 @@ def run_study(
     for error in impossible_splits(study, cohort):
         warnings.warn(str(error), StudyWarning, stacklevel=2)
     config = extraction_config(study, cohort, Path(root))
+    check_feature_sets(study, config)
+    embedder_of(config)  # a network that is missing or states too little is told now
     check_landmarks(study, config)
     prepared = prepare_cohort(
         cohort,

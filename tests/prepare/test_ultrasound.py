@@ -287,12 +287,35 @@ def test_a_folder_is_a_cohort(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     for name in ("x/a.png", "b.png", "b.jpg"):
         PIL.Image.new("L", (9, 9), 5).save(tmp_path / name, format="PNG")
+    (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "b.json").write_text("{}")
     found = folder_cohort(tmp_path).acquisitions
     assert [a.case for a in found] == ["b", "b.png", "x/a"]
     assert [a.mask is not None for a in found] == [True, True, False]
     with pytest.raises(CohortError, match="no picture"):
         folder_cohort(tmp_path / "out")
+
+
+def test_what_is_called_like_a_picture_and_is_none_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "empty.PNG").write_bytes(b"")
+    (tmp_path / "words.dcm").write_text("no header")
+    done = clean_ultrasound(folder_cohort(tmp_path), plan(), tmp_path / "out", workers=1)
+    reasons = {f.case: f.reason for f in done.failures}
+    assert sorted(reasons) == ["empty", "words"]
+    assert "file is empty" in reasons["empty"]
+
+
+def test_what_a_person_should_look_at_is_told(
+    tmp_path: Path, made: dict[str, SimulatedFrame]
+) -> None:
+    image = save(tmp_path / "a.png", made["bare"].screen)
+    bow = [[120, 100], [180, 140], [180, 100], [120, 140]]
+    shape = {"label": "liver", "shape_type": "polygon", "points": bow}
+    (tmp_path / "a.json").write_text(json.dumps({"shapes": [shape], "imagePath": "a.png"}))
+    done = run(tmp_path, [{"case": "a", "image": image, "mask": "a.json"}], plan())
+    assert "a.json, shape 1 'liver': the outline crosses itself" in done.record["doubt"][0]
+    again = run(tmp_path, [{"case": "a", "image": image, "mask": "a.json"}], plan())
+    pd.testing.assert_frame_equal(again.record, done.record)
 
 
 def test_other_channels_stay_and_none_is_an_error(tmp_path: Path) -> None:
