@@ -318,6 +318,40 @@ def test_what_a_person_should_look_at_is_told(
     pd.testing.assert_frame_equal(again.record, done.record)
 
 
+def test_odd_dicom_files_end_with_a_picture_or_a_reason(
+    tmp_path: Path, made: dict[str, SimulatedFrame]
+) -> None:
+    """Regions that contradict each other, counts and sizes that are not true, names on tissue."""
+    bare = made["bare"].screen[None]
+    named = screen(2, marks=("name", "annotation", "touching"))
+    everything = (0, 239, 0, 319)
+    files = {
+        "backwards": (bare, [region((200, 100, 250, 60)), region((10, 235, 0, 319))], {}),
+        "two deltas": (bare, [region(everything, (0.03, 0.05)), region(everything, (1, 9))], {}),
+        "many": (bare, [region((r, r + 40, c, c + 40)) for r in (0, 90) for c in (0, 90, 180)], {}),
+        "beyond": (bare, [region((0, 2**32 - 1, 0, 2**31))], {}),
+        "no delta": (bare, [region((10, 235, 0, 319), (0.0, -1.0))], {}),
+        "thin": (bare, [region((10, 235, 60, 62))], {}),
+        "too few": (np.repeat(bare, 3, 0), None, {"NumberOfFrames": 900}),
+        "too large": (bare, None, {"Rows": 65535, "Columns": 65535}),
+        "names": (named.screen[None], [region(everything)], {"BurnedInAnnotation": "YES"}),
+    }
+    for name, (frames, regions, more) in files.items():
+        write_film(tmp_path / name, frames, regions, **more)
+    done = run(tmp_path, [{"case": n, "image": n} for n in files], plan(), workers=2)
+    failed = {f.case: f.reason for f in done.failures}
+    assert set(failed) == {"too few", "too large", "many"}  # many: too small for a patch
+    assert set(done.record["case"]) == set(files) - {"too few", "too large"}
+    record = done.record.drop_duplicates("case").set_index("case")
+    assert "another size" in record.loc["two deltas", "notes"]
+    assert "burned in" in record.loc["names", "notes"]
+    [shown] = read_frames(tmp_path / "out" / record.loc["names", "image"])
+    for mark in named.marks:
+        if mark.kind in TEXT:
+            assert correlation(mark.ink, mark.box, shown.values.astype(float)) <= 0.3
+    assert all(value not in str(failed) for value in PATIENT.values())
+
+
 def test_other_channels_stay_and_none_is_an_error(tmp_path: Path) -> None:
     frame = pd.DataFrame([{"case": "a", "image": "a.nii", "channel": "t1"}])
     cohort = Cohort.from_frame(frame, root=tmp_path, check_files=False)
