@@ -318,6 +318,7 @@ def test_what_a_person_should_look_at_is_told(
     pd.testing.assert_frame_equal(again.record, done.record)
 
 
+@pytest.mark.slow
 def test_odd_dicom_files_end_with_a_picture_or_a_reason(
     tmp_path: Path, made: dict[str, SimulatedFrame]
 ) -> None:
