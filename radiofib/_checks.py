@@ -100,7 +100,7 @@ def check_known(
     >>> check_known("glcmm", ["glcm", "glrlm"], what="feature class")
     Traceback (most recent call last):
     radiofib.errors.UsageError: unknown feature class 'glcmm' (expected glcm, glrlm). Next: did you
-    mean 'glcm'?.
+    mean 'glcm'?
     """
     allowed = list(known)
     if name in allowed:

@@ -86,7 +86,7 @@ class StrictModel(BaseModel):
     >>> Bins.parse({"widht": 10}, where="config.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: config.yaml: 'widht' is not a known key (expected width).
-    Next: did you mean 'width'?.
+    Next: did you mean 'width'?
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

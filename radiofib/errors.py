@@ -69,20 +69,33 @@ class RadiofibError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.problem}" if self.where else self.problem
+        # What was found may be another error's text: its advice is given once, at the end.
+        found, _, inner = (self.found or "").partition(" Next: ")
         facts = [
-            f"{word} {fact}"
-            for word, fact in (("expected", self.expected), ("found", self.found))
+            f"{word} {fact.rstrip('.')}" if inner else f"{word} {fact}"
+            for word, fact in (("expected", self.expected), ("found", found))
             if fact
         ]
         if facts:
             text += f" ({'; '.join(facts)})"
         text = text.rstrip(".") + "."
-        return f"{text} Next: {self.hint.rstrip('.')}." if self.hint else text
+        hint = self.hint or inner
+        return f"{text} Next: {_closed(hint)}" if hint else text
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors cross process borders; the default would lose the keyword arguments.
         keywords = {k: getattr(self, k) for k in ("where", "expected", "found", "hint")}
         return (_rebuild, (type(self), self.problem, keywords))
+
+
+def _closed(text: str) -> str:
+    """End a sentence with one stop.
+
+    >>> _closed("check the path"), _closed("did you mean 'cpu'?")
+    ('check the path.', "did you mean 'cpu'?")
+    """
+    bare = text.rstrip(".")
+    return bare if bare.endswith(("?", "!")) else f"{bare}."
 
 
 def _rebuild(kind: type[RadiofibError], problem: str, keywords: dict[str, Any]) -> RadiofibError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,12 +15,13 @@ from radiofib.errors import Failure
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Workers", "finish", "progress_bar", "warn"]
+__all__ = ["Workers", "finish", "plain_warnings", "progress_bar", "warn"]
 
 Workers = Annotated[int | None, typer.Option(help="Processes; default one per core.")]
 
 DONE_WITH_FAILURES = 3
 NOTHING_USEFUL = 1
+WRONG_USAGE = 2
 INTERRUPTED = 130
 
 
@@ -36,6 +38,24 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         text = "Stopped. What is finished is kept; the same command goes on from there."
         typer.secho(text, err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show warnings about a study as one line of text, without a place in the code."""
+    from radiofib.study import StudyWarning
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, StudyWarning):
+                typer.secho(f"radiofib: {message}", err=True, fg=typer.colors.YELLOW)
+            else:
+                usual(message, category, *place)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 @contextmanager

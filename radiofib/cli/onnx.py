@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL
+from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL, WRONG_USAGE
 
 __all__ = ["onnx_app", "register"]
 
@@ -33,7 +33,8 @@ def inspect(
 ) -> None:
     """Show ports, operator set, providers, card, metadata and external data of a model.
 
-    Exit status 3 when something must be put right before it can be used.
+    Exit status 2 when facts must be stated before it can be used (a card), as by every command
+    that uses a model; 3 when something else must be put right.
 
     Example: radiofib onnx inspect resnet34.onnx
     """
@@ -43,6 +44,8 @@ def inspect(
     found = inspect_model(model, read_sidecar(card) if card else None)
     text = json.dumps(found.as_dict(), indent=2, ensure_ascii=False)
     typer.echo(text if as_json else found.render(80))
+    if found.unstated and len(found.problems) == 1:
+        raise typer.Exit(WRONG_USAGE)
     if found.problems:
         raise typer.Exit(DONE_WITH_FAILURES)
 

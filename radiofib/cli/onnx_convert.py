@@ -26,8 +26,8 @@ def convert(
     architecture: Annotated[
         str,
         typer.Argument(
-            help="resnet18, resnet34, resnet50, resnet18-3d, resnet34-3d, segformer-b0 to "
-            "segformer-b5, hotspot, or generic."
+            help="resnet10, resnet18, resnet34, resnet50, each also with -3d for volumes, "
+            "segformer-b0 to segformer-b5, hotspot, or generic."
         ),
     ],
     source: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radiofib.cli._shared import Workers, finish, progress_bar
+from radiofib.cli._shared import Workers, finish, plain_warnings, progress_bar
 
 __all__ = ["register"]
 
@@ -41,7 +41,7 @@ def run(
     config = StudyConfig.from_yaml(find_study(study))
     if masks is not None:
         config = config.with_mask_folder(Path(os.path.relpath(masks, root)))
-    with progress_bar() as tell:
+    with plain_warnings(), progress_bar() as tell:
         result = run_study(config, root=root, out=out, workers=workers, progress=tell)
     typer.echo(f"report: {result.report}")
     finish(result.failures, useful=result.n_rows > 0, where=out / "failures.csv")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from radiofib.cli._shared import Workers, finish, progress_bar
+from radiofib.cli._shared import Workers, finish, progress_bar, warn
 
 __all__ = ["register"]
 
@@ -45,7 +45,11 @@ def clean(
     ] = None,
     labels: Annotated[str, typer.Option(help="Labels of polygons that count, with commas.")] = "",
     config: Annotated[
-        Path | None, typer.Option(help="YAML with a section ultrasound, in place of the options.")
+        Path | None,
+        typer.Option(
+            help="YAML with a section ultrasound, in place of the options, such as "
+            "'ultrasound: {clean: {find: whole}, region: {patches: {side_px: 24}}}'."
+        ),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder the paths are relative to.")] = None,
     scheme: Annotated[str | None, typer.Option(help="Stage scheme, such as metavir.")] = None,
@@ -80,6 +84,10 @@ def clean(
     measured = int((done.record["reason"] == "").sum())
     typer.echo(f"{measured} regions in {done.screens} files; look at {out / 'ultrasound'}")
     if measured:
+        typer.echo("text on tissue may stay where it is no brighter: look before passing it on")
+    if measured:
         typer.echo(f"for features: radiofib extract {out / 'cohort.csv'} --out features.parquet")
+    doubts = done.record.loc[done.record["doubt"] != "", ["case", "instance", "channel", "doubt"]]
+    warn(doubts, out / "ultrasound.csv")
     failures = [*cases.failures, *done.failures]
     finish(failures, useful=measured > 0, where=out / "failures.csv")

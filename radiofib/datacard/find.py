@@ -47,7 +47,7 @@ def find_card(card: str | Path) -> Path:
     'lifs.md'
     >>> find_card("livs")
     Traceback (most recent call last):
-    radiofib.errors.DataCardError: no data card 'livs' (expected ...). Next: did you mean 'lifs'?.
+    radiofib.errors.DataCardError: no data card 'livs' (expected ...). Next: did you mean 'lifs'?
     """
     path = Path(card)
     if path.suffix.lower() == ".md":

@@ -148,7 +148,7 @@ def get_scheme(name: str) -> StageScheme:
     >>> get_scheme("metavirr")
     Traceback (most recent call last):
     radiofib.errors.CohortError: unknown stage scheme 'metavirr' (expected scheuer, lifs,
-    metavir, ishak, ludwig, ludwig_0_4, batts_ludwig, binary). Next: did you mean 'metavir'?.
+    metavir, ishak, ludwig, ludwig_0_4, batts_ludwig, binary). Next: did you mean 'metavir'?
     """
     check_known(name, SCHEME_NAMES, what="stage scheme", error=CohortError)
     return _SCHEMES[name]

@@ -13,6 +13,7 @@ from radiofib.deep.card_fields import (
     CARD_KEY,
     ClassLabel,
     Kind,
+    MissingFactsError,
     ModelCard,
     Output,
     Parity,
@@ -32,6 +33,7 @@ __all__ = [
     "CARD_KEY",
     "ClassLabel",
     "Kind",
+    "MissingFactsError",
     "ModelCard",
     "Output",
     "Parity",
@@ -74,8 +76,8 @@ def card_from_metadata(
     --------
     >>> card_from_metadata({}, {"kind": "extractor", "opset": 17}, where="net.onnx")
     Traceback (most recent call last):
-    radiofib.errors.ConfigError: net.onnx: the model does not state what must be known to use it
-    (expected architecture (name of the network, such as resnet34); source (...
+    radiofib.deep.card_fields.MissingFactsError: net.onnx: the model does not state what must be
+    known to use it (expected architecture (name of the network, such as resnet34); source (...
     """
     own: dict[str, Any] = {}
     if CARD_KEY in metadata:

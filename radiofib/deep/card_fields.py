@@ -18,6 +18,7 @@ __all__ = [
     "CARD_KEY",
     "ClassLabel",
     "Kind",
+    "MissingFactsError",
     "ModelCard",
     "Output",
     "Parity",
@@ -41,6 +42,11 @@ _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Cosine = Annotated[float, Field(ge=-1, le=1)]
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class MissingFactsError(ConfigError):
+    """A model does not state what must be known to use it, and nothing else does."""
+
 
 _NEEDED: dict[str, tuple[Role, ...]] = {
     "classifier": ("logits",),
@@ -345,8 +351,10 @@ def complete_card(data: dict[str, Any], *, where: str) -> ModelCard:
 
     Raises
     ------
+    MissingFactsError
+        When a fact is absent.
     ConfigError
-        When a fact is absent, not known, or not possible.
+        When one is not known, or not possible.
 
     Examples
     --------
@@ -358,7 +366,7 @@ def complete_card(data: dict[str, Any], *, where: str) -> ModelCard:
     if missing:
         _check_names(data, where)
         known = [name for name in data if name not in missing]
-        raise ConfigError(
+        raise MissingFactsError(
             "the model does not state what must be known to use it",
             where=where,
             expected="; ".join(f"{name} ({_MEANING[name]})" for name in missing),

@@ -11,7 +11,13 @@ from typing import Any
 
 from radiofib._checks import list_some
 from radiofib._extras import is_available, require
-from radiofib.deep.card import CARD_KEY, ModelCard, card_from_metadata, check_card
+from radiofib.deep.card import (
+    CARD_KEY,
+    MissingFactsError,
+    ModelCard,
+    card_from_metadata,
+    check_card,
+)
 from radiofib.deep.graph import GraphFacts, check_external, describe_external, read_graph
 from radiofib.deep.providers import CPU, short_name
 from radiofib.deep.session import open_session
@@ -43,6 +49,8 @@ class Inspection:
         Provider of this onnxruntime to "" where it runs the model, else to the reason.
     problems : tuple of str
         What must be put right before the model can be used.
+    unstated : bool
+        Whether facts of the card are stated nowhere.
     """
 
     name: str
@@ -52,6 +60,7 @@ class Inspection:
     card: ModelCard | None
     providers: Mapping[str, str]
     problems: tuple[str, ...]
+    unstated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
@@ -197,12 +206,12 @@ def inspect_model(path: str | Path, stated: Mapping[str, Any] | None = None) -> 
         problems.append(str(error))
     else:
         providers = _providers(path, problems)
-    card = None
+    card, unstated = None, False
     try:
         card = card_from_metadata(facts.metadata, stated, where=path.name)
         check_card(card, facts.inputs, facts.outputs, opset=facts.opset, where=path.name)
     except (ConfigError, ModelError) as error:
-        card = None
+        card, unstated = None, isinstance(error, MissingFactsError)
         problems.append(str(error))
     return Inspection(
         name=path.name,
@@ -212,6 +221,7 @@ def inspect_model(path: str | Path, stated: Mapping[str, Any] | None = None) -> 
         card=card,
         providers=providers,
         problems=tuple(problems),
+        unstated=unstated,
     )
 
 

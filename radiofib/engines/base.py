@@ -103,6 +103,6 @@ def get_engine(name: str, *, threads: int = 1) -> Engine:
     >>> get_engine("pyradiomic")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: unknown engine 'pyradiomic' (expected native, pyradiomics). Next:
-    did you mean 'pyradiomics'?.
+    did you mean 'pyradiomics'?
     """
     return _ENGINES[check_known(name, _ENGINES, what="engine", error=ConfigError)](threads)

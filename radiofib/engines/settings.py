@@ -101,7 +101,7 @@ class Settings(StrictModel):
     >>> Settings.parse({"binwidth": 10}, where="params.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: params.yaml: 'binwidth' is not a known key (expected
-    minimumROIDimensions, minimumROISize, ...). Next: did you mean 'binWidth'?.
+    minimumROIDimensions, minimumROISize, ...). Next: did you mean 'binWidth'?
     """
 
     # The region and how it is read.

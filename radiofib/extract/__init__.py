@@ -293,11 +293,12 @@ def _is_there(acquisition: Acquisition) -> bool:
 
 def _refuse_empty(features: RoiFeatures, roi: Roi) -> None:
     if all(math.isnan(value) for value in features.values.values()):
-        reasons = list(dict.fromkeys(features.missing.values()))
+        reason = next(iter(features.missing.values()), "")
+        advised = " Next: " in reason  # by whoever found the reason, who knows better
         raise EngineError(
             "no feature can be computed for this region",
-            found=reasons[0] if reasons else None,
-            hint=f"check the mask ({roi.n_voxels} voxels) and the settings",
+            found=reason or None,
+            hint=None if advised else f"check the mask ({roi.n_voxels} voxels) and the settings",
         )
 
 

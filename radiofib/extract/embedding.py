@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
-from radiofib.deep.card import Role
+from radiofib.deep.card import MissingFactsError, Role
 from radiofib.deep.inputs import picture_input, white_of
 from radiofib.deep.intensity import Window, normalised
 from radiofib.deep.network import Network, RunSettings, open_network, run_many
@@ -234,15 +234,34 @@ def embedder_of(config: ExtractionConfig) -> Embedder | None:
     if settings is None:
         return None
     path = Path(settings.model).resolve()
-    state = path.stat() if path.is_file() else None
-    seen = None if state is None else (state.st_mtime_ns, state.st_size)
+    if not path.is_file():
+        raise ModelError(
+            "no such model file",
+            where=settings.model,
+            expected="the network that section 'embedding' names",
+            hint="put it there ('radiofib onnx convert' makes one), or leave 'embedding' out, with "
+            "whatever else of a study needs it (feature_sets, cam)",
+        )
+    state = path.stat()
+    seen = (state.st_mtime_ns, state.st_size)
     return _opened(str(path), seen, settings.model_dump_json())
 
 
 @lru_cache(maxsize=4)
 def _opened(path: str, seen: object, text: str) -> Embedder:  # noqa: ARG001 - seen is part of the key
     settings = EmbeddingSettings.model_validate_json(text)
-    network = open_network(path, stated=settings.card)
+    try:
+        network = open_network(path, stated=settings.card)
+    except MissingFactsError as error:
+        raise MissingFactsError(
+            error.problem,
+            where=error.where,
+            expected=error.expected,
+            found=error.found,
+            hint="take the facts from where the model was trained and state them in the "
+            "configuration, under 'embedding: {card: {...}}', or write them into the model with "
+            "'radiofib onnx convert generic MODEL.onnx --card FACTS.yaml --out NEW.onnx'",
+        ) from error
     output = network.card.output("embedding")
     if output is None:
         raise ModelError(

@@ -104,12 +104,14 @@ def read_regions(path: Path, shape: tuple[int, int]) -> tuple[list[ScanRegion], 
     ImageError
         When the header is damaged.
     """
-    dataset = load_dataset(path, ("SequenceOfUltrasoundRegions",))
+    dataset = load_dataset(path, ("SequenceOfUltrasoundRegions", "BurnedInAnnotation"))
     notes: list[str] = []
     found: list[tuple[int, ScanRegion]] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
+                notes.append("BurnedInAnnotation: the file says that text is burned in")
             for item in dataset.get("SequenceOfUltrasoundRegions") or ():
                 if _whole(item, "RegionSpatialFormat", _TWO_D) != _TWO_D:
                     continue
@@ -123,7 +125,12 @@ def read_regions(path: Path, shape: tuple[int, int]) -> tuple[list[ScanRegion], 
         raise damaged(path, UNREADABLE) from None
     kept: list[ScanRegion] = []
     for kind, region in sorted(found, key=lambda f: (f[0] == _COLOUR_FLOW, -f[1].area)):
-        if any(_within(region, other) for other in kept):
+        around = next((other for other in kept if _within(region, other)), None)
+        if around is not None:
+            if region.spacing_mm and _differ(region.spacing_mm, around.spacing_mm):
+                notes.append(
+                    "a calibrated region within another gives pixels another size: passed over"
+                )
             continue
         if kind == _COLOUR_FLOW and kept:
             notes.append("a region of colour flow beside the image is passed over")
@@ -153,6 +160,10 @@ def _region(item: pydicom.Dataset, shape: tuple[int, int]) -> ScanRegion | None:
         down, across = (10 * abs(d[0]) for d in deltas if d)
         spacing = (down, across)
     return ScanRegion(rows, columns, spacing)
+
+
+def _differ(one: tuple[float, float], other: tuple[float, float] | None) -> bool:
+    return other is None or max(abs(a / b - 1) for a, b in zip(one, other, strict=True)) > 0.01
 
 
 def _within(region: ScanRegion, other: ScanRegion) -> bool:

@@ -33,6 +33,8 @@ __all__ = ["Cleaned", "clean_ultrasound", "folder_cohort"]
 
 _PIECES = "pieces"
 _PICTURES = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "DICOM")
+#: What is called like a picture and is none (empty, cut short) is a failure, not passed over.
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".dcm", ".dicom")
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,9 @@ def _versions() -> str:
 def folder_cohort(folder: str | Path, channel: str = "us") -> Cohort:
     """Make a cohort of all pictures below a folder, told by content.
 
+    A file that is called like a picture (``.png``, ``.dcm`` ...) belongs to it whatever it holds:
+    an empty one is listed as a failure when it is read.
+
     A case is called like its file, with the folders below `folder` and without the suffix; of
     files that differ in their suffix alone all but the first keep it. The mask is the ``.json``
     of the same name beside it (LabelMe), if there is one.
@@ -173,7 +178,7 @@ def folder_cohort(folder: str | Path, channel: str = "us") -> Cohort:
     """
     folder = Path(folder)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    pictures = [p for p in files if _format(p) in _PICTURES]
+    pictures = [p for p in files if p.suffix.lower() in _SUFFIXES or _format(p) in _PICTURES]
     if not pictures:
         raise CohortError(
             "folder holds no picture",

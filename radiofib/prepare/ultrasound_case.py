@@ -26,7 +26,7 @@ from radiofib.store import read_record, write_record
 __all__ = ["ScreenDone", "ScreenRow", "ScreenTask", "ScreenWork", "crashed", "do_screen"]
 
 #: Changes when the content of a finished piece changes its meaning.
-SCREEN_SCHEMA = 1
+SCREEN_SCHEMA = 2
 #: Colours of the picture of what was taken.
 _FRAME, _REMOVED = (80, 160, 255), (220, 40, 60)
 _LONGEST = 900
@@ -65,6 +65,8 @@ class ScreenRow:
         Frame of a film, from 0.
     notes : str
         What was done.
+    doubt : str
+        What a person should look at; "" for nothing.
     image, mask, valid, picture : str
         Files, relative to the folder.
     """
@@ -97,6 +99,7 @@ class ScreenRow:
     patches: int = 0
     frame: int | None = None
     notes: str = ""
+    doubt: str = ""
     image: str = ""
     mask: str = ""
     valid: str = ""
@@ -244,6 +247,7 @@ def _described(
         spacing_from=source,
         frame=frame.number if frame.frames > 1 else None,
         notes="; ".join([*frame.notes, *image.notes, *said]),
+        doubt="; ".join(image.doubts),
     )  # fmt: skip
     return row, spacing
 
@@ -287,11 +291,12 @@ def _written(
         mask = f"{_joined(stem, region.name)}_mask.png"
         save_png(_white(region.mask), home / mask, effort=6)
         notes = "; ".join(filter(None, (row.notes, *region.notes)))
+        doubt = "; ".join(filter(None, (row.doubt, *region.doubts)))
         rows.append(
             replace(
                 row, instance=_joined(row.instance, region.name), region=region.source,
                 region_px=int(np.count_nonzero(region.mask)), patches=region.patches,
-                notes=notes, mask=mask, **names,
+                notes=notes, doubt=doubt, mask=mask, **names,
             )
         )  # fmt: skip
     return rows

@@ -12,6 +12,7 @@ from radiofib.errors import MaskError
 from radiofib.images import read_mask
 from radiofib.images.mask import select_label
 from radiofib.images.polygons import (
+    crossing_shapes,
     is_annotation_file,
     pick_annotation,
     polygon_mask,
@@ -20,7 +21,7 @@ from radiofib.images.polygons import (
 from radiofib.prepare.ultrasound_config import RegionSettings
 from radiofib.preprocess.ultrasound import CleanImage, find_patches
 
-__all__ = ["OTHER_PANEL", "Region", "given_mask", "regions_of"]
+__all__ = ["OTHER_PANEL", "Given", "Region", "given_mask", "regions_of"]
 
 #: Why a panel has no region and yet nothing is wrong.
 OTHER_PANEL = "the region was drawn on the other panel"
@@ -44,6 +45,8 @@ class Region:
         Patches in it.
     notes : tuple of str
         What was done.
+    doubts : tuple of str
+        What a person should look at.
     """
 
     mask: NDArray[np.bool_]
@@ -51,6 +54,27 @@ class Region:
     name: str = ""
     patches: int = 0
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A region that a file draws on the screen.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        On the screen.
+    source : str
+        ``mask`` or ``polygons``.
+    notes, doubts : tuple of str
+        What was done, and what a person should look at.
+    """
+
+    mask: NDArray[np.bool_]
+    source: str
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def given_mask(
@@ -61,8 +85,8 @@ def given_mask(
     label: int | None,
     labels: tuple[str, ...],
     frame: int | None,
-) -> tuple[NDArray[np.bool_], str, list[str]]:
-    """Return the region that a mask file draws on the screen, what the file is, and notes.
+) -> Given:
+    """Return the region that a mask file draws on the screen.
 
     Parameters
     ----------
@@ -84,7 +108,9 @@ def given_mask(
     """
     if is_annotation_file(path):
         found, notes = pick_annotation(read_annotations(path), str(image), shape=shape)
-        return polygon_mask(found, shape, labels=labels, frame=frame), "polygons", notes
+        drawn = polygon_mask(found, shape, labels=labels, frame=frame)
+        doubts = crossing_shapes(found, labels=labels, frame=frame)
+        return Given(drawn, "polygons", tuple(notes), tuple(doubts))
     mask = read_mask(path)
     region, notes = select_label(mask, label, where=str(path))
     flat = region[0] if region.ndim == 3 and region.shape[0] == 1 else region
@@ -96,13 +122,14 @@ def given_mask(
             found=" x ".join(map(str, reversed(region.shape))),
             hint="draw or resize it on this picture",
         )
-    return np.asarray(flat), "mask", [n for n in notes if not n.startswith("mask label")]
+    said = tuple(n for n in notes if not n.startswith("mask label"))
+    return Given(np.asarray(flat), "mask", said)
 
 
 def regions_of(
     clean: CleanImage,
     settings: RegionSettings,
-    given: tuple[NDArray[np.bool_], str, list[str]] | None,
+    given: Given | None,
     *,
     spacing_mm: tuple[float, float] | None,
 ) -> list[Region]:
@@ -114,7 +141,7 @@ def regions_of(
         The image.
     settings : RegionSettings
         What is wanted.
-    given : tuple or None
+    given : Given or None
         What :func:`given_mask` returned for the screen.
     spacing_mm : (float, float) or None
         Size of a pixel (y, x).
@@ -135,7 +162,7 @@ def regions_of(
             raise MaskError(
                 "no region is given",
                 expected="a mask picture or polygons in the column 'mask'",
-                hint="draw one, or say 'source: given_or_patches'",
+                hint="draw one, or take patches ('region: {source: given_or_patches}')",
             )
         return [_within(clean, given, settings)]
     found = find_patches(
@@ -152,12 +179,12 @@ def regions_of(
 
 def _within(
     clean: CleanImage,
-    given: tuple[NDArray[np.bool_], str, list[str]],
+    given: Given,
     settings: RegionSettings,
 ) -> Region:
-    whole, source, notes = given
-    drawn = int(np.count_nonzero(whole))
-    here = whole[clean.box]
+    notes = given.notes
+    drawn = int(np.count_nonzero(given.mask))
+    here = given.mask[clean.box]
     if clean.panel and np.count_nonzero(here) < 0.5 * drawn:
         raise MaskError(OTHER_PANEL)
     mask = here & clean.valid
@@ -170,8 +197,9 @@ def _within(
             hint="check that the mask was drawn on this picture",
         )
     if kept < 1 - _LOST:
-        notes = [*notes, f"{1 - kept:.1%} of the region lies outside the image or under graphics"]
-    return _checked(Region(mask, source, notes=tuple(notes)), settings)
+        lost = f"{1 - kept:.1%} of the region lies outside the image or under graphics"
+        notes = (*notes, lost)
+    return _checked(Region(mask, given.source, notes=notes, doubts=given.doubts), settings)
 
 
 def _checked(region: Region, settings: RegionSettings) -> Region:

@@ -59,7 +59,7 @@ def parse_scale(text: str, *, where: str | None = None) -> dict[str, int]:
     >>> parse_scale("level^2")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: not a natural scale: 'level^2' (expected 1, or powers of grey,
-    levels, voxels, mm joined by '*', such as levels^2*voxels). Next: did you mean 'levels'?.
+    levels, voxels, mm joined by '*', such as levels^2*voxels). Next: did you mean 'levels'?
     """
     if text == "1":
         return {}

@@ -135,7 +135,7 @@ def check_pattern(pattern: str) -> str:
     >>> check_pattern("{cas}.nii.gz")
     Traceback (most recent call last):
     radiofib.errors.UsageError: mask pattern '{cas}.nii.gz': unknown field 'cas' (expected case,
-    channel, image, instance). Next: did you mean 'case'?.
+    channel, image, instance). Next: did you mean 'case'?
     """
     where = f"mask pattern {pattern!r}"
     fields = _FIELD.findall(pattern)

@@ -99,7 +99,7 @@ def make_stager(
     Traceback (most recent call last):
     radiofib.errors.ConfigError: unknown stager 'randomforest' (expected random_forest, xgboost,
     xgboost_ordinal, xgboost_focal, logistic, proportional_odds, continuation_ratio, elastic_net,
-    firth, explainable_boosting). Next: did you mean 'random_forest'?.
+    firth, explainable_boosting). Next: did you mean 'random_forest'?
     """
     check_known(name, STAGERS, what="stager", error=ConfigError)
     kind = STAGERS[name]

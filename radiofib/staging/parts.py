@@ -104,7 +104,7 @@ def make_part(section: str, name: str, params: dict[str, Any], **given: Any) -> 
     Traceback (most recent call last):
     radiofib.errors.ConfigError: unknown section of a stager 'selekt' (expected harmonise, missing,
     select, reduce, context, fusion, ordinal, balance, curriculum, recalibrate, ...). Next: did you
-    mean 'select'?.
+    mean 'select'?
     """
     check_known(section, PARTS, what="section of a stager", error=ConfigError)
     check_known(name, PARTS[section], what=f"part of {section!r}", error=ConfigError)

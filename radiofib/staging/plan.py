@@ -90,7 +90,7 @@ class StagerPlan(StrictModel):
     >>> StagerPlan.parse({"select": [{"name": "mrmr", "param": {}}]}, where="study")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study: 'select.0.param' is not a known key (expected name, params).
-    Next: did you mean 'params'?.
+    Next: did you mean 'params'?
     """
 
     name: str = "logistic"

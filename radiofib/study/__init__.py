@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from radiofib.study.demo import run_demo
     from radiofib.study.extraction import config_for, extract_cohort, open_cohort, write_doubts
     from radiofib.study.folder import RunFolder, verify_run, write_failures
+    from radiofib.study.foresee import StudyWarning
     from radiofib.study.interpret import Interpretation, interpret_table
     from radiofib.study.interpret_config import InterpretConfig
     from radiofib.study.judge import READER_FAILURES, FileEvaluation, evaluate_file
@@ -39,6 +40,7 @@ _HOME = {
     "RunFolder": "folder",
     "RunResult": "run",
     "StudyConfig": "config",
+    "StudyWarning": "foresee",
     "ablate_study": "ablate",
     "clean_files": "ultrasound",
     "config_for": "extraction",
@@ -74,6 +76,7 @@ __all__ = [
     "RunFolder",
     "RunResult",
     "StudyConfig",
+    "StudyWarning",
     "ablate_study",
     "clean_files",
     "config_for",

@@ -110,7 +110,7 @@ class AblationConfig(StrictModel):
     radiofib.errors.ConfigError: factor 'a', level 'y': unknown key 'selct' (expected name, params,
     scanner_flag, flags, interaction, harmonise, missing, select, reduce, fusion, ordinal, stack,
     balance, curriculum, recalibrate, vote, channels, families, features). Next: did you mean
-    'select'?.
+    'select'?
     """
 
     factors: dict[str, dict[str, LevelPatch]]

@@ -12,8 +12,19 @@ import pandas as pd
 from radiofib._checks import check_known, list_some
 from radiofib.cohort import Cohort
 from radiofib.datacard import DataCard
+from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError
-from radiofib.registry import DEEP
+from radiofib.registry import (
+    DEEP,
+    DELTA_FEATURES,
+    FEATURES,
+    FUNCTIONAL_FEATURES,
+    IBSI_FEATURES,
+    INSTANCE_FEATURES,
+    LIVER_FEATURES,
+    ULTRASOUND_FEATURES,
+)
+from radiofib.slides.specs import SLIDE_REGISTRY
 from radiofib.study.config import StudyConfig
 from radiofib.table import FeatureTable
 
@@ -22,6 +33,7 @@ __all__ = [
     "ChannelSet",
     "channel_sets",
     "check_channel_sets",
+    "check_feature_sets",
     "class_shares",
     "fill_with_prior",
     "main_model",
@@ -29,6 +41,18 @@ __all__ = [
     "within",
 ]
 
+#: Names of a set's members that are no families.
+_WORDS = ("handcrafted", "embedding")
+_REGISTRIES = (
+    FEATURES,
+    ULTRASOUND_FEATURES,
+    LIVER_FEATURES,
+    FUNCTIONAL_FEATURES,
+    INSTANCE_FEATURES,
+    IBSI_FEATURES,
+    DELTA_FEATURES,
+    SLIDE_REGISTRY,
+)
 #: What the column ``flag`` says of a prediction without any feature behind it.
 FLAG_PRIOR = "prior: no feature of these channels"
 
@@ -118,6 +142,37 @@ def check_channel_sets(study: StudyConfig, cohort: Cohort) -> None:
         for channel in channels:
             where = f"study, channel set {name!r}"
             check_known(channel, known, what="channel", where=where, error=ConfigError)
+
+
+def check_feature_sets(study: StudyConfig, config: ExtractionConfig) -> None:
+    """Refuse a family that no registry knows, or an embedding without a network.
+
+    Whether a family that is known has features only the table tells (:func:`of_families`).
+
+    Raises
+    ------
+    ConfigError
+        Naming the set, and the nearest family.
+
+    Examples
+    --------
+    >>> study = StudyConfig(title="A", cohort="a.csv", feature_sets={"Net": ["embeding"]})
+    >>> check_feature_sets(study, ExtractionConfig())
+    Traceback (most recent call last):
+    radiofib.errors.ConfigError: study, feature set 'Net': unknown family of features 'embeding'
+    (expected handcrafted, embedding, ...). Next: did you mean 'embedding'?
+    """
+    known = [*_WORDS, *(f for registry in _REGISTRIES for f in registry.families), DEEP]
+    for name, families in study.feature_sets.items():
+        where = f"study, feature set {name!r}"
+        for family in families:
+            check_known(family, known, what="family of features", where=where, error=ConfigError)
+            if family in ("embedding", DEEP) and config.embedding is None:
+                raise ConfigError(
+                    "the set is to see an embedding, and the extraction names no network",
+                    where=where,
+                    hint="name one under 'embedding' in the extraction, or leave the set out",
+                )
 
 
 def within(table: FeatureTable, channels: Sequence[str]) -> FeatureTable:

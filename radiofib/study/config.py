@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from radiofib._checks import nearest
 from radiofib.config import StrictModel
@@ -103,8 +103,15 @@ class CamConfig(StrictModel):
         Maps with weights dealt to other features, to tell how far a map depends on them.
     """
 
-    maps: int = Field(default=8, ge=1, le=100)
+    maps: int = Field(default=8, le=100)
     shuffles: int = Field(default=20, ge=1)
+
+    @field_validator("maps")
+    @classmethod
+    def _some(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError("one map or more; leave 'cam' out of the study for none")
+        return value
 
 
 class UncertaintyConfig(StrictModel):

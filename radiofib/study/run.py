@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,12 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError, ExportError, Failure, RadiofibError
 from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
+from radiofib.extract.embedding import embedder_of
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.audit import audit_step
 from radiofib.study.cam import cam_step
-from radiofib.study.channel_sets import check_channel_sets, main_model
+from radiofib.study.channel_sets import check_channel_sets, check_feature_sets, main_model
 from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
 from radiofib.study.counts import counts_step
@@ -27,6 +29,7 @@ from radiofib.study.examples import examples_step
 from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for, write_doubts
 from radiofib.study.folder import RunFolder, write_failures
+from radiofib.study.foresee import StudyWarning, impossible_splits
 from radiofib.study.interpret import interpret_step
 from radiofib.study.judge import readers_step
 from radiofib.study.landmarks import check_landmarks, learn_step
@@ -86,7 +89,8 @@ def run_study(
     """Run a study: cohort, features, stager, evaluation, exports, report.
 
     A run that was stopped is continued by the same call: features of unchanged cases, an
-    unchanged model and an unchanged evaluation are not computed again.
+    unchanged model and an unchanged evaluation are not computed again. A setting that cannot be
+    evaluated, such as folds of too few patients, is a warning before features are measured.
 
     Parameters
     ----------
@@ -114,7 +118,11 @@ def run_study(
     check_channel_sets(study, cohort)
     if cohort.scheme is not None:
         study.stager.check_order(cohort.scheme.levels, ordered=cohort.scheme.ordered)
+    for error in impossible_splits(study, cohort):
+        warnings.warn(str(error), StudyWarning, stacklevel=2)
     config = extraction_config(study, cohort, Path(root))
+    check_feature_sets(study, config)
+    embedder_of(config)  # a network that is missing or states too little is told now
     check_landmarks(study, config)
     prepared = prepare_cohort(
         cohort,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
@@ -50,6 +51,23 @@ def test_what_is_left_and_what_is_said(pictures: Path, tmp_path: Path) -> None:
     failures = pd.read_csv(out / "failures.csv")
     assert failures["case"].tolist() == ["b"]
     assert str(pictures) not in (out / "failures.csv").read_text()
+
+
+def test_doubts_are_shown_and_help_names_what_messages_advise(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
+    (tmp_path / "in").mkdir()
+    PIL.Image.fromarray(noise).save(tmp_path / "in/a.png")
+    code, said = clean(tmp_path / "in", "--out", tmp_path / "out")
+    assert code == 1
+    assert "clean: {find: whole}" in said
+    assert "--config" in said
+    config = tmp_path / "plan.yaml"
+    config.write_text("ultrasound: {clean: {find: whole}, region: {source: image}}\n")
+    code, said = clean(tmp_path / "in", "--out", tmp_path / "o2", "--config", config)
+    assert code == 0
+    assert "a us: neighbouring pixels are hardly alike" in said
+    told = CliRunner().invoke(app, ["ultrasound", "clean", "--help"], env={"COLUMNS": "200"}).output
+    assert "find: whole" in told
 
 
 def test_a_section_of_a_file_and_words_it_does_not_know(pictures: Path, tmp_path: Path) -> None:

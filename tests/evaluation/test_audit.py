@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from scipy.stats import fisher_exact
 
 from radiofib.errors import TableError
 from radiofib.evaluation.audit import CHECKS, VERDICT_COLUMNS, audit, grim, read_percentages
+from radiofib.evaluation.audit.controls import _beside_scanner
 from radiofib.evaluation.audit.copies import exact_pairs, shared_values
 from radiofib.evaluation.audit.missing import exact_within_strata, mantel_haenszel
 from radiofib.evaluation.audit.neighbours import near_pairs
@@ -356,3 +358,11 @@ def test_our_own_outputs_among_the_features_are_named():
     assert set(found["column"]) == set(names)
     assert set(found["rule"]) == {"an output of radiofib"}
     assert "an output of radiofib" in done.verdicts.set_index("check").loc["identifiers", "finding"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_column_that_a_scanner_lacks_has_no_mean_to_take_off() -> None:
+    X = np.array([[1.0, np.nan], [3.0, np.nan], [5.0, 2.0], [9.0, 6.0]])
+    found = _beside_scanner(X, SimpleNamespace(scanners=["a", "a", "b", "b"]))
+    np.testing.assert_array_equal(found[:, 2], [-1, 1, -2, 2])
+    np.testing.assert_array_equal(found[:, 3], [np.nan, np.nan, -2, 2])

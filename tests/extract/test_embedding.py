@@ -22,7 +22,7 @@ from radiofib.engines import ExtractionConfig
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.errors import ConfigError, ModelError
 from radiofib.extract import extract_features
-from radiofib.extract.embedding import shown_part
+from radiofib.extract.embedding import embedder_of, shown_part
 from radiofib.provenance import hash_file
 from radiofib.registry import parse_column
 from radiofib.roi import Roi
@@ -166,6 +166,14 @@ def log_net(path: Path) -> Path:
     )
 
 
+def test_facts_that_are_stated_nowhere_belong_under_embedding(tmp_path: Path) -> None:
+    bare = nets.extractor(tmp_path / "bare.onnx")
+    with pytest.raises(ConfigError, match=r"embedding: \{card: \{\.\.\.\}\}") as caught:
+        embedder_of(config(bare))
+    assert "given with --card" not in str(caught.value)
+    assert embedder_of(config(bare, card=nets.facts())) is not None
+
+
 @pytest.mark.parametrize("texture", [False, True])
 def test_output_that_is_not_finite(tmp_path: Path, texture: bool) -> None:
     frame = cohorts.ultrasound(tmp_path, 3)
@@ -182,6 +190,8 @@ def test_output_that_is_not_finite(tmp_path: Path, texture: bool) -> None:
     else:
         assert [f.case for f in failures] == ["c1"]
         assert "embedding is not finite" in failures[0].reason
+        assert failures[0].reason.count("Next:") == 1
+        assert failures[0].reason.endswith("the card's preprocessing is the training's.")
     assert table.X.loc[table.obs["case"] != "c1", deep].notna().all(axis=None)
 
 

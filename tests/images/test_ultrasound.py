@@ -195,3 +195,9 @@ def test_a_film_is_not_read_as_one_picture_and_the_message_says_how(tmp_path: Pa
     assert pydicom.dcmread(path).NumberOfFrames == 3
     with pytest.raises(ImageError, match="radiofib ultrasound clean"):
         read_image(path)
+
+
+def test_a_file_that_says_text_is_burned_in_is_noted(tmp_path: Path) -> None:
+    for stated, count in (("YES", 1), ("NO", 0), (None, 0)):
+        path = write_film(tmp_path / f"{stated}", GREY[None], BurnedInAnnotation=stated)
+        assert sum("burned in" in note for note in only(path).notes) == count

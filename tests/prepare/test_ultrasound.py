@@ -287,12 +287,70 @@ def test_a_folder_is_a_cohort(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     for name in ("x/a.png", "b.png", "b.jpg"):
         PIL.Image.new("L", (9, 9), 5).save(tmp_path / name, format="PNG")
+    (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "b.json").write_text("{}")
     found = folder_cohort(tmp_path).acquisitions
     assert [a.case for a in found] == ["b", "b.png", "x/a"]
     assert [a.mask is not None for a in found] == [True, True, False]
     with pytest.raises(CohortError, match="no picture"):
         folder_cohort(tmp_path / "out")
+
+
+def test_what_is_called_like_a_picture_and_is_none_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "empty.PNG").write_bytes(b"")
+    (tmp_path / "words.dcm").write_text("no header")
+    done = clean_ultrasound(folder_cohort(tmp_path), plan(), tmp_path / "out", workers=1)
+    reasons = {f.case: f.reason for f in done.failures}
+    assert sorted(reasons) == ["empty", "words"]
+    assert "file is empty" in reasons["empty"]
+
+
+def test_what_a_person_should_look_at_is_told(
+    tmp_path: Path, made: dict[str, SimulatedFrame]
+) -> None:
+    image = save(tmp_path / "a.png", made["bare"].screen)
+    bow = [[120, 100], [180, 140], [180, 100], [120, 140]]
+    shape = {"label": "liver", "shape_type": "polygon", "points": bow}
+    (tmp_path / "a.json").write_text(json.dumps({"shapes": [shape], "imagePath": "a.png"}))
+    done = run(tmp_path, [{"case": "a", "image": image, "mask": "a.json"}], plan())
+    assert "a.json, shape 1 'liver': the outline crosses itself" in done.record["doubt"][0]
+    again = run(tmp_path, [{"case": "a", "image": image, "mask": "a.json"}], plan())
+    pd.testing.assert_frame_equal(again.record, done.record)
+
+
+@pytest.mark.slow
+def test_odd_dicom_files_end_with_a_picture_or_a_reason(
+    tmp_path: Path, made: dict[str, SimulatedFrame]
+) -> None:
+    """Regions that contradict each other, counts and sizes that are not true, names on tissue."""
+    bare = made["bare"].screen[None]
+    named = screen(2, marks=("name", "annotation", "touching"))
+    everything = (0, 239, 0, 319)
+    files = {
+        "backwards": (bare, [region((200, 100, 250, 60)), region((10, 235, 0, 319))], {}),
+        "two deltas": (bare, [region(everything, (0.03, 0.05)), region(everything, (1, 9))], {}),
+        "many": (bare, [region((r, r + 40, c, c + 40)) for r in (0, 90) for c in (0, 90, 180)], {}),
+        "beyond": (bare, [region((0, 2**32 - 1, 0, 2**31))], {}),
+        "no delta": (bare, [region((10, 235, 0, 319), (0.0, -1.0))], {}),
+        "thin": (bare, [region((10, 235, 60, 62))], {}),
+        "too few": (np.repeat(bare, 3, 0), None, {"NumberOfFrames": 900}),
+        "too large": (bare, None, {"Rows": 65535, "Columns": 65535}),
+        "names": (named.screen[None], [region(everything)], {"BurnedInAnnotation": "YES"}),
+    }
+    for name, (frames, regions, more) in files.items():
+        write_film(tmp_path / name, frames, regions, **more)
+    done = run(tmp_path, [{"case": n, "image": n} for n in files], plan(), workers=2)
+    failed = {f.case: f.reason for f in done.failures}
+    assert set(failed) == {"too few", "too large", "many"}  # many: too small for a patch
+    assert set(done.record["case"]) == set(files) - {"too few", "too large"}
+    record = done.record.drop_duplicates("case").set_index("case")
+    assert "another size" in record.loc["two deltas", "notes"]
+    assert "burned in" in record.loc["names", "notes"]
+    [shown] = read_frames(tmp_path / "out" / record.loc["names", "image"])
+    for mark in named.marks:
+        if mark.kind in TEXT:
+            assert correlation(mark.ink, mark.box, shown.values.astype(float)) <= 0.3
+    assert all(value not in str(failed) for value in PATIENT.values())
 
 
 def test_other_channels_stay_and_none_is_an_error(tmp_path: Path) -> None:

@@ -9,9 +9,15 @@ import pandas as pd
 import pytest
 
 from radiofib.datacard.schemes import derive_scheme
+from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError
 from radiofib.study import RunFolder, StudyConfig
-from radiofib.study.channel_sets import channel_sets, main_model, of_families
+from radiofib.study.channel_sets import (
+    channel_sets,
+    check_feature_sets,
+    main_model,
+    of_families,
+)
 from radiofib.study.model import evaluate_step, train_step
 from radiofib.study.progress import silent
 from radiofib.table import FeatureTable
@@ -101,3 +107,28 @@ def test_families_are_those_of_the_codebook() -> None:
 def test_a_wrong_study_is_refused(change: dict, word: str) -> None:
     with pytest.raises(ConfigError, match=word):
         StudyConfig.parse({**TEXT, **change}, where="study.yaml")
+
+
+@pytest.mark.parametrize(
+    ("sets", "embedding", "said"),
+    [
+        ({"Net": ["embeding"]}, True, r"feature set 'Net': unknown .*did you mean 'embedding'\?$"),
+        ({"Grey": ["glcn"]}, True, r"did you mean 'gl[a-z]+m'\?$"),
+        ({"Net": ["embedding"]}, False, "names no network.*under 'embedding' in the extraction"),
+    ],
+)
+def test_sets_are_looked_at_before_anything_is_measured(
+    sets: dict[str, list[str]], embedding: bool, said: str
+) -> None:
+    study = StudyConfig.parse({**TEXT, "feature_sets": sets}, where="study.yaml")
+    net = {"embedding": {"model": "absent.onnx", "name": "net", "region": "whole"}}
+    config = ExtractionConfig.parse(net if embedding else {}, where="study.yaml")
+    with pytest.raises(ConfigError, match=said):
+        check_feature_sets(study, config)
+    good = StudyConfig.parse({**TEXT, "feature_sets": {"A": ["glcm"]}}, where="study.yaml")
+    check_feature_sets(good, config)
+
+
+def test_no_map_is_no_section_cam() -> None:
+    with pytest.raises(ConfigError, match="leave 'cam' out of the study for none"):
+        StudyConfig.parse({**TEXT, "cam": {"maps": 0}}, where="study.yaml")

@@ -191,16 +191,35 @@ def test_bad_cases_are_listed_and_the_others_go_on(tmp_path: Path) -> None:
     assert json.loads((out / "run.json").read_text())["counts"]["failures"] == len(failures)
 
 
-def test_fewer_patients_than_folds_keeps_the_features(tmp_path: Path) -> None:
+def test_fewer_patients_than_folds_keeps_the_features(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     frame = write_pictures(tmp_path, n_patients=4)
     study = write_study(tmp_path, frame)
     out = tmp_path / "run"
     assert _exit_status("run", str(study), "--root", str(tmp_path), "--out", str(out)) == 3
+    said = capsys.readouterr().err
+    assert "ask for 2 folds ('evaluation: {folds: 2}')" in said
+    assert said.index("too few patients") < said.index("features: ")
     reason = pd.read_csv(out / "failures.csv")["reason"].str.cat()
     assert "fold" in reason
     assert "patients" in reason
     assert (out / "features/features.parquet").is_file()
     assert (out / "report.html").is_file()
+
+
+def test_an_absent_network_is_told_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(tmp_path, write_pictures(tmp_path, n_patients=6))
+    section = "extraction:\n  embedding: {model: absent.onnx, name: net, region: whole}\n"
+    study.write_text(study.read_text().replace("extraction:\n", section))
+    out = tmp_path / "run"
+    assert _exit_status("run", str(study), "--root", str(tmp_path), "--out", str(out)) == 1
+    said = capsys.readouterr().err
+    assert "absent.onnx: no such model file" in said
+    assert "leave 'embedding' out" in said
+    assert "features:" not in said
 
 
 def test_nothing_usable_exits_1_and_lists_every_case(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.deep.card import ModelCard, with_card
+from radiofib.deep.card import CARD_KEY, ModelCard, with_card
+from radiofib.deep.card_fields import card_json
 from radiofib.deep.convert.common import ConvertSettings, Made
-from radiofib.deep.convert.facts import card_of
+from radiofib.deep.convert.facts import card_of, merge_facts
 from radiofib.deep.convert.families import make
 from radiofib.deep.convert.parity import (
     BOUNDS,
@@ -21,7 +22,8 @@ from radiofib.deep.convert.parity import (
     run_outputs,
     seeded_pictures,
 )
-from radiofib.deep.convert.weights import read_source
+from radiofib.deep.convert.weights import WeightSource, read_source
+from radiofib.deep.graph import read_graph
 from radiofib.deep.inputs import picture_input, read_picture_input
 from radiofib.errors import UsageError
 
@@ -47,8 +49,8 @@ def convert_model(
     Parameters
     ----------
     architecture : str
-        One of :data:`ARCHITECTURES`: ``resnet18``, ``resnet34``, ``resnet50`` (names of weights
-        as torchvision's), ``resnet18-3d``, ``resnet34-3d`` (MedicalNet's), ``segformer-b0`` to
+        One of :data:`ARCHITECTURES`: ``resnet10``, ``resnet18``, ``resnet34``, ``resnet50`` (names
+        of weights as torchvision's), the same with ``-3d`` (MedicalNet's), ``segformer-b0`` to
         ``segformer-b5`` (as in transformers), ``hotspot`` (its TorchScript), ``generic`` (any
         TorchScript or ONNX model; the card states all).
     source : path
@@ -57,6 +59,7 @@ def convert_model(
         File to write.
     stated : mapping, optional
         Facts for the card: licence, classes, preprocessing and whatever the weights do not tell.
+        Of an ONNX model that has a card, what is stated here takes the place of what that says.
     settings : ConvertSettings, optional
 
     Returns
@@ -77,6 +80,8 @@ def convert_model(
     if not out.parent.is_dir():
         raise UsageError("no such folder", where=str(out.parent), hint="make it, or change --out")
     opened = read_source(source, trust_torchscript=settings.trust_torchscript)
+    if opened.form == "onnx":
+        stated = merge_facts(_own_card(opened), stated)
     with tempfile.TemporaryDirectory(prefix=".convert", dir=out.parent) as folder:
         plain = Path(folder) / "plain.onnx"
         made = make(architecture, opened, stated, settings, plain)
@@ -85,6 +90,15 @@ def convert_model(
             card = _compared(plain, card, made, settings, where=opened.path.name)
         with_card(plain, card, Path(folder) / "finished.onnx").replace(out)
     return card
+
+
+def _own_card(source: WeightSource) -> dict[str, Any]:
+    """Return the facts that an ONNX model carries already; none without a card."""
+    metadata = read_graph(source.path).metadata
+    if CARD_KEY not in metadata:
+        return {}
+    where = f"{source.path.name}, metadata property {CARD_KEY!r}"
+    return card_json(metadata[CARD_KEY], where=where)
 
 
 def _compared(

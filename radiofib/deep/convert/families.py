@@ -39,7 +39,9 @@ def make(
         When source and architecture do not fit, or something must be stated.
     """
     check_known(architecture, ARCHITECTURES, what="architecture", error=UsageError)
-    base = {"source": {"name": source.path.name, "sha256": source.sha256}}
+    base: dict[str, Any] = {"source": {"name": source.path.name, "sha256": source.sha256}}
+    if source.form == "onnx" and "source" in stated:
+        base = {}  # the file the weights came from, which a model with a card knows better
     if architecture == "generic":
         made = make_generic(source, stated, plain)
     elif source.form == "onnx":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ _TRUST = (
     "TorchScript is a program: opening it runs code that its author wrote. If you trust where the "
     "file comes from, add --trust-torchscript"
 )
+_GLOBAL = re.compile(r"(?:GLOBAL|global) ([A-Za-z_][\w.]{0,80}\w)")
 #: Where training scripts put the weights in a checkpoint.
 _INSIDE = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
 _NUMBERS = {
@@ -90,6 +92,9 @@ def sniff(path: str | Path) -> Form:
         where=path.name,
         expected="a state dict (.pt, .pth), TorchScript, .safetensors or .onnx",
         found=f"{path.stat().st_size} bytes that begin with {start[:4]!r}",
+        hint="copy the file again, which may be cut short"
+        if not start or start[:2] == b"PK"
+        else "give the file that the training wrote",
     )
 
 
@@ -126,21 +131,40 @@ def read_source(path: str | Path, *, trust_torchscript: bool = False) -> WeightS
 def _unpickled(path: Path) -> Any:
     torch = require("torch", purpose="reading a PyTorch file")
     try:
-        return torch.load(str(path), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols: what matters is the outcome
+            return torch.load(str(path), map_location="cpu", weights_only=True)
     except Exception as error:
         text = " ".join(str(error).split())
-        refused = "weights_only" in text or "Unsupported" in text or "global" in text
+        whole = "magic number" not in text and "failed finding central directory" not in text
+        if whole and ("weights_only" in text or "Unsupported" in text or "global" in text):
+            raise ModelError(
+                "holds more than weights, and that is not opened",
+                where=path.name,
+                expected="tensors by name (a state dict) and nothing else",
+                found=_named_part(text),
+                hint="save only the weights where the model was made: "
+                "torch.save(model.state_dict(), 'weights.pt')",
+            ) from error
         raise ModelError(
-            "holds more than weights, and that is not opened"
-            if refused
-            else "cannot be read as a PyTorch file",
+            "cannot be read as a PyTorch file",
             where=path.name,
-            found=text[:200],
-            hint="save only the weights where the model was made: "
-            "torch.save(model.state_dict(), 'weights.pt')"
-            if refused
-            else "copy the file again; it may be cut short",
+            expected="a state dict written by torch.save, whole",
+            found=f"{path.stat().st_size} bytes that begin like one",
+            hint="copy the file again; it may be cut short, or be another kind of file",
         ) from error
+
+
+def _named_part(text: str) -> str:
+    """Return the class or function that a file wants built, out of torch's message.
+
+    >>> _named_part("Unsupported global: GLOBAL nets.MyNet was not an allowed global by default.")
+    'an object of nets.MyNet'
+    >>> _named_part("Unsupported operand 149")
+    'an object that is no tensor'
+    """
+    match = _GLOBAL.search(text)
+    return f"an object of {match[1]}" if match else "an object that is no tensor"
 
 
 def _scripted(path: Path) -> Any:
@@ -153,7 +177,7 @@ def _scripted(path: Path) -> Any:
         raise ModelError(
             "TorchScript cannot be opened",
             where=path.name,
-            found=" ".join(str(error).split())[:200],
+            found=f"torch {torch.__version__} does not take it",
             hint="copy the file again, or export it with the installed version of torch",
         ) from error
 

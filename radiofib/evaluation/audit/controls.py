@@ -132,7 +132,9 @@ def _beside_scanner(X: FloatArray, patients: Patients) -> FloatArray:
         return X
     within = X.copy()
     for name in set(names):
-        within[names == name] -= np.nanmean(X[names == name], axis=0)
+        rows = X[names == name]
+        known = ~np.isnan(rows).all(axis=0)  # a column that this scanner lacks has no mean
+        within[np.ix_(names == name, known)] -= np.nanmean(rows[:, known], axis=0)
     return np.hstack([X, within])
 
 

@@ -91,7 +91,7 @@ class ChannelInput:
     Traceback (most recent call last):
     radiofib.errors.UsageError: channel ged4: unknown tissue 'spleeen' (expected liver, spleen,
     muscle, background, region_1, region_2, region_3, region_4, caudate_harbin, right_lobe_harbin,
-    caudate_awaya, right_lobe_awaya, segments_1_3, segments_4_8). Next: did you mean 'spleen'?.
+    caudate_awaya, right_lobe_awaya, segments_1_3, segments_4_8). Next: did you mean 'spleen'?
     """
 
     roi: Roi

@@ -14,7 +14,15 @@ from radiofib._checks import list_some
 from radiofib.errors import MaskError
 from radiofib.images.contours import fill_contours, polygon_area
 
-__all__ = ["Annotation", "Shape", "pick_annotation", "polygon_mask", "ring"]
+__all__ = [
+    "Annotation",
+    "Shape",
+    "crosses_itself",
+    "crossing_shapes",
+    "pick_annotation",
+    "polygon_mask",
+    "ring",
+]
 
 #: A vertex may lie this far outside the picture, in pixels: tools let the hand slip.
 _SLIP = 2.0
@@ -137,6 +145,61 @@ def _crosses(points: NDArray[np.float64]) -> bool:
     """Tell a figure of eight, whose halves cancel, from vertices on one line."""
     spread = points - points.mean(axis=0)
     return bool(np.linalg.matrix_rank(spread, tol=1e-9) > 1)
+
+
+def crosses_itself(line: NDArray[np.float64]) -> bool:
+    """Tell whether two sides of a closed line cross, other than at a common end.
+
+    Sides ``ab`` and ``cd`` cross when ``c`` and ``d`` lie on different sides of ``ab`` and ``a``
+    and ``b`` on different sides of ``cd``; sides that touch or lie on each other, as those of a
+    keyhole do, do not.
+
+    Parameters
+    ----------
+    line : ndarray of shape (n, 2)
+        Vertices (x, y); closed by a line from the last to the first.
+
+    Examples
+    --------
+    >>> crosses_itself(np.array([[0.0, 0], [2, 0], [2, 2], [0, 2]]))
+    False
+    >>> crosses_itself(np.array([[0.0, 0], [2, 2], [2, 0], [0, 2]]))
+    True
+    """
+    ends = np.roll(line, -1, axis=0)
+    way = ends - line
+
+    def side(of: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+        gap = of - line[number]
+        return np.asarray(np.sign(way[number, 0] * gap[:, 1] - way[number, 1] * gap[:, 0]))
+
+    for number in range(len(line)):
+        parted = side(line, number) * side(ends, number) < 0
+        if parted.any():
+            near = (line - line[number]), (line - ends[number])
+            turns = [np.sign(way[:, 0] * -n[:, 1] + way[:, 1] * n[:, 0]) for n in near]
+            if (parted & (turns[0] * turns[1] < 0)).any():
+                return True
+    return False
+
+
+def crossing_shapes(
+    annotation: Annotation, *, labels: Sequence[str] = (), frame: int | None = None
+) -> list[str]:
+    """Return what is doubtful about the shapes that count: outlines that cross themselves.
+
+    Parameters
+    ----------
+    annotation, labels, frame
+        As for :func:`polygon_mask`.
+    """
+    return [
+        f"{s.where}: the outline crosses itself, and what it goes round twice is left out"
+        for s in annotation.shapes
+        if (s.frame is None or frame is None or s.frame == frame)
+        and (not labels or s.label in labels)
+        and any(crosses_itself(line) for line in s.rings)
+    ]
 
 
 def pick_annotation(

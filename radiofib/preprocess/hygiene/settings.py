@@ -95,7 +95,7 @@ class RegionHygiene(StrictModel):
     >>> RegionHygiene.parse({"erode": 3}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: 'erode' is not a known key (expected exclude_lesions,
-    vessels, bile_ducts, erode_mm, min_volume_ml, min_voxels). Next: did you mean 'erode_mm'?.
+    vessels, bile_ducts, erode_mm, min_volume_ml, min_voxels). Next: did you mean 'erode_mm'?
     """
 
     exclude_lesions: bool = True

@@ -154,7 +154,7 @@ class MriPreprocessing(StrictModel):
     >>> MriPreprocessing.parse({"normalize": None}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: 'normalize' is not a known key (expected spikes, bias,
-    normalise). Next: did you mean 'normalise'?.
+    normalise). Next: did you mean 'normalise'?
     """
 
     spikes: SpikeClipping | None = SpikeClipping()

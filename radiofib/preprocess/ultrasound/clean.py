@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 
 from radiofib.errors import ImageError
 from radiofib.images.picture import luma
-from radiofib.preprocess.ultrasound.find import Found, find_images
+from radiofib.preprocess.ultrasound.find import Found, find_images, screen_level
 from radiofib.preprocess.ultrasound.geometry import Frame, Quad, WholePicture
-from radiofib.preprocess.ultrasound.graphics import Graphics, find_graphics
+from radiofib.preprocess.ultrasound.graphics import (
+    Graphics,
+    find_graphics,
+    glaring,
+    likeness,
+    text_height,
+)
+from radiofib.preprocess.ultrasound.lines import ink_beside
 from radiofib.preprocess.ultrasound.settings import CleanSettings
 
 if TYPE_CHECKING:
@@ -21,8 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["CleanImage", "clean_screen", "screen_greys"]
 
+#: Neighbours of less correlation are noise: of speckle it is .7 and more along the beam.
+_LIKE = 0.3
+#: Share of the image that may glare before text on it is in doubt.
+_GLARING = 0.05
+#: Twice the pixels of the largest screens (4K): more would take minutes and gigabytes.
+_MOST_PIXELS = 4096 * 4096
 #: Graphics in smaller cut-outs cannot be told from speckle by their sharpness.
 _LEAST_SIDE = 96
+#: Where the settings are written, for messages.
+_SECTION = "section 'ultrasound' of the study, or of the file given with --config"
 #: A calibrated region smaller than this share of the screen is no image.
 _LEAST_REGION = 0.02
 
@@ -49,6 +64,8 @@ class CleanImage:
         ``image`` (of the screen), and of the image: ``valid``, ``colour``, ``graphics``.
     notes : tuple of str
         What was done.
+    doubts : tuple of str
+        What a person should look at.
     """
 
     pixels: NDArray[np.generic]
@@ -59,6 +76,7 @@ class CleanImage:
     panel: str = ""
     shares: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def grey(self) -> NDArray[np.float64]:
@@ -137,7 +155,8 @@ def clean_screen(
     Raises
     ------
     ImageError
-        When no image is found, too little of it is left, or two panels or colour are refused.
+        When the picture is too large, no image is found, too little of it is left, or two panels or
+        colour are refused.
 
     Examples
     --------
@@ -149,26 +168,37 @@ def clean_screen(
     >>> bool(clean.pixels[:12].any()), clean.frame.kind, clean.panel
     (False, 'linear', '')
     """
+    if values.shape[0] * values.shape[1] > _MOST_PIXELS:
+        raise ImageError(
+            "picture is too large for an ultrasound screen",
+            where=where,
+            expected=f"at most {_MOST_PIXELS / 1e6:.0f} million pixels",
+            found=f"{values.shape[1]} x {values.shape[0]}",
+            hint="export it in the size of the screen, or cut it to the image",
+        )
     own, grey, colour = screen_greys(values)
     shape = (grey.shape[0], grey.shape[1])
     useful = [r for r in regions if r.area >= _LEAST_REGION * grey.size]
     found = _images(grey, settings, useful)
-    if not found:
+    noisy = settings.find == "content" and _all_noise(grey, found)
+    if not found or noisy:
         raise ImageError(
             "no ultrasound image found on the screen",
             where=where,
             expected="a fan or a rectangle of speckle",
-            found=_described(grey),
-            hint="cut the picture to the image and say 'find: whole', or take it out",
+            found=f"{_described(grey)}, noise from pixel to pixel" if noisy else _described(grey),
+            hint=f"cut the picture to the image and say 'clean: {{find: whole}}' ({_SECTION}), or "
+            "take it out",
         )
     several = len(found) > 1
+    beside = _beside(grey, found)
     if several and settings.panels == "refuse":
         raise ImageError(
             "screen shows several images",
             where=where,
             expected="one",
             found=str(len(found)),
-            hint="say 'panels: split' to use each, or cut the picture",
+            hint=f"say 'clean: {{panels: split}}' ({_SECTION}) to use each, or cut the picture",
         )
     images = []
     for number, (one, region, note) in enumerate(found, start=1):
@@ -178,13 +208,15 @@ def clean_screen(
             inside = np.zeros(shape, dtype=bool)
             inside[region.box] = True
             mask &= inside
-        graphics = find_graphics(grey, colour, mask) if _large(mask) else _none(grey, colour, mask)
+        large = _large(mask)
+        graphics = (find_graphics if large else _none)(grey, colour, mask, beside)
         if not settings.graphics:
             graphics = Graphics(graphics.colour, np.zeros(shape, bool), graphics.coloured)
         notes = [*note, *_colour_notes(graphics, mask, settings, where)]
-        if not _large(mask) and settings.graphics:
+        if not large and settings.graphics:
             notes.append("too small to look for text and calipers in it")
-        images.append(_blanked(own, mask, graphics, one.frame, panel, region, tuple(notes)))
+        doubts = tuple(_doubts(grey, mask, settings))
+        images.append(_blanked(own, mask, graphics, one.frame, panel, region, tuple(notes), doubts))
     lost = [i for i in images if i.shares["valid"] < settings.least_valid]
     if lost:
         raise ImageError(
@@ -192,7 +224,7 @@ def clean_screen(
             where=where,
             expected=f"at least {settings.least_valid:.0%}",
             found=f"{lost[0].shares['valid']:.0%}",
-            hint="lower least_valid, or take the picture out",
+            hint=f"lower 'clean: {{least_valid: ...}}' ({_SECTION}), or take the picture out",
         )
     return images
 
@@ -222,19 +254,60 @@ def _images(
     return images
 
 
+def _all_noise(
+    grey: NDArray[np.float64], found: Sequence[tuple[Found, ScanRegion | None, list[str]]]
+) -> bool:
+    """Tell a picture of noise that was taken for a cut-out of tissue."""
+    whole = all(isinstance(one.frame, WholePicture) for one, _, _ in found)
+    return bool(found) and whole and likeness(grey, np.ones(grey.shape, dtype=bool)) < _LIKE
+
+
+def _doubts(
+    grey: NDArray[np.float64], mask: NDArray[np.bool_], settings: CleanSettings
+) -> Iterator[str]:
+    """Yield what a person should look at in one image."""
+    like = likeness(grey, mask)
+    if like < _LIKE:
+        yield (
+            f"neighbouring pixels are hardly alike (r = {like:.2f}): noise rather than ultrasound?"
+        )
+    if settings.graphics and _large(mask):
+        share = glaring(grey, mask)
+        if share > _GLARING:
+            yield (
+                f"{share:.0%} of the image is so bright that white text on it cannot be told from "
+                "tissue: is it free of names?"
+            )
+
+
+def _beside(
+    grey: NDArray[np.float64], found: Sequence[tuple[Found, ScanRegion | None, list[str]]]
+) -> NDArray[np.bool_]:
+    """Return letters on the empty screen next to the images."""
+    shape = (grey.shape[0], grey.shape[1])
+    level = screen_level(grey)
+    if level is None:
+        return np.zeros(shape, dtype=bool)
+    images = np.logical_or.reduce([one.frame.mask(shape) for one, _, _ in found])
+    return ink_beside(grey, level, images, text_height(shape))
+
+
 def _large(mask: NDArray[np.bool_]) -> bool:
     rows, columns = mask.any(axis=1).sum(), mask.any(axis=0).sum()
     return min(int(rows), int(columns)) >= _LEAST_SIDE
 
 
 def _none(
-    grey: NDArray[np.float64], colour: NDArray[np.float64] | None, mask: NDArray[np.bool_]
+    grey: NDArray[np.float64],
+    colour: NDArray[np.float64] | None,
+    mask: NDArray[np.bool_],
+    beside: NDArray[np.bool_],
 ) -> Graphics:
     """Return colour alone."""
     if colour is None:
         nothing = np.zeros(grey.shape, dtype=bool)
         return Graphics(nothing, nothing)
-    found = find_graphics(grey, colour, mask)
+    found = find_graphics(grey, colour, mask, beside)
     return Graphics(found.colour, np.zeros(grey.shape, bool), found.coloured, found.tinted)
 
 
@@ -252,7 +325,8 @@ def _colour_notes(
             where=where,
             expected=f"at most {settings.most_colour:.1%} of its pixels",
             found=f"{graphics.coloured} coloured pixels, {share:.1%}",
-            hint="say 'colour: mask' to leave these pixels out, or take the picture out",
+            hint=f"say 'clean: {{colour: mask}}' ({_SECTION}) to leave these pixels out, or take "
+            "the picture out",
         )
     return [f"{share:.1%} of the image is coloured (Doppler?) and left out"]
 
@@ -265,6 +339,7 @@ def _blanked(
     panel: str,
     region: ScanRegion | None,
     notes: tuple[str, ...],
+    doubts: tuple[str, ...],
 ) -> CleanImage:
     valid = mask & ~graphics.colour & ~graphics.drawn
     pixels = np.where(valid, own, 0).astype(own.dtype)
@@ -292,6 +367,7 @@ def _blanked(
         panel,
         {name: float(value) for name, value in shares.items()},
         notes,
+        doubts,
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["Graphics", "find_graphics"]
+from radiofib.preprocess.ultrasound.flat import flat_text
+from radiofib.preprocess.ultrasound.lines import ONE_LEVEL, covered, lengthened
+
+__all__ = ["Graphics", "find_graphics", "glaring", "likeness", "text_height"]
 
 #: Difference between the largest and the smallest of red, green and blue that counts as colour.
 _COLOURED = 32.0
@@ -25,8 +27,6 @@ _BRIGHT = 3.2
 _LEAST_BRIGHT = 36.0
 #: Within two pixels it falls by at least this share of what it stands out.
 _SHARP = 0.7
-#: Graphics are of one grey, but for the compression.
-_ONE_LEVEL = 14.0
 #: Share of what a letter stands out that its border falls by within one pixel.
 _STEEP = 0.68
 _EIGHT = np.ones((3, 3))
@@ -58,6 +58,7 @@ def find_graphics(
     grey: NDArray[np.float64],
     colour: NDArray[np.float64] | None,
     inside: NDArray[np.bool_],
+    beside: NDArray[np.bool_] | None = None,
 ) -> Graphics:
     """Find what does not belong to the echo.
 
@@ -75,6 +76,9 @@ def find_graphics(
         Red, green and blue, 0 to 255.
     inside : ndarray of bool
         The image on the screen.
+    beside : ndarray of bool, optional
+        Letters next to it, see :func:`radiofib.preprocess.ultrasound.lines.ink_beside`: a line of
+        text may go on over tissue.
 
     Returns
     -------
@@ -93,22 +97,95 @@ def find_graphics(
     >>> bool(found.drawn.mean() < 0.05)
     True
     """
-    height = max(_LEAST_TEXT, round(_TEXT_HEIGHT * min(grey.shape)))
+    height = text_height(grey.shape)
     nothing = np.zeros(grey.shape, dtype=bool)
-    count, tinted, colour_mask = 0, False, nothing
+    beside = nothing if beside is None else beside
+    count, tinted, hue = 0, False, nothing
     if colour is not None:
         hue = _coloured(colour) & inside
         count = int(np.count_nonzero(hue))
         tinted = bool(count > _TINTED * np.count_nonzero(inside)) and _one_tint(colour, hue)
         if tinted:
-            count = 0
-        elif count:
-            colour_mask = _covered(hue, height, rim=3) & inside
+            count, hue = 0, nothing
+    colour_mask = covered(grey, hue, height, rim=3)
+    # One line may be in colour, in grey where it lies on bright tissue, and partly off the image.
+    if beside.any():
+        colour_mask = colour_mask | covered(grey, hue | beside, height, rim=3)
+    colour_mask = colour_mask & inside
+    bright = beside & (grey > _grey_of(grey, inside))
     drawn = _drawn(grey, inside & ~colour_mask)
-    # Letters in colour count too: a line may be half in grey, where it lies on bright tissue.
-    drawn = _lengthened(grey, drawn, inside & ~colour_mask, height)
-    drawn_mask = _covered(drawn, height, rim=3) & inside
+    flat = flat_text(grey, inside & ~colour_mask, height)
+    drawn = lengthened(grey, drawn | bright, inside & ~colour_mask, height)
+    drawn_mask = covered(grey, drawn | beside, height, rim=3)
+    drawn_mask = (drawn_mask | covered(grey, flat, height, rim=3)) & inside
     return Graphics(colour_mask, drawn_mask, count, tinted)
+
+
+def text_height(shape: tuple[int, ...]) -> int:
+    """Return the height in pixels that no line of text reaches.
+
+    Examples
+    --------
+    >>> text_height((480, 640)), text_height((200, 300))
+    (34, 24)
+    """
+    return max(_LEAST_TEXT, round(_TEXT_HEIGHT * min(shape)))
+
+
+def likeness(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
+    """Return the correlation of neighbouring pixels, along the axis along which it is larger.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (y, x)
+        Any scale.
+    where : ndarray of bool
+        Pixels that count.
+
+    Returns
+    -------
+    float
+        1 where nothing varies.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(size=(90, 90))
+    >>> everywhere = np.ones(noise.shape, bool)
+    >>> abs(likeness(noise, everywhere)) < 0.05
+    True
+    >>> likeness(ndimage.gaussian_filter(noise, (0, 1.5)), everywhere) > 0.8
+    True
+    """
+    found = []
+    for axis in (0, 1):
+        one = [slice(None), slice(None)]
+        other = [slice(None), slice(None)]
+        one[axis], other[axis] = slice(1, None), slice(None, -1)
+        both = where[tuple(one)] & where[tuple(other)]
+        if np.count_nonzero(both) < 16:
+            continue
+        a, b = grey[tuple(one)][both], grey[tuple(other)][both]
+        spread = float(a.std() * b.std())
+        found.append(float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread else 1.0)
+    return max(found, default=1.0)
+
+
+def glaring(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
+    """Return the share of an image on which white text would not stand out.
+
+    Examples
+    --------
+    >>> grey = np.full((120, 120), 90.0); grey[:, :30] = 240
+    >>> round(glaring(grey, np.ones(grey.shape, bool)), 1)
+    0.2
+    """
+    size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
+    level = _weighted(grey, where.astype(np.float64), size)
+    return float((level[where] > 255.0 - _LEAST_BRIGHT).mean()) if where.any() else 0.0
+
+
+def _grey_of(grey: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+    return float(np.median(grey[inside])) if inside.any() else 0.0
 
 
 def _coloured(colour: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -192,7 +269,7 @@ def _even_parts(grey: NDArray[np.float64], seeds: NDArray[np.bool_]) -> NDArray[
     parts = np.arange(1, count + 1)
     spread = ndimage.maximum(grey, labels, parts) - ndimage.minimum(grey, labels, parts)
     keep = np.zeros(count + 1, dtype=bool)
-    keep[1:] = (_sizes(seeds, labels, count) >= 4) & (spread <= _ONE_LEVEL)
+    keep[1:] = (_sizes(seeds, labels, count) >= 4) & (spread <= ONE_LEVEL)
     return np.asarray(keep[labels])
 
 
@@ -233,75 +310,3 @@ def _fall(grey: NDArray[np.float64]) -> NDArray[np.float64]:
         ]
         best = np.maximum(best, np.minimum(*sides))
     return best
-
-
-def _lengthened(
-    grey: NDArray[np.float64], drawn: NDArray[np.bool_], where: NDArray[np.bool_], height: int
-) -> NDArray[np.bool_]:
-    """Add what stands in line with text that was found and has its grey.
-
-    A letter beside bright tissue does not stand out, though the rest of its word does. Parts of
-    the word's level that keep to its rows are taken, as long as each lies within two line heights
-    of what is there.
-    """
-    found = drawn.copy()
-    for place, ink in _lines(drawn, height):
-        top, bottom = place[0].start, place[0].stop
-        left, right = place[1].start, place[1].stop
-        if right - left <= 8 or bottom - top < 4:
-            continue
-        level = float(np.median(grey[place][ink]))
-        above, below = max(top - 4, 0), min(bottom + 4, grey.shape[0])
-        band = slice(above, below)
-        like = (np.abs(grey[band] - level) <= _ONE_LEVEL) & where[band]
-        labels, _ = ndimage.label(like, _EIGHT)
-        reach = 2 * (bottom - top)
-        parts = [
-            (rows, columns, number)
-            for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
-            if rows.start + above >= top - 2
-            and rows.stop + above <= bottom + 2
-            and columns.stop - columns.start <= reach
-            and np.count_nonzero(labels[rows, columns] == number) >= 4
-        ]
-        grown = True
-        while grown:
-            grown = False
-            for rows, columns, number in list(parts):
-                if columns.stop >= left - reach and columns.start <= right + reach:
-                    found[band][rows, columns] |= labels[rows, columns] == number
-                    left, right = min(left, columns.start), max(right, columns.stop)
-                    parts.remove((rows, columns, number))
-                    grown = True
-    return found
-
-
-def _lines(
-    drawn: NDArray[np.bool_], height: int
-) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
-    """Yield the box of each run of graphics no higher than a line of text, and the ink in it."""
-    near = ndimage.maximum_filter(drawn.astype(np.uint8), (3, max(7, height // 2))) > 0
-    labels, _ = ndimage.label(near, _EIGHT)
-    for number, place in enumerate(ndimage.find_objects(labels), start=1):
-        ink = drawn[place] & (labels[place] == number)
-        rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-        if rows[-1] - rows[0] >= height:
-            continue
-        own = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        box = tuple(
-            slice(int(p.start + o.start), int(p.start + o.stop))
-            for p, o in zip(place, own, strict=True)
-        )
-        yield (box[0], box[1]), ink[own]
-
-
-def _covered(drawn: NDArray[np.bool_], height: int, *, rim: int) -> NDArray[np.bool_]:
-    """Cover what was found with a rim, and lines of text with a box."""
-    if not drawn.any():
-        return drawn
-    covered = ndimage.maximum_filter(drawn.astype(np.uint8), 2 * rim + 1) > 0
-    for (rows, columns), _ in _lines(drawn, height):
-        if columns.stop - columns.start > 8:  # a dot or a short stroke needs no box
-            wide = slice(max(columns.start - rim, 0), columns.stop + rim)
-            covered[max(rows.start - rim, 0) : rows.stop + rim, wide] = True
-    return np.asarray(covered)

@@ -25,6 +25,8 @@ _BINS = 24
 _LEVEL = 0.6
 #: Share of the depths that the line of the parenchyma is judged by.
 _MOST_DEPTHS = 0.6
+#: An image fewer patches wide is too small for the search.
+_FEW = 4
 #: Share of a patch's pixels that may be black or white: the display saturates there.
 _SATURATED = 0.1
 
@@ -103,7 +105,8 @@ def find_patches(
             "image is smaller than a patch",
             expected=f"at least {side} x {side} pixels",
             found=f"{grey.shape[1]} x {grey.shape[0]}",
-            hint="choose smaller patches (side_px or side_mm), or take the picture whole",
+            hint=f"choose smaller patches ({_how_small(min(grey.shape), 1)}), or measure all of "
+            "the image ('region: {source: image}')",
         )
     smooth = _smoothed(grey, valid, max(1.0, _SMOOTH * side))
     usable, reasons = parenchyma(grey, valid, frame, settings, smooth=smooth)
@@ -113,15 +116,33 @@ def find_patches(
     fits &= black_or_white <= _SATURATED * side * side
     fits &= _box_sums(grey, side) >= settings.dark * side * side
     if not fits.any():
-        raise MaskError(
-            "no parenchyma found",
-            expected=f"an even square of {side} pixels",
-            found=list_some(f"{share:.0%} {what}" for what, share in reasons.items()),
-            hint="draw a region and name it in the column 'mask', or choose smaller patches",
-        )
+        raise _nothing_found(valid, side, reasons)
     mean = _box_sums(smooth, side) / side**2
     uneven = np.sqrt(np.maximum(_box_sums(smooth**2, side) / side**2 - mean**2, 0.0))
     return Patches(_choose(np.where(fits, uneven, np.inf), side, settings.most), side, usable)
+
+
+def _nothing_found(valid: NDArray[np.bool_], side: int, reasons: dict[str, float]) -> MaskError:
+    """Return why no patch fits: most often the image is only a few patches large."""
+    rows, columns = (int(np.count_nonzero(valid.any(axis=axis))) for axis in (1, 0))
+    said = [f"{share:.0%} {what}" for what, share in reasons.items() if share >= 0.005]
+    small = min(rows, columns) < _FEW * side
+    if small:
+        said.insert(0, f"an image of only {columns} x {rows} pixels")
+    smaller = f"choose smaller patches ({_how_small(min(rows, columns), _FEW)})"
+    drawn = "draw a region and name it in the column 'mask'"
+    return MaskError(
+        "no parenchyma found",
+        expected=f"an even square of {side} pixels off vessels, shadows and borders",
+        found=list_some(said) or "nothing even enough",
+        hint=f"{smaller}, or {drawn}" if small else f"{drawn}, or {smaller}",
+    )
+
+
+def _how_small(length: int, many: int) -> str:
+    """Return the setting of patches of which `many` stand side by side along a length."""
+    side = max(8, length // (many + 1))
+    return f"such as 'region: {{patches: {{side_px: {side}}}}}'"
 
 
 def parenchyma(

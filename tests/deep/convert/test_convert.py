@@ -263,9 +263,9 @@ def test_any_program_and_any_onnx_file(tmp_path: Path) -> None:
     assert card.parity is not None
     assert card.parity.largest_relative < claims.RESNET_RELATIVE
     again = tmp_path / "b.onnx"
-    kept = convert_model("generic", out, again, stated=facts, settings=trusted)
-    assert kept.parity is None
-    assert kept.source.name == "a.onnx"
+    kept = convert_model("generic", out, again)  # the file states all of it
+    assert kept == card
+    assert convert_model("generic", out, again, stated={"licence": "MIT"}).licence == "MIT"
     x = np.random.default_rng(0).normal(size=(3, 1, 24, 24)).astype(np.float32)
     one, two = (open_session(p).run({"image": x}, output="features") for p in (out, again))
     assert one.tobytes() == two.tobytes()
@@ -277,6 +277,12 @@ def test_any_program_and_any_onnx_file(tmp_path: Path) -> None:
         convert_model("generic", weights, out, stated=facts)
     with pytest.raises(UsageError, match="converted already"):
         convert_model("resnet18", out, again, stated=facts)
+    onnx = pytest.importorskip("onnx")
+    bare = onnx.load(str(out))
+    del bare.metadata_props[:]
+    onnx.save(bare, str(tmp_path / "bare.onnx"))
+    named = convert_model("generic", tmp_path / "bare.onnx", again, stated=facts)
+    assert (named.source.name, named.parity) == ("bare.onnx", None)
     bad = facts | {"preprocessing": how | {"colour": "rgb", "mean": [0] * 3, "sd": [1] * 3}}
     with pytest.raises(ModelError, match="fails on its own input"):
         convert_model("generic", path, out, stated=bad, settings=trusted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -148,9 +149,14 @@ def test_pickles_are_not_run(tmp_path: Path) -> None:
             return (Path.touch, (flag,))
 
     torch.save({"w": torch.zeros(1), "trap": Trap()}, str(tmp_path / "trap.pt"))
-    with pytest.raises(ModelError, match="holds more than weights"):
+    with pytest.raises(ModelError, match="holds more than weights") as caught:
         read_source(tmp_path / "trap.pt")
     assert not flag.exists()
+    assert "weights_only" not in str(caught.value)
+    (tmp_path / "notes.pt").write_bytes(pickle.dumps({"a": 1}, protocol=2))
+    with pytest.raises(ModelError, match=r"as a PyTorch file \(expected a state dict") as caught:
+        read_source(tmp_path / "notes.pt")
+    assert "torch.load" not in str(caught.value)
 
 
 def test_checkpoints_around_weights(tmp_path: Path) -> None:

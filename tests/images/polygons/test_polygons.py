@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from radiofib.errors import MaskError
 from radiofib.images.polygons import (
+    crosses_itself,
+    crossing_shapes,
     is_annotation_file,
     pick_annotation,
     polygon_mask,
@@ -217,3 +219,30 @@ def test_a_bad_shape_of_one_picture_does_not_spoil_the_others() -> None:
         assert pick_annotation(found, "1.png", shape=(8, 9))[0].shapes[0].label == "liver"
         with pytest.raises(MaskError, match=r"file, (annotation 8|image 2, shape 1)"):
             pick_annotation(found, "2.png", shape=(8, 9))
+
+
+@given(
+    angles=st.lists(st.floats(0, 6.28), min_size=4, max_size=12, unique=True),
+    radii=st.lists(st.floats(2, 9), min_size=12, max_size=12),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_star_about_a_point_never_crosses_itself(angles: list[float], radii: list[float]) -> None:
+    turn = np.sort(np.array(angles))
+    if np.diff([*turn, turn[0] + 2 * np.pi]).max() >= 3 or np.diff(turn).min() < 1e-3:
+        return  # the centre is not inside, or two vertices are nearly one
+    r = np.array(radii[: turn.size])
+    line = np.stack([20 + r * np.cos(turn), 20 + r * np.sin(turn)], axis=1)
+    assert not crosses_itself(line)
+    swapped = np.array([[0, 0], [4, 4], [4, 0], [0, 4]]) + line[:1]
+    assert crosses_itself(swapped)
+
+
+def test_outlines_that_cross_themselves_are_named_and_keyholes_are_not() -> None:
+    bow = [[10, 10], [30, 25], [30, 10], [10, 25]]
+    keyhole = [[5, 5], [25, 5], [25, 25], [5, 25], [5, 5], [10, 10], [15, 10], [15, 15], [10, 10]]
+    for points, expected in ((bow, 1), (keyhole, 0)):
+        [one] = parse_annotations(labelme(points), "case7.json")
+        assert len(crossing_shapes(one)) == expected
+    [one] = parse_annotations(labelme(bow), "case7.json")
+    assert crossing_shapes(one)[0].startswith("case7.json, shape 1 'liver': the outline crosses")
+    assert crossing_shapes(one, labels=("kidney",)) == []

@@ -36,6 +36,7 @@ class Judged:
     on_vessel: int
     on_ink: int
     elsewhere: int
+    letter: float = 0.0
 
 
 def on_screen(images: list[CleanImage], shape: tuple[int, int], what: str) -> np.ndarray:
@@ -63,6 +64,17 @@ def correlation(ink: np.ndarray, box: tuple[slice, slice], written: np.ndarray) 
             r = (part * template).sum() / np.sqrt((part**2).sum() * (template**2).sum())
             best = max(best, abs(float(r)))
     return best
+
+
+def worst_letter(ink: np.ndarray, written: np.ndarray, valid: np.ndarray) -> float:
+    """Return the largest share of the ink of one letter that was written."""
+    labels, count = ndimage.label(ink > 127, np.ones((3, 3)))
+    if not count:
+        return 0.0
+    numbers = np.arange(1, count + 1)
+    area = ndimage.sum(labels > 0, labels, numbers)
+    left = ndimage.sum(valid & (written > 0), labels, numbers)
+    return float((left / area)[area >= 6].max(initial=0.0))
 
 
 def judge(made: SimulatedFrame) -> Judged:
@@ -107,4 +119,5 @@ def judge(made: SimulatedFrame) -> Judged:
         int((squares & (made.parts["vessel"] | made.parts["shadow"])).sum()),
         int((squares & ink).sum()),
         int((squares & (made.parts["near"] | made.parts["deep"])).sum()),
+        max((worst_letter(m.ink, written, valid) for m in text), default=0.0),
     )

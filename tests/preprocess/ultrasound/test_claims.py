@@ -51,24 +51,18 @@ def findings(clean: list[Judged], hard: list[Judged], panels: list[Judged]) -> l
         ratio((j.elsewhere, j.patch_px) for j in every),
         enough(clean),
         enough(hard),
+        max(j.letter for j in every),
     ]
 
 
-def _short(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(reason=reason, strict=True)
+#: 0 is the set of the claims; 5000 and 7000 were looked at to mend what fell short on them; 11000
+#: and 13000 were named before they were first run.
+SETS = (0, 5000, 7000, 11000, 13000)
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
-#: Seeds of the claims; two more sets, each looked at once after a weakness had been mended.
-@pytest.mark.parametrize(
-    "first",
-    [
-        0,
-        pytest.param(5000, marks=_short("one pixel of text survives; a hole like its word (.34)")),
-        pytest.param(7000, marks=_short("one pixel of text off tissue survives")),
-    ],
-)
+@pytest.mark.parametrize("first", SETS)
 def test_every_claim_is_met(first: int) -> None:
     seeds = range(first, first + SEEDS)
     claims = pd.read_csv(CLAIMS)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,9 +27,12 @@ from radiofib.preprocess.ultrasound import (
 )
 from radiofib.preprocess.ultrasound.geometry import dice
 from radiofib.preprocess.ultrasound.graphics import find_graphics
+from radiofib.preprocess.ultrasound.lines import covered
 from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
+from tests.preprocess.ultrasound.judged import correlation, worst_letter
 
 SHAPE = (240, 320)
+FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +57,11 @@ def test_shapes_know_their_inside(apex, half, near, length, move) -> None:
     sure = (depth > 1) & (depth < length - 1) & (np.abs(beam) < 1 - 1.5 / (1 + near + depth) / half)
     assert mask[sure].all()
     rows, columns = move
-    moved = one.moved(rows, columns).mask((150 + abs(rows), 200 + abs(columns)))
+    moved = one.moved(rows, columns).cover((150 + abs(rows), 200 + abs(columns)))
     top, left = max(rows, 0), max(columns, 0)
-    part = mask[max(-rows, 0) :, max(-columns, 0) :]
+    part = one.cover(shape)[max(-rows, 0) :, max(-columns, 0) :]
     here = moved[top : top + part.shape[0], left : left + part.shape[1]]
-    assert np.array_equal(here, part[: here.shape[0], : here.shape[1]])
+    np.testing.assert_allclose(here, part[: here.shape[0], : here.shape[1]], atol=1e-9)
 
 
 @pytest.mark.parametrize("zoom", [2, 3])
@@ -162,3 +168,74 @@ def test_settings_are_told_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "clean.yaml"
     path.write_text("panels: refuse\ncolour: refuse\n")
     assert CleanSettings.from_yaml(path).colour == "refuse"
+
+
+@pytest.mark.parametrize("ink", [(255, 255, 255), (200, 200, 200), (255, 235, 60), (0, 0, 0)])
+def test_a_name_over_tissue_is_gone_whatever_its_ink(ink: tuple[int, int, int]) -> None:
+    bare = simulate_frame(FrameSettings(shape=(360, 480), shadows=0, vessels=0), 3)
+    sheet = PIL.Image.new("L", (480, 360), 0)
+    font = PIL.ImageFont.truetype(str(FONTS / "DejaVuSans-Bold.ttf"), 17)
+    PIL.ImageDraw.Draw(sheet).text((240, 190), "DOE^JANE", 255, font, anchor="mm")
+    opacity = np.asarray(sheet)
+    share = opacity[..., None] / 255.0
+    screen = np.rint((1 - share) * bare.screen + share * np.array(ink)).astype(np.uint8)
+    [clean] = clean_screen(screen, CleanSettings())
+    assert worst_letter(opacity, clean.pixels + 1, clean.valid) <= 0.25
+    rows, columns = (np.flatnonzero(opacity.any(axis=a)) for a in (1, 0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    assert correlation(opacity, box, clean.grey) <= 0.3
+    assert clean.shares["valid"] > 0.96
+
+
+def test_text_across_the_border_is_blanked_as_one_line(fan) -> None:
+    """Letters off tissue tell where the line goes on over it, to the last pixel."""
+    row = 120
+    border = int(np.flatnonzero(fan.fan[row])[0])
+    screen = fan.screen[..., 0].copy()
+    for column in range(border - 22, border + 23, 5):
+        screen[row - 6 : row + 6, column : column + 2] = 235
+    [clean] = clean_screen(screen, CleanSettings())
+    assert not clean.valid[row - 6 : row + 6, border - 22 : border + 22].any()
+
+
+def test_a_word_on_a_bright_wall_leaves_no_hole_of_its_shape() -> None:
+    grey = np.zeros((120, 160))
+    ink = np.zeros(grey.shape, dtype=bool)
+    for number, column in enumerate(range(40, 100, 6)):  # letters of two heights
+        ink[60 - 10 * (number % 3 == 0) : 70, column : column + 2] = True
+    wall = np.zeros(grey.shape, dtype=bool)
+    for column in range(10, 150):
+        wall[66 + (column - 10) // 3 : 70 + (column - 10) // 3, column] = True
+    grey[wall], grey[ink] = 215, 255
+    hole = covered(grey, ink | wall, 24, rim=3)
+    assert hole[50:70, 40:96].all()
+    assert not hole[:47].any()
+
+
+def test_what_a_person_should_look_at(fan) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
+    with pytest.raises(ImageError, match=r"noise from pixel to pixel.*find: whole"):
+        clean_screen(noise, CleanSettings())
+    [clean] = clean_screen(noise, CleanSettings(find="whole"))
+    assert "noise rather than ultrasound?" in clean.doubts[0]
+    [usual] = clean_screen(fan.screen, CleanSettings())
+    assert usual.doubts == ()
+    glare = np.where(fan.fan, np.clip(fan.grey.astype(float) + 110, 0, 255), 0).astype(np.uint8)
+    [bright] = clean_screen(glare, CleanSettings())
+    assert "so bright that white text" in bright.doubts[0]
+
+
+def test_pictures_larger_than_any_screen_are_refused_at_once() -> None:
+    with pytest.raises(ImageError, match=r"too large .*at most 17 million pixels.*5120 x 3840"):
+        clean_screen(np.broadcast_to(np.uint8(0), (3840, 5120)), CleanSettings())
+
+
+def test_a_small_image_is_named_as_the_reason(fan) -> None:
+    small = fan.grey[100:190, 100:190]
+    with pytest.raises(MaskError, match=r"an image of only 90 x 90 pixels.*side_px: 18"):
+        find_patches(
+            np.where(np.indices(small.shape).sum(axis=0) // 30 % 2, small, 0).astype(float),
+            np.ones(small.shape, dtype=bool),
+            WholePicture.of(small.shape),
+            PatchSettings(),
+        )

@@ -1,0 +1,134 @@
+"""Text in black or grey on tissue: many strokes of exactly one grey, side by side on a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from radiofib.preprocess.ultrasound.lines import lengthened, runs
+
+__all__ = ["flat_text"]
+
+#: Ink is of one grey, give or take the rounding.
+_SAME = 1.0
+#: Text of less contrast with the tissue around it cannot be read.
+_LEAST_CONTRAST = 40.0
+#: Letters are at least so high and hold at least so many pixels.
+_LEAST_HEIGHT, _LEAST_AREA = 5, 6
+#: A line has at least so many letters, and so many of ten share its base or its top.
+_LETTERS, _ALIGNED = 4, 0.6
+#: A grey that much of the image has is no ink: the display saturates there.
+_MOST_AREA = 0.02
+#: Greys looked at: those that stand out most among the pixels of even strokes.
+_GREYS = 6
+
+
+def flat_text(
+    grey: NDArray[np.float64], inside: NDArray[np.bool_], height: int
+) -> NDArray[np.bool_]:
+    """Return text of any grey, told by what echo never is: even.
+
+    A stroke has one grey along its length, where speckle changes from pixel to pixel. A grey that
+    is commoner among pixels of even strokes than those around it may be ink; four or more parts
+    of it, as high as letters and on one line, are text. A lossy file loses this evenness, and a
+    thin font has little of it.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (y, x)
+        0 to 255.
+    inside : ndarray of bool
+        The image on the screen.
+    height : int
+        No line of text is as high.
+
+    Returns
+    -------
+    ndarray of bool
+        The ink.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> grey = ndimage.gaussian_filter(rng.normal(100, 60, (120, 200)), 1)
+    >>> grey[50:62, 60:120:8] = 0
+    >>> everywhere = np.ones(grey.shape, bool)
+    >>> found = flat_text(grey, everywhere, 24)
+    >>> bool(found[50:62, 60:120:8].all()), int(found.sum())
+    (True, 96)
+    """
+    found = np.zeros(grey.shape, dtype=bool)
+    area = int(np.count_nonzero(inside))
+    if not area:
+        return found
+    even = _even(grey) & inside
+    size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
+    weight = ndimage.uniform_filter(inside.astype(np.float64), size)
+    around = ndimage.uniform_filter(grey * inside, size) / np.maximum(weight, 1e-6)
+    for level in _outstanding(np.rint(np.clip(grey[even], 0, 255)).astype(np.intp)):
+        ink = inside & (np.abs(grey - level) <= _SAME) & (np.abs(around - level) > _LEAST_CONTRAST)
+        letters = _letters(ink, even, height)
+        if np.count_nonzero(letters) <= _MOST_AREA * area:
+            for place, part in _written(letters, height):
+                found[place] |= part
+    return lengthened(grey, found, inside, height, alike=2 * _SAME)
+
+
+def _even(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return pixels like both neighbours along an axis: those within a stroke."""
+    padded = np.pad(grey, 1, mode="reflect")
+    rows, columns = grey.shape
+
+    def like(dy: int, dx: int) -> NDArray[np.bool_]:
+        moved = padded[1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + columns]
+        return np.asarray(np.abs(moved - grey) <= _SAME)
+
+    even = np.zeros(grey.shape, dtype=bool)
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        even |= like(dy, dx) & like(-dy, -dx)
+    return even
+
+
+def _outstanding(greys: NDArray[np.intp]) -> list[int]:
+    """Return greys that are commoner than those around them."""
+    counts = np.bincount(greys, minlength=256).astype(np.float64)
+    usual = ndimage.median_filter(counts, 25, mode="mirror")
+    excess = counts - 3 * usual
+    order = np.argsort(-excess, kind="stable")[:_GREYS]
+    return [int(level) for level in order if excess[level] >= 4 * _LEAST_AREA]
+
+
+def _letters(ink: NDArray[np.bool_], even: NDArray[np.bool_], height: int) -> NDArray[np.bool_]:
+    """Return connected parts that are as high as a letter and mostly even."""
+    labels, count = ndimage.label(ink, np.ones((3, 3)))
+    if not count:
+        return ink
+    area = np.bincount(labels.ravel(), minlength=count + 1)
+    smooth = np.bincount(labels[even & ink], minlength=count + 1)
+    high = [0, *(p[0].stop - p[0].start for p in ndimage.find_objects(labels))]
+    tall = np.array(high)
+    keep = (area >= _LEAST_AREA) & (2 * smooth >= area)
+    keep &= (tall >= _LEAST_HEIGHT) & (tall < height)
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def _written(
+    letters: NDArray[np.bool_], height: int
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
+    """Yield the runs of letters that stand on one line."""
+    for place, part in runs(letters, height):
+        rows, columns = part.shape
+        _, count = labelled = ndimage.label(part, np.ones((3, 3)))
+        if count < _LETTERS or rows > height or columns < 2 * rows:
+            continue
+        boxes = [b[0] for b in ndimage.find_objects(labelled[0])]
+        shares = [
+            np.mean(np.abs(ends - np.median(ends)) <= 1)
+            for ends in (np.array([b.start for b in boxes]), np.array([b.stop for b in boxes]))
+        ]
+        if max(shares) >= _ALIGNED:
+            yield place, part
