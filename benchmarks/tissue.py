@@ -1,0 +1,195 @@
+"""How well artefacts, serial levels, area and length are found on simulated slides.
+
+Usage: python benchmarks/tissue.py [artefacts] [levels] [full] [--out FOLDER]
+
+Each part is compared with the claims in tests/reference/tissue_claims.csv, which name the seeds
+and were written before the results; `full` makes slides of 30,000 x 40,000 pixels. Written to
+tissue.csv: subject, measure, value found, value claimed, whether it holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from radiofib.provenance import environment
+from radiofib.simulate._random import child_rng
+from radiofib.simulate._raster import polygon_spans
+from radiofib.simulate.slide_artefacts import ArtefactLaw
+from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
+from radiofib.slides import open_slide
+from radiofib.slides.clean_tissue import CleanTissue, clean_tissue
+from radiofib.slides.reader import Grid
+
+Bools = NDArray[np.bool_]
+
+RESULTS = Path(__file__).parent / "results"
+CLAIMS = Path(__file__).parents[1] / "tests" / "reference" / "tissue_claims.csv"
+
+FAULTY = SlideSettings(
+    shape=(9000, 20000),
+    cores=(1, 3),
+    pen=1.0,
+    dust=20.0,
+    artefacts=ArtefactLaw(strokes=2, folds=3, blurs=2, bubbles=2),
+)
+CLEAN = SlideSettings(shape=(9000, 20000), cores=(1, 3), pen=0.0, dust=0.0)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies on a slide, and what was found."""
+
+    truth: dict[str, Any]
+    grid: Grid
+    clean: CleanTissue
+
+
+def slide(path: Path, seed: int, settings: SlideSettings) -> dict[str, Any]:
+    return write_slide(
+        path,
+        trait=0.3,
+        level=seed % 4,
+        scanner=SLIDE_SCANNERS[seed % 3],
+        settings=settings,
+        rng=child_rng(seed, "artefacts"),
+    )
+
+
+def found_on(path: Path, seed: int, settings: SlideSettings) -> Found:
+    truth = slide(path, seed, settings)
+    with open_slide(path) as opened:
+        grid = opened.grid(8.0)
+        clean = clean_tissue(opened, grid, opened.read_all(grid))
+    path.unlink()
+    return Found(truth, grid, clean)
+
+
+def drawn(found: Found, *kinds: str) -> Bools:
+    """Return where the truth has artefacts of some kinds, on the tissue grid."""
+    polygons = [o["polygon"] for o in found.truth["others"] if o["kind"] in kinds]
+    return raster(polygons, found.grid)
+
+
+def tissue_of(found: Found) -> Bools:
+    return raster([piece["outline"] for piece in found.truth["pieces"]], found.grid)
+
+
+def raster(polygons: list[Any], grid: Grid) -> Bools:
+    mask = np.zeros((grid.height, grid.width), dtype=bool)
+    for polygon in polygons:
+        cells = np.asarray(polygon) / (grid.step_x, grid.step_y)
+        mask |= polygon_spans(cells).window(0, 0, grid.height, grid.width)
+    return mask
+
+
+def hits(found: Found) -> dict[str, tuple[float, float, float, float]]:
+    """Return true and found, true, right and all found: cells, or specks for dust."""
+    tissue = tissue_of(found)
+    ink = drawn(found, "stroke") | (drawn(found, "pen") & ~tissue)
+    counts = {"pen": _cells(ink, found.clean.artefacts.mask("pen"))}
+    for kind in ("fold", "blur", "bubble"):
+        here = tissue & ~ink
+        counts[kind] = _cells(drawn(found, kind) & here, found.clean.artefacts.mask(kind) & here)
+    counts["dust"] = _specks(found, tissue)
+    return counts
+
+
+def _cells(truth: Bools, mask: Bools) -> tuple[float, float, float, float]:
+    both = float((truth & mask).sum())
+    return both, float(truth.sum()), both, float(mask.sum())
+
+
+def _specks(found: Found, tissue: Bools) -> tuple[float, float, float, float]:
+    """Specks on glass; a true speck counts from 700 um2, a found one near any true one is right."""
+    shape = (found.grid.height, found.grid.width)
+    scale = (found.grid.step_x, found.grid.step_y)
+    large, every = 0, np.zeros(shape, dtype=bool)
+    seen = 0
+    mask = found.clean.artefacts.mask("dust")
+    hidden = tissue | drawn(found, "stroke", "pen", "bubble")
+    for other in found.truth["others"]:
+        if other["kind"] != "dust":
+            continue
+        x, y = (np.asarray(other["polygon"]) / scale).T
+        area = abs(float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))) / 2
+        box = (slice(max(int(y.min()) - 1, 0), int(y.max()) + 2),
+               slice(max(int(x.min()) - 1, 0), int(x.max()) + 2))  # fmt: skip
+        every[box] = True
+        if area * found.grid.cell_um2 >= 700 and every[box].size and not hidden[box].any():
+            large += 1
+            seen += bool(mask[box].any())
+    specks, count = ndi.label(mask, structure=np.ones((3, 3)))
+    right = len(set(np.unique(specks[every])) - {0})
+    return float(seen), float(large), float(right), float(count)
+
+
+def artefact_findings(folder: Path) -> dict[tuple[str, str], float]:
+    """Return what the claims on artefacts are compared with, by subject and first words."""
+    pooled = {kind: np.zeros(4) for kind in ("pen", "dust", "fold", "blur", "bubble")}
+    errors, shares = [], []
+    for seed in range(7101, 7107):
+        found = found_on(folder / "s.tif", seed, FAULTY)
+        for kind, counts in hits(found).items():
+            pooled[kind] += counts
+        true = found.truth["usable_px"] * found.truth["mpp"] ** 2
+        errors.append(found.clean.tissue.mask.sum() * found.grid.cell_um2 / true - 1)
+    for seed in range(7201, 7207):
+        found = found_on(folder / "s.tif", seed, CLEAN)
+        shares.append(found.clean.measured["artefact_tissue_left_out_percent"] / 100)
+    values = {("tissue", "largest error"): float(np.abs(errors).max())}
+    values["clean", "largest share"] = max(shares)
+    for kind, (hit, true, right, every) in pooled.items():
+        values[kind, "share of findings"] = right / every
+        first = {"pen": "ink", "dust": "specks", "fold": "folded", "blur": "blurred"}
+        values[kind, f"share of {first.get(kind, 'tissue')}"] = hit / true
+    return values
+
+
+def compared(values: dict[tuple[str, str], float]) -> pd.DataFrame:
+    """Set values beside their claims."""
+    claims = pd.read_csv(CLAIMS)
+    rows = []
+    for (subject, words), value in values.items():
+        fits = (claims["subject"] == subject) & claims["measure"].str.startswith(words)
+        [claim] = claims[fits].to_dict("records")
+        most = "largest" in claim["measure"] or "most allowed" in claim["source"]
+        holds = value <= claim["value"] if most else value >= claim["value"]
+        rows.append(
+            {
+                "subject": subject,
+                "measure": claim["measure"],
+                "value": round(value, 5),
+                "claimed": claim["value"],
+                "side": "at most" if most else "at least",
+                "holds": holds,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=["artefacts", "levels", "full"])
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    makers = {"artefacts": artefact_findings}
+    for part in given.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            table = compared(makers[part](Path(folder)))
+        print(table.to_string(index=False))
+        for name, version in environment(("numpy", "scipy", "scikit-image")).items():
+            table[name] = version
+        table.to_csv(given.out / f"tissue_{part}.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
