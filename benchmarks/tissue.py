@@ -24,9 +24,11 @@ from radiofib.provenance import environment
 from radiofib.simulate._random import child_rng
 from radiofib.simulate._raster import polygon_spans
 from radiofib.simulate.slide_artefacts import ArtefactLaw
+from radiofib.simulate.slide_geometry import BiopsyLaw, Core, cut_again, draw_core
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
 from radiofib.slides import open_slide
 from radiofib.slides.clean_tissue import CleanTissue, clean_tissue
+from radiofib.slides.levels import Levels, group_levels
 from radiofib.slides.reader import Grid
 
 Bools = NDArray[np.bool_]
@@ -154,6 +156,80 @@ def artefact_findings(folder: Path) -> dict[tuple[str, str], float]:
     return values
 
 
+def lanes(cores: list[Core], um: float = 8.0) -> tuple[Bools, list[tuple[int, int]]]:
+    """Rasterise cores one below the other, as a tissue mask; return a cell of each piece too."""
+    outlines = [[core.outline(k) / um for k in range(len(core.pieces))] for core in cores]
+    ends = [np.concatenate(parts) for parts in outlines]
+    lane = max(float(np.ptp(points[:, 1])) for points in ends) + 40
+    shape = (int(lane * len(cores)) + 1, int(max(np.ptp(p[:, 0]) for p in ends)) + 60)
+    mask = np.zeros(shape, dtype=bool)
+    cells = []
+    for number, (parts, points) in enumerate(zip(outlines, ends, strict=True)):
+        shift = np.array([30.0, lane * number + 20]) - points.min(axis=0)
+        for part in parts:
+            piece = polygon_spans(part + shift).window(0, 0, *shape)
+            mask |= piece
+            row, column = np.argwhere(piece)[0]
+            cells.append((int(row), int(column)))
+    return mask, cells
+
+
+def count_levels(cores: list[Core]) -> Levels:
+    """Group cores that lie on a slide."""
+    mask, cells = lanes(cores)
+    grid = Grid(mask.shape[1], mask.shape[0], 16, 16, 8.0, 8.0)
+    return group_levels(mask, cells, grid)
+
+
+def repeated(seed: int) -> list[Core]:
+    """Return one to three cores, each cut at three levels."""
+    rng = child_rng(seed, "levels")
+    law = BiopsyLaw(level_change=1.0, fragments=0.0)
+    cores = []
+    for _ in range(int(rng.integers(1, 4))):
+        length = rng.uniform(9000, 20000)
+        core = draw_core(length, law, rng, sway_um=0.01 * length)
+        cores += [core, cut_again(core, law, rng), cut_again(core, law, rng)]
+    return cores
+
+
+def different(seed: int) -> list[Core]:
+    """Return two to four cores of one needle, about equally long."""
+    rng = child_rng(seed, "levels")
+    law = BiopsyLaw(fragments=0.0)
+    length = rng.uniform(9000, 18000)
+    return [
+        draw_core(length * rng.uniform(0.9, 1.1), law, rng, sway_um=0.01 * length)
+        for _ in range(int(rng.integers(2, 5)))
+    ]
+
+
+def broken(seed: int) -> list[Core]:
+    """Return five to ten pieces, 1 to 6 mm long."""
+    rng = child_rng(seed, "levels")
+    law = BiopsyLaw(fragments=0.0)
+    return [
+        draw_core(rng.uniform(1000, 6000), law, rng, sway_um=60.0)
+        for _ in range(int(rng.integers(5, 11)))
+    ]
+
+
+def level_findings(_: Path) -> dict[tuple[str, str], float]:
+    """Return what the claims on serial levels are compared with."""
+    seen = [count_levels(repeated(seed)) for seed in range(8100, 8160)]
+    two = [count_levels(different(seed)).count > 1 for seed in range(8200, 8400)]
+    parts = [count_levels(broken(seed)).count > 1 for seed in range(8400, 8600)]
+    right = [
+        found.count == 3 and found.core == tuple(1 + i // 3 for i in range(len(found.core)))
+        for found in seen
+    ]
+    return {
+        ("levels", "share of slides with one to three cores"): float(np.mean(right)),
+        ("levels", "share of slides with two to four"): float(np.mean(two)),
+        ("levels", "share of fragmented"): float(np.mean(parts)),
+    }
+
+
 def compared(values: dict[tuple[str, str], float]) -> pd.DataFrame:
     """Set values beside their claims."""
     claims = pd.read_csv(CLAIMS)
@@ -181,7 +257,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["artefacts", "levels", "full"])
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    makers = {"artefacts": artefact_findings}
+    makers = {"artefacts": artefact_findings, "levels": level_findings}
     for part in given.parts:
         with tempfile.TemporaryDirectory() as folder:
             table = compared(makers[part](Path(folder)))

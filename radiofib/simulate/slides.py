@@ -22,6 +22,7 @@ from radiofib.simulate.slide_geometry import (
     LABELS,
     BiopsyLaw,
     Shape,
+    cut_again,
     draw_biopsy,
     draw_core,
     draw_inside,
@@ -152,7 +153,10 @@ def write_slide(
         length = columns * mpp * rng.uniform(0.75, 0.95)
         core = draw_core(length, law, rng, sway_um=min(0.01 * length, 0.06 * lane_um))
         insides.append(draw_inside(core, trait, level, steatosis, law, rng))
-    shapes, cores = draw_biopsy(insides, levels=settings.levels, shape=settings.shape, mpp=mpp)
+    again = partial(cut_again, law=law, rng=rng) if law.level_change else None
+    shapes, cores = draw_biopsy(
+        insides, levels=settings.levels, shape=settings.shape, mpp=mpp, again=again
+    )
     shapes = shapes + _dirt(settings, rng)
     faults = settings.artefacts or ArtefactLaw()
     if settings.artefacts is not None:
