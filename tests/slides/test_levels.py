@@ -13,11 +13,9 @@ from radiofib.slides.levels import (
     LEVEL_SPECS,
     Levels,
     LevelSettings,
-    group_levels,
     group_profiles,
     level_measures,
 )
-from radiofib.slides.reader import Grid
 
 LAW = BiopsyLaw(fragments=0.0, level_change=1.0)
 UM = (8.0, 8.0)
@@ -113,11 +111,9 @@ def test_nothing_to_group(count: int) -> None:
 
 def test_a_drawn_core_cut_three_times_is_one_core() -> None:
     rng = child_rng(1, "cut")
-    core = draw_core(6000.0, LAW, rng)
+    core = draw_core(12_000.0, LAW, rng)
     cores: list[Core] = [core, cut_again(core, LAW, rng), cut_again(core, LAW, rng)]
-    mask, cells = tissue.lanes(cores, um=16.0)
-    grid = Grid(mask.shape[1], mask.shape[0], 32, 32, 16.0, 16.0)
-    found = group_levels(mask, cells, grid)
+    found = tissue.count_levels(cores)
     assert (found.count, found.core, found.level) == (3, (1, 1, 1), (1, 2, 3))
 
 
