@@ -10,7 +10,9 @@ tissue.csv: subject, measure, value found, value claimed, whether it holds.
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
 from radiofib.slides import open_slide
 from radiofib.slides.clean_tissue import CleanTissue, clean_tissue
 from radiofib.slides.levels import Levels, group_levels
+from radiofib.slides.measure import find_fragments
 from radiofib.slides.reader import Grid
 
 Bools = NDArray[np.bool_]
@@ -230,6 +233,66 @@ def level_findings(_: Path) -> dict[tuple[str, str], float]:
     }
 
 
+#: Seed, um per pixel, cores, levels.
+FULL = ((6101, 0.25, 3, 1), (6102, 0.5, 3, 1), (6103, 0.25, 1, 3), (6104, 0.5, 1, 3))
+
+
+def full_size(folder: Path, seed: int, mpp: float, cores: int, levels: int) -> dict[str, Any]:
+    """Make and measure one slide of 30,000 x 40,000 pixels."""
+    law = BiopsyLaw(level_change=1.0 if levels > 1 else 0.0)
+    settings = SlideSettings(
+        shape=(30_000, 40_000), mpp=mpp, cores=(cores, cores), levels=levels, biopsy_law=law
+    )
+    start = time.perf_counter()
+    truth = slide(folder / "s.tif", seed, settings)
+    made = time.perf_counter()
+    with open_slide(folder / "s.tif") as opened:
+        grid = opened.grid(8.0)
+        clean = clean_tissue(opened, grid, opened.read_all(grid))
+    fragments = find_fragments(clean.whole, grid)
+    corners = [(int(f.polygon.exterior[0][1]), int(f.polygon.exterior[0][0])) for f in fragments]
+    found = group_levels(clean.whole, corners, grid)
+    lengths = [f.length_mm for f in fragments]
+    best = found.best(lengths, [f.area_mm2 for f in fragments])
+    end = time.perf_counter()
+    (folder / "s.tif").unlink()
+    true: dict[int, float] = {}
+    for piece in truth["pieces"]:
+        true[piece["level"]] = true.get(piece["level"], 0.0) + piece["length_um"] / 1000
+    area = float(clean.tissue.mask.sum()) * grid.cell_um2 / 1e6
+    length = sum(lengths[i] for i in found.pieces(best))
+    per_level = len(truth["pieces"]) / levels
+    return {
+        "seed": seed,
+        "mpp": mpp,
+        "cores": cores,
+        "levels": levels,
+        "levels_found": found.count,
+        "pieces_per_level": per_level,
+        "pieces_per_level_found": len(found.pieces(best)),
+        "area_mm2": round(truth["tissue_mm2"], 4),
+        "area_error": round(area / truth["tissue_mm2"] - 1, 5),
+        "length_mm": round(max(true.values()), 4),
+        "length_error": round(length / max(true.values()) - 1, 5),
+        "seconds_simulating": round(made - start, 1),
+        "seconds_measuring": round(end - made, 1),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+    }
+
+
+def full_findings(folder: Path) -> dict[tuple[str, str], float]:
+    """Return what the claims on size are compared with; the slides go to tissue_slides.csv."""
+    table = pd.DataFrame([full_size(folder, *case) for case in FULL])
+    print(table.T.to_string())
+    for name, version in environment(("numpy", "scipy", "scikit-image")).items():
+        table[name] = version
+    table.to_csv(RESULTS / "tissue_slides.csv", index=False, lineterminator="\n")
+    return {
+        ("full size", "largest error of tissue area"): float(table["area_error"].abs().max()),
+        ("full size", "largest error of core length"): float(table["length_error"].abs().max()),
+    }
+
+
 def compared(values: dict[tuple[str, str], float]) -> pd.DataFrame:
     """Set values beside their claims."""
     claims = pd.read_csv(CLAIMS)
@@ -257,7 +320,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["artefacts", "levels", "full"])
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    makers = {"artefacts": artefact_findings, "levels": level_findings}
+    makers = {"artefacts": artefact_findings, "levels": level_findings, "full": full_findings}
     for part in given.parts:
         with tempfile.TemporaryDirectory() as folder:
             table = compared(makers[part](Path(folder)))
