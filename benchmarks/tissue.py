@@ -30,7 +30,7 @@ from radiofib.simulate.slide_geometry import BiopsyLaw, Core, cut_again, draw_co
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
 from radiofib.slides import open_slide
 from radiofib.slides.clean_tissue import CleanTissue, clean_tissue
-from radiofib.slides.levels import Levels, group_levels
+from radiofib.slides.levels import Levels, LevelSettings, group_levels
 from radiofib.slides.measure import find_fragments
 from radiofib.slides.reader import Grid
 
@@ -255,6 +255,9 @@ def full_size(folder: Path, seed: int, mpp: float, cores: int, levels: int) -> d
     lengths = [f.length_mm for f in fragments]
     best = found.best(lengths, [f.area_mm2 for f in fragments])
     end = time.perf_counter()
+    told = group_levels(clean.whole, corners, grid, settings=LevelSettings(levels=levels))
+    first = told.best(lengths, [f.area_mm2 for f in fragments])
+    length_told = sum(lengths[i] for i in told.pieces(first))
     (folder / "s.tif").unlink()
     true: dict[int, float] = {}
     for piece in truth["pieces"]:
@@ -274,6 +277,7 @@ def full_size(folder: Path, seed: int, mpp: float, cores: int, levels: int) -> d
         "area_error": round(area / truth["tissue_mm2"] - 1, 5),
         "length_mm": round(max(true.values()), 4),
         "length_error": round(length / max(true.values()) - 1, 5),
+        "length_error_told": round(length_told / max(true.values()) - 1, 5),
         "seconds_simulating": round(made - start, 1),
         "seconds_measuring": round(end - made, 1),
         "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),

@@ -25,6 +25,8 @@ _STATIONS = 40
 _STRAIGHT = 0.05
 #: Strong bends are the same from this correlation on.
 _BENT = 0.97
+#: Different cores seldom share a strong bend: one that agrees adds this much.
+_BONUS = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +136,8 @@ def likeness(first: Profile, second: Profile, *, min_ratio: float = 0.9) -> floa
     float
         The correlation of the width along the core at the best shift and in the better direction,
         where the bends agree: they differ (root mean square) by at most 5 % of the width, or
-        correlate by 0.97. 0 elsewhere, and where a piece is too short to have a shape of its
-        own.
+        correlate by 0.97. A strong bend (beyond 10 % of the width) that agrees adds 0.15. 0
+        elsewhere, and where a piece is too short to have a shape of its own.
 
     Notes
     -----
@@ -179,10 +181,16 @@ def _agreement(first: Profile, width: Floats, bend: Floats, shift: int) -> float
         return 0.0
     here, there = slice(start, stop), slice(start - shift, stop - shift)
     one, two = without_line(first.bend[here]), without_line(bend[there])
-    apart = float(np.sqrt(np.mean((one - two) ** 2)))
-    if apart > _STRAIGHT * typical and _correlation(one, two) < _BENT:
+    bends = _correlation(one, two)
+    if _rms(one - two) > _STRAIGHT * typical and bends < _BENT:
         return 0.0
-    return _correlation(without_line(first.width[here]), without_line(width[there]))
+    widths = _correlation(without_line(first.width[here]), without_line(width[there]))
+    told_by_bend = bends >= _BENT and min(_rms(one), _rms(two)) > 2 * _STRAIGHT * typical
+    return min(1.0, widths + _BONUS) if told_by_bend and widths > 0 else widths
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def _correlation(one: Floats, two: Floats) -> float:
