@@ -86,10 +86,11 @@ class Labeller:
         facts = _opened(path, _stamp(path), text, settings).facts()
         return cls(path, text, settings, threads, facts)
 
-    def key(self, slide: Slide, content: str, settings: SlideSettings) -> str:
-        """Return the hash of all that the labels of a slide depend on."""
+    def key(self, slide: Slide, content: str, settings: SlideSettings, case: str) -> str:
+        """Return the hash of all that the kept labels of a slide depend on, their name too."""
         return hash_object(
             {
+                "case": case,
                 "content": content,
                 "method": _METHOD,
                 "mpp": slide.mpp,

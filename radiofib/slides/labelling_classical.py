@@ -66,10 +66,11 @@ class ClassicalLabeller:
         }
         return cls(path, facts)
 
-    def key(self, slide: Slide, content: str, settings: SlideSettings) -> str:
-        """Return the hash of all that the labels of a slide depend on."""
+    def key(self, slide: Slide, content: str, settings: SlideSettings, case: str) -> str:
+        """Return the hash of all that the kept labels of a slide depend on, their name too."""
         return hash_object(
             {
+                "case": case,
                 "content": content,
                 "method": _METHOD,
                 "mpp": slide.mpp,

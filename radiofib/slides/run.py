@@ -163,7 +163,7 @@ def _finish(
     try:
         with disk_explained(out.name), open_slide(job.path, mpp=mpp) as slide:
             content = slide.content_hash()
-            labels = None if labeller is None else labeller.key(slide, content, settings)
+            labels = None if labeller is None else labeller.key(slide, content, settings, job.case)
             key = _key(job, slide, content, settings, labels)
             piece = finished_piece(out, job.case, key)
             if piece is None:
