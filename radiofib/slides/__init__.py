@@ -12,7 +12,6 @@ from radiofib._lazy import lazy_names
 if TYPE_CHECKING:
     from radiofib.slides.artefacts import ArtefactSettings
     from radiofib.slides.cases import name_cases
-    from radiofib.slides.clean_tissue import CleanTissue, clean_tissue
     from radiofib.slides.labelling import Labeller
     from radiofib.slides.labelling_classical import ClassicalLabeller
     from radiofib.slides.levels import LevelSettings
@@ -32,12 +31,13 @@ if TYPE_CHECKING:
     from radiofib.slides.specs_tracts import TRACT_REGISTRY, tract_codebook
     from radiofib.slides.tissue import TissueMask, find_tissue
     from radiofib.slides.tract_settings import TractSettings
+    from radiofib.slides.usable_tissue import CleanTissue, clean_tissue
 
 #: public name -> module that has it
 _HOME = {
     "ArtefactSettings": "artefacts",
-    "CleanTissue": "clean_tissue",
-    "clean_tissue": "clean_tissue",
+    "CleanTissue": "usable_tissue",
+    "clean_tissue": "usable_tissue",
     "Annotation": "qupath",
     "ClassicalLabeller": "labelling_classical",
     "Drawn": "qupath_read",

@@ -9,7 +9,7 @@ from benchmarks import tissue
 from radiofib.errors import SlideError
 from radiofib.slides import open_slide
 from radiofib.slides.artefacts import ARTEFACT_KINDS, Artefacts, ArtefactSettings, find_artefacts
-from radiofib.slides.clean_tissue import (
+from radiofib.slides.usable_tissue import (
     ARTEFACT_SPECS,
     artefact_annotations,
     artefact_measures,

@@ -12,7 +12,7 @@ from scipy import ndimage as ndi
 
 from radiofib.errors import SlideError
 from radiofib.slides import open_slide, run_slides, to_wkt
-from radiofib.slides.clean_tissue import clean_tissue
+from radiofib.slides.usable_tissue import clean_tissue
 from radiofib.slides.focus import find_blur
 from radiofib.slides.polygons import Polygon
 from radiofib.slides.specs import column
