@@ -9,13 +9,13 @@ from benchmarks import tissue
 from radiofib.errors import SlideError
 from radiofib.slides import open_slide
 from radiofib.slides.artefacts import ARTEFACT_KINDS, Artefacts, ArtefactSettings, find_artefacts
+from radiofib.slides.tissue import find_tissue, white_level
 from radiofib.slides.usable_tissue import (
     ARTEFACT_SPECS,
     artefact_annotations,
     artefact_measures,
     clean_tissue,
 )
-from radiofib.slides.tissue import find_tissue, white_level
 from tests.slides import made
 
 

@@ -12,13 +12,13 @@ from scipy import ndimage as ndi
 
 from radiofib.errors import SlideError
 from radiofib.slides import open_slide, run_slides, to_wkt
-from radiofib.slides.usable_tissue import clean_tissue
 from radiofib.slides.focus import find_blur
 from radiofib.slides.polygons import Polygon
 from radiofib.slides.specs import column
 from radiofib.slides.stain import stain_statistics
 from radiofib.slides.stain_norm import fit_stain_map
 from radiofib.slides.tissue import find_tissue
+from radiofib.slides.usable_tissue import clean_tissue
 from tests.slides.qupath_rules import check_qupath
 from tests.slides.test_qupath import jts_check
 
