@@ -12,6 +12,7 @@ from radiofib.config import StrictModel
 from radiofib.simulate._random import gaussian_field
 from radiofib.simulate._raster import Spans, largest_part, polygon_spans
 from radiofib.simulate._tiff import TILE, deflate_tile, jpeg_tile
+from radiofib.simulate.slide_artefacts import ARTEFACTS, paint_artefacts
 from radiofib.simulate.slide_geometry import LABELS, Shape
 
 __all__ = ["SlidePainter", "SlideScanner"]
@@ -22,6 +23,8 @@ _STEP = 4
 # Macenko et al., ISBI 2009.
 _STAINS = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]], dtype=np.float32)
 _PEN = np.array([40, 60, 150], dtype=np.float32)
+#: Margin around a tile with artefacts: what blur and rims reach over.
+_MARGIN = 96
 
 Floats = NDArray[np.float32]
 
@@ -92,6 +95,8 @@ class SlidePainter:
         Colours.
     rng : Generator
         Source of the sheets.
+    blur_um : tuple of float
+        Range of the SD of regions out of focus.
 
     Attributes
     ----------
@@ -103,6 +108,8 @@ class SlidePainter:
         Pixels of each piece of tissue, holes included.
     label_tiles : list of bytes
         Encoded labels.
+    artefact_pixels : dict of str to int
+        Tissue pixels under each kind of artefact, and under ``any`` of them.
     """
 
     def __init__(
@@ -112,9 +119,13 @@ class SlidePainter:
         mpp: float,
         scanner: SlideScanner,
         rng: np.random.Generator,
+        *,
+        blur_um: tuple[float, float] = (4.0, 8.0),
     ) -> None:
         self.shape = shape
         self.scanner = scanner
+        self.artefact_pixels = dict.fromkeys((*ARTEFACTS, "any"), 0)
+        self._mpp, self._blur_um = mpp, blur_um
         self.tract_pixels: dict[int, int] = {}
         self.tract_clipped: dict[int, int] = {}
         self._items = self._rasterise(shapes)
@@ -171,38 +182,55 @@ class SlidePainter:
         if not here:
             if place not in self._glass:
                 labels = np.zeros((TILE, TILE), dtype=np.uint8)
-                colour = self._colour(labels, np.zeros((TILE, TILE), dtype=bool), place)
+                nothing = np.zeros((TILE, TILE), dtype=bool)
+                colour = self._colour(labels, nothing, (row * TILE, column * TILE))
                 self._glass[place] = (colour, jpeg_tile(colour, self.scanner.jpeg_quality))
             out[:], encoded = self._glass[place]
             self.label_counts[0] += min(bottom, TILE) * min(right, TILE)
             self.label_tiles.append(self._no_label)
             return encoded
-        labels, ducts = self._labels(row, column, here)
+        top, left = row * TILE, column * TILE
+        clean = [i for i in here if self._items[i][0].kind not in ARTEFACTS]
+        labels, ducts = self._labels(top, left, TILE, clean)
+        self._count_cores(top, left, clean)
         labels[bottom:], labels[:, right:] = 0, 0
         self.label_counts += np.bincount(
             labels[: max(bottom, 0), : max(right, 0)].ravel(), minlength=len(LABELS)
         )
         self.label_tiles.append(deflate_tile(labels))
-        out[:] = self._colour(labels, ducts, place)
+        if len(clean) < len(here):
+            out[:] = self._with_artefacts(row, column, labels)
+        else:
+            out[:] = self._colour(labels, ducts, (top, left))
         return jpeg_tile(np.ascontiguousarray(out), self.scanner.jpeg_quality)
 
+    def _window(self, item: int, top: int, left: int, side: int) -> NDArray[np.bool_]:
+        mask = self._items[item][1].window(top, left, side, side)
+        mask[max(self.shape[0] - top, 0) :] = False
+        mask[:, max(self.shape[1] - left, 0) :] = False
+        return mask
+
+    def _count_cores(self, top: int, left: int, here: list[int]) -> None:
+        for i in here:
+            shape = self._items[i][0]
+            if shape.kind == "core":
+                pixels = int(self._window(i, top, left, TILE).sum())
+                self.core_pixels[shape.number] = self.core_pixels.get(shape.number, 0) + pixels
+
     def _labels(
-        self, row: int, column: int, here: list[int]
+        self, top: int, left: int, side: int, here: list[int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Rasterise one tile: lobule, then vacuoles and veins, then portal tissue, then dirt."""
-        labels = np.zeros((TILE, TILE), dtype=np.uint8)
-        ducts = np.zeros((TILE, TILE), dtype=bool)
-        tissue = np.zeros((TILE, TILE), dtype=bool)
-        inside_slide = np.zeros((TILE, TILE), dtype=bool)
-        inside_slide[: self.shape[0] - row * TILE, : self.shape[1] - column * TILE] = True
+        """Rasterise a window: lobule, then vacuoles and veins, then portal tissue, then dirt."""
+        labels = np.zeros((side, side), dtype=np.uint8)
+        ducts = np.zeros((side, side), dtype=bool)
+        tissue = np.zeros((side, side), dtype=bool)
         order = {"core": 0, "vacuole": 1, "vein": 2, "septum": 3, "portal": 4, "duct": 5}
         for i in sorted(here, key=lambda i: (order.get(self._items[i][0].kind, 9), i)):
-            shape, spans = self._items[i]
-            mask = spans.window(row * TILE, column * TILE, TILE, TILE) & inside_slide
+            shape = self._items[i][0]
+            mask = self._window(i, top, left, side)
             if shape.kind == "core":
                 tissue |= mask
                 labels[mask] = LABELS["lobule"]
-                _add(self.core_pixels, shape.number, int(mask.sum()))
             elif shape.kind in ("portal", "septum"):
                 labels[mask & tissue] = LABELS["portal"]
             elif shape.kind == "duct":
@@ -213,12 +241,51 @@ class SlidePainter:
                 labels[mask & (labels == 0)] = LABELS[shape.kind]
         return labels, ducts
 
-    def _colour(
-        self, labels: NDArray[np.uint8], ducts: NDArray[np.bool_], place: tuple[int, int]
+    def _with_artefacts(
+        self, row: int, column: int, labels: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
-        top, left = place[0] * TILE, place[1] * TILE
-        window = (slice(top, top + TILE), slice(left, left + TILE))
-        sheet = {name: values[window] for name, values in self._sheets.items()}
+        """Colour a tile with artefacts, from a window with a margin around it."""
+        top, left, side = row * TILE - _MARGIN, column * TILE - _MARGIN, TILE + 2 * _MARGIN
+        near = {
+            i
+            for y in (row - 1, row, row + 1)
+            for x in (column - 1, column, column + 1)
+            for i in self._by_tile.get((y, x), [])
+        }
+        clean = sorted(i for i in near if self._items[i][0].kind not in ARTEFACTS)
+        around, ducts = self._labels(top, left, side, clean)
+        masks: dict[str, list[tuple[int, NDArray[np.bool_]]]] = {}
+        for i in sorted(near - set(clean)):
+            shape = self._items[i][0]
+            masks.setdefault(shape.kind, []).append(
+                (shape.number, self._window(i, top, left, side))
+            )
+        inner = (slice(_MARGIN, _MARGIN + TILE),) * 2
+        tissue = (labels >= LABELS["lobule"]) & (labels <= LABELS["vacuole"])
+        covered = np.zeros_like(tissue)
+        for kind, found in masks.items():
+            here_too = np.any([mask[inner] for _, mask in found], axis=0) & tissue
+            self.artefact_pixels[kind] += int(here_too.sum())
+            covered |= here_too
+        self.artefact_pixels["any"] += int(covered.sum())
+        painted = paint_artefacts(
+            self._colour(around, ducts, (top, left)),
+            (around >= LABELS["lobule"]) & (around <= LABELS["vacuole"]),
+            masks,
+            white=self.scanner.white,
+            noise=_wrapped(self._sheets["noise"], top, left, side),
+            mpp=self._mpp,
+            blur_um=self._blur_um,
+        )
+        return painted[inner]
+
+    def _colour(
+        self, labels: NDArray[np.uint8], ducts: NDArray[np.bool_], corner: tuple[int, int]
+    ) -> NDArray[np.uint8]:
+        sheet = {
+            name: _wrapped(values, *corner, labels.shape[0])
+            for name, values in self._sheets.items()
+        }
         lobule = labels == LABELS["lobule"]
         portal = labels == LABELS["portal"]
         h = np.zeros(labels.shape, dtype=np.float32)
@@ -248,8 +315,11 @@ class SlidePainter:
         return pixels
 
 
-def _add(counts: dict[int, int], key: int, pixels: int) -> None:
-    counts[key] = counts.get(key, 0) + pixels
+def _wrapped(sheet: Floats, top: int, left: int, side: int) -> Floats:
+    """Return a square of a periodic sheet."""
+    rows, columns = (np.arange(first, first + side) % _PERIOD for first in (top, left))
+    square: Floats = sheet[rows[:, None], columns]
+    return square
 
 
 def _sheets(mpp: float, rng: np.random.Generator) -> dict[str, Floats]:

@@ -17,10 +17,12 @@ from radiofib.simulate._files import new_folder, write_frame, write_json
 from radiofib.simulate._random import child_rng
 from radiofib.simulate._tiff import TiffWriter
 from radiofib.simulate.laws import StageLaw
+from radiofib.simulate.slide_artefacts import ARTEFACTS, ArtefactLaw, draw_artefacts
 from radiofib.simulate.slide_geometry import (
     LABELS,
     BiopsyLaw,
     Shape,
+    cut_again,
     draw_biopsy,
     draw_core,
     draw_inside,
@@ -64,6 +66,8 @@ class SlideSettings(StrictModel):
         Labels in order, Ludwig by default.
     scanners, stage_law, biopsy_law
         The laws.
+    artefacts : ArtefactLaw, optional
+        Pen strokes over tissue, folds, regions out of focus and bubbles; none by default.
     """
 
     shape: tuple[int, int] = (4608, 8192)
@@ -76,6 +80,7 @@ class SlideSettings(StrictModel):
     scanners: tuple[SlideScanner, ...] = SLIDE_SCANNERS
     stage_law: StageLaw = StageLaw()
     biopsy_law: BiopsyLaw = BiopsyLaw()
+    artefacts: ArtefactLaw | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,9 @@ def write_slide(
         and length; tracts with polygon, pixels and whether they are complete. A tract's pixels are
         those of its polygon inside tissue, of which only the largest part counts where the
         border splits it: a tract is one region of the label picture. `tissue_px`
-        counts the outlines whole: lobule, portal, vein and vacuole together.
+        counts the outlines whole: lobule, portal, vein and vacuole together. With artefacts,
+        `artefact_px` has the tissue pixels under each kind, and `usable_px` those under none;
+        the label picture does not show them.
 
     Examples
     --------
@@ -146,9 +153,15 @@ def write_slide(
         length = columns * mpp * rng.uniform(0.75, 0.95)
         core = draw_core(length, law, rng, sway_um=min(0.01 * length, 0.06 * lane_um))
         insides.append(draw_inside(core, trait, level, steatosis, law, rng))
-    shapes, cores = draw_biopsy(insides, levels=settings.levels, shape=settings.shape, mpp=mpp)
+    again = partial(cut_again, law=law, rng=rng) if law.level_change else None
+    shapes, cores = draw_biopsy(
+        insides, levels=settings.levels, shape=settings.shape, mpp=mpp, again=again
+    )
     shapes = shapes + _dirt(settings, rng)
-    painter = SlidePainter(shapes, settings.shape, mpp, scanner, rng)
+    faults = settings.artefacts or ArtefactLaw()
+    if settings.artefacts is not None:
+        shapes = shapes + draw_artefacts(faults, cores, settings.shape, mpp, rng)
+    painter = SlidePainter(shapes, settings.shape, mpp, scanner, rng, blur_um=faults.blur_um)
     with TiffWriter(Path(path), "rgb") as tiff:
         tiff.page(painter.tiles(), settings.shape, mpp=mpp)
         for step, (tiles, shape) in enumerate(painter.levels, start=1):
@@ -157,6 +170,9 @@ def write_slide(
         with TiffWriter(Path(labels), "labels") as tiff:
             tiff.page(painter.label_tiles, settings.shape, mpp=mpp)
     truth = _truth(shapes, cores, painter, mpp)
+    if settings.artefacts is not None:
+        truth["artefact_px"] = painter.artefact_pixels
+        truth["usable_px"] = truth["tissue_px"] - painter.artefact_pixels["any"]
     truth["countable"] = level < law.septa_from_level
     return truth | {"trait": trait, "level": level, "n_cores": number, "steatosis": steatosis}
 
@@ -238,7 +254,7 @@ def _truth(
         "others": [
             {"kind": s.kind, "number": s.number, "core": s.core, "polygon": s.polygon}
             for s in shapes
-            if s.kind in ("septum", "vein", "pen", "dust")
+            if s.kind in ("septum", "vein", "pen", "dust", *ARTEFACTS)
         ],
         "n_vacuoles": sum(s.kind == "vacuole" for s in shapes),
     }
@@ -297,7 +313,8 @@ def write_slide_cohort(
     make = partial(_write_case, out=out, settings=settings, seed=seed, save_labels=save_labels)
     done = run_pieces(make, plans, workers)
     write_frame(out / "truth.csv", list(done.values()))
-    facts = {"kind": "slides", "seed": seed, "labels": LABELS, "settings": settings.model_dump()}
+    facts = {"kind": "slides", "seed": seed, "labels": LABELS}
+    facts["settings"] = settings.model_dump(exclude_none=True)
     levels = (p.level for p in plans.values())
     counts = stage_facts(settings.stage_law, settings.stages, levels)
     write_json(out / "truth.json", facts | counts)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from radiofib._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from radiofib.slides.artefacts import ArtefactSettings
     from radiofib.slides.cases import name_cases
     from radiofib.slides.labelling import Labeller
     from radiofib.slides.labelling_classical import ClassicalLabeller
+    from radiofib.slides.levels import LevelSettings
     from radiofib.slides.measure import SlideMeasures, measure_slide
     from radiofib.slides.pieces import tract_table
     from radiofib.slides.polygons import Polygon, trace_polygons
@@ -29,14 +31,19 @@ if TYPE_CHECKING:
     from radiofib.slides.specs_tracts import TRACT_REGISTRY, tract_codebook
     from radiofib.slides.tissue import TissueMask, find_tissue
     from radiofib.slides.tract_settings import TractSettings
+    from radiofib.slides.usable_tissue import CleanTissue, clean_tissue
 
 #: public name -> module that has it
 _HOME = {
+    "ArtefactSettings": "artefacts",
+    "CleanTissue": "usable_tissue",
+    "clean_tissue": "usable_tissue",
     "Annotation": "qupath",
     "ClassicalLabeller": "labelling_classical",
     "Drawn": "qupath_read",
     "Grid": "reader",
     "Labeller": "labelling",
+    "LevelSettings": "levels",
     "Polygon": "polygons",
     "Remeasured": "remeasure",
     "SLIDE_REGISTRY": "specs",
@@ -68,10 +75,13 @@ __all__ = [
     "SLIDE_REGISTRY",
     "TRACT_REGISTRY",
     "Annotation",
+    "ArtefactSettings",
     "ClassicalLabeller",
+    "CleanTissue",
     "Drawn",
     "Grid",
     "Labeller",
+    "LevelSettings",
     "Polygon",
     "Remeasured",
     "SegmentSettings",
@@ -82,6 +92,7 @@ __all__ = [
     "SlideSettings",
     "TissueMask",
     "TractSettings",
+    "clean_tissue",
     "find_tissue",
     "measure_slide",
     "name_cases",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import ndimage as ndi
 
 from radiofib.slides.centreline import centre_line
 from radiofib.slides.collagen import measure_collagen
+from radiofib.slides.levels import Levels, group_levels, level_measures
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.portal import ADEQUACY_TITLES, adequacy_values
 from radiofib.slides.qupath import Annotation
@@ -107,6 +109,8 @@ def measure_slide(
 ) -> SlideMeasures:
     """Measure an open slide.
 
+    Of serial levels of the same cores the best one is measured, see :mod:`radiofib.slides.levels`.
+
     Parameters
     ----------
     slide : Slide
@@ -136,16 +140,27 @@ def measure_slide(
         pixel = (grid.um_x, grid.um_y)
         tissue = find_tissue(overview, um=pixel, settings=settings, where=slide.name)
     fragments = find_fragments(tissue.mask, grid, settings)
-    values, missing = morphometry(fragments, settings)
-    values["morphometry_edge_contact_mm"] = _edge_contact(tissue.mask, grid)
-    stain = stain_statistics(slide, grid, tissue, um=settings.stain_um)
+    levels = group_levels(
+        tissue.mask,
+        _first_cells(fragments),
+        grid,
+        settings=settings.levels,
+        widest_um=settings.wedge_width_mm * 1000,
+    )
+    lengths, areas = ([getattr(f, n) for f in fragments] for n in ("length_mm", "area_mm2"))
+    best = levels.pieces(levels.best(lengths, areas))
+    values, missing = morphometry([fragments[i] for i in best], settings)
+    values |= level_measures(levels, lengths, areas)
+    counted = tissue if levels.count == 1 else _of_pieces(tissue, fragments, best)
+    values["morphometry_edge_contact_mm"] = _edge_contact(counted.mask, grid)
+    stain = stain_statistics(slide, grid, counted, um=settings.stain_um)
     other_stain = STAIN_NAMES.get(tract_settings.stain) or not_h_and_e(stain)
     if other_stain is not None:
         void = [key for key in stain if key != "stain_residual_od_mean"]
         stain |= dict.fromkeys(void, math.nan)
         missing |= dict.fromkeys(void, other_stain)
     values |= stain
-    collagen, none = _collagen(slide, grid, tissue, tract_settings)
+    collagen, none = _collagen(slide, grid, counted, tract_settings)
     values |= collagen
     missing |= none
     found = unsegmented()
@@ -160,8 +175,9 @@ def measure_slide(
             tract_settings,
             stage=stage,
             other_stain=other_stain,
+            pieces=None if levels.count == 1 else {i + 1 for i in best},
         )
-    fat, lean = _steatosis(slide, grid, tissue, segmentation, found, tract_settings, other_stain)
+    fat, lean = _steatosis(slide, grid, counted, segmentation, found, tract_settings, other_stain)
     values |= fat
     missing |= lean
     judged, unknown = adequacy_values(values | found.values)
@@ -169,12 +185,20 @@ def measure_slide(
     return SlideMeasures(
         values | found.values | judged,
         missing | found.missing | unknown,
-        _annotations(fragments, grid, shown) + found.annotations,
+        _annotations(fragments, levels, grid, shown) + found.annotations,
         overview,
         tuple(fragments),
         grid,
         found.rows,
     )
+
+
+def _of_pieces(tissue: TissueMask, fragments: list[Fragment], pieces: Sequence[int]) -> TissueMask:
+    """Return the tissue of some pieces alone."""
+    labels, _ = ndi.label(tissue.mask)
+    cells = _first_cells(fragments)
+    kept = np.isin(labels, [labels[cells[i]] for i in pieces])
+    return replace(tissue, mask=kept)
 
 
 def _collagen(
@@ -295,13 +319,13 @@ def _edge_contact(mask: NDArray[np.bool_], grid: Grid) -> float:
 
 
 def _annotations(
-    fragments: list[Fragment], grid: Grid, adequacy: dict[str, float]
+    fragments: list[Fragment], levels: Levels, grid: Grid, adequacy: dict[str, float]
 ) -> tuple[Annotation, ...]:
     step_x, step_y = int(grid.step_x), int(grid.step_y)
     return tuple(
         Annotation(
             fragment.polygon.scaled(step_x, step_y),
-            f"Tissue {number}",
+            levels.title(number),
             "Tissue",
             _TISSUE_COLOR,
             {
@@ -311,5 +335,5 @@ def _annotations(
                 **adequacy,
             },
         )
-        for number, fragment in enumerate(fragments, start=1)
+        for number, fragment in enumerate(fragments)
     )

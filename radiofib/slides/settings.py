@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from radiofib.config import StrictModel
+from radiofib.slides.levels import LevelSettings
 from radiofib.slides.tract_settings import TractSettings
 
 __all__ = ["SlideSettings"]
@@ -29,6 +30,8 @@ class SlideSettings(StrictModel):
     wedge_width_mm : float
         A piece in which a wider circle fits is a wedge or surgical specimen: it has area but no
         core length. Needles of 14 to 18 gauge give cores 0.6 to 1.7 mm wide.
+    levels : LevelSettings
+        How serial levels of the same cores are recognised; only the best level is measured.
     tracts : TractSettings
         What counts as a portal tract, and what is measured in and around it.
 
@@ -43,4 +46,5 @@ class SlideSettings(StrictModel):
     min_tissue_um2: float = Field(default=20_000.0, ge=0.0)
     max_hole_um2: float = Field(default=10_000.0, ge=0.0)
     wedge_width_mm: float = Field(default=2.5, gt=0.0)
+    levels: LevelSettings = LevelSettings()
     tracts: TractSettings = TractSettings()

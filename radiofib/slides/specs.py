@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry, aliases
+from radiofib.slides.levels import LEVEL_SPECS
 from radiofib.slides.specs_collagen import COLLAGEN_SPECS
 from radiofib.slides.specs_detail import DETAIL_SPECS
 from radiofib.slides.specs_portal import ADEQUACY_SPECS, PORTAL_SPECS
@@ -111,6 +112,7 @@ SLIDE_REGISTRY = Registry(
             _AREA,
         ),
         *_stain_specs(),
+        *LEVEL_SPECS,
         *PORTAL_SPECS,
         *ADEQUACY_SPECS,
         *DETAIL_SPECS,

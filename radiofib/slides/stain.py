@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from skimage.color import rgb_from_hed
@@ -133,7 +135,12 @@ def not_h_and_e(values: dict[str, float]) -> str | None:
 
 
 def stain_statistics(
-    slide: Slide, grid: Grid, tissue: TissueMask, *, um: float
+    slide: Slide,
+    grid: Grid,
+    tissue: TissueMask,
+    *,
+    um: float,
+    change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
 ) -> dict[str, float]:
     """Measure the stains over the tissue, block by block.
 
@@ -148,6 +155,9 @@ def stain_statistics(
     um : float
         Wanted resolution; a cell of the tissue grid is cut into the nearest whole number of
         parts, never finer than level 0.
+    change : callable, optional
+        Map of colours, RGB to RGB, such as :class:`radiofib.slides.stain_norm.StainMap`. It
+        leaves glass as it is.
 
     Returns
     -------
@@ -169,6 +179,8 @@ def stain_statistics(
         box = (left + columns[0], top + rows[0], inside.shape[1], inside.shape[0])
         rgb = slide.read(fine, *(int(length) * parts for length in box))
         chosen = rgb[inside.repeat(parts, axis=0).repeat(parts, axis=1)]
+        if change is not None:
+            chosen = change(chosen[None])[0]
         histogram.add(separate(optical_density(chosen[None], tissue.white)[0]))
     if histogram.count == 0:
         raise SlideError("no tissue to measure stain in", where=slide.name)

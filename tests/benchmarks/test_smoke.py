@@ -34,6 +34,7 @@ SMALL = {
     "shape_and_filters.py": ["--small", "--repeats", "1"],
     "statistics_cost.py": ["--small"],
     "texture_matrices.py": ["--small", "--rounds", "1"],
+    "tissue.py": ["--small"],
     "ultrasound_features.py": ["--small"],
 }
 

@@ -16,6 +16,7 @@ from radiofib.errors import UsageError
 from radiofib.provenance import hash_file
 from radiofib.simulate._raster import largest_part, polygon_spans
 from radiofib.simulate._tiff import TiffWriter
+from radiofib.simulate.slide_artefacts import ARTEFACTS, ArtefactLaw
 from radiofib.simulate.slide_geometry import LABELS, BiopsyLaw
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide, write_slide_cohort
 
@@ -202,6 +203,69 @@ def test_same_seed_same_bytes_and_patients_do_not_depend_on_cohort_size(cohort, 
     for name in ("slides/bx002.tif", "truth/bx002.json", "truth/bx002_labels.tif"):
         assert hash_file(again.parent / name) == hash_file(cohort.parent / name)
     pd.testing.assert_frame_equal(pd.read_csv(again), pd.read_csv(cohort).head(2))
+
+
+@pytest.mark.slow
+def test_artefacts_are_painted_where_the_truth_has_them(tmp_path):
+    law = BiopsyLaw(core_width_um=230, tract_area_um2=5000)
+    faults = ArtefactLaw(strokes=2, folds=2, blurs=2, bubbles=2)
+    plain = SlideSettings(shape=(512, 6144), mpp=1.0, cores=(1, 1), pen=0, dust=0, biopsy_law=law)
+    pictures, truths = [], []
+    for one in (plain, plain.model_copy(update={"artefacts": faults})):
+        truth = write_slide(
+            tmp_path / "s.tif",
+            trait=0.0,
+            level=0,
+            scanner=SLIDE_SCANNERS[0].model_copy(update={"jpeg_quality": 100}),
+            settings=one,
+            rng=np.random.default_rng(15),
+            labels=tmp_path / "l.tif",
+        )
+        with openslide.OpenSlide(str(tmp_path / "s.tif")) as slide:
+            pixels = slide.read_region((0, 0), 0, slide.dimensions)
+        pictures.append(np.asarray(pixels)[..., :3].astype(int))
+        truths.append(truth)
+    clean, faulty = truths
+    assert "artefact_px" not in clean
+    assert faulty["label_px"] == clean["label_px"]
+    labels = tifffile.imread(tmp_path / "l.tif")
+    tissue = np.isin(labels, (1, 2, 3, 4))
+    covered = np.zeros(labels.shape, dtype=bool)
+    kinds = set()
+    for other in faulty["others"]:
+        if other["kind"] in ARTEFACTS:
+            covered |= polygon_spans(np.array(other["polygon"])).window(0, 0, *labels.shape)
+            kinds.add(other["kind"])
+    assert kinds == set(ARTEFACTS)
+    assert faulty["usable_px"] == (tissue & ~covered).sum()
+    assert faulty["artefact_px"]["any"] == (tissue & covered).sum()
+    # Outside nothing changes but the sheets of texture, which are drawn later.
+    means = [picture[tissue & ~ndimage.binary_dilation(covered, iterations=9)].mean(0)
+             for picture in pictures]  # fmt: skip
+    assert means[0] == pytest.approx(means[1], abs=2)
+    for other in faulty["others"]:
+        mask = polygon_spans(np.array(other["polygon"])).window(0, 0, *labels.shape)
+        before, after = (picture[mask & tissue] for picture in pictures)
+        if other["kind"] == "fold":
+            assert after.mean() < before.mean() - 20
+        elif other["kind"] == "stroke":
+            assert after.std(axis=0).max() < 0.7 * before.std(axis=0).max()
+
+
+def test_levels_can_differ_a_little(tmp_path):
+    law = BiopsyLaw(core_width_um=180, tract_area_um2=3000, fragments=0, level_change=1.0)
+    settings = SlideSettings(shape=(1800, 2400), cores=(1, 1), levels=3, pen=0, biopsy_law=law)
+    truth = write_slide(
+        tmp_path / "s.tif",
+        trait=0.0,
+        level=0,
+        scanner=SLIDE_SCANNERS[0],
+        settings=settings,
+        rng=np.random.default_rng(1),
+    )
+    lengths = [p["length_um"] for p in truth["pieces"]]
+    assert len(set(lengths)) == 3
+    assert min(lengths) > 0.95 * max(lengths)
 
 
 def test_wrong_requests_are_refused(tmp_path, cohort):

@@ -2,15 +2,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import openslide
 import pytest
+from PIL import Image
+from scipy import ndimage as ndi
 
 from radiofib.errors import SlideError
 from radiofib.slides import open_slide, run_slides, to_wkt
+from radiofib.slides.focus import find_blur
 from radiofib.slides.polygons import Polygon
 from radiofib.slides.specs import column
+from radiofib.slides.stain import stain_statistics
+from radiofib.slides.stain_norm import fit_stain_map
+from radiofib.slides.tissue import find_tissue
+from radiofib.slides.usable_tissue import clean_tissue
 from tests.slides.qupath_rules import check_qupath
 from tests.slides.test_qupath import jts_check
 
@@ -103,3 +111,56 @@ def test_label_and_macro_pictures_and_slide_entries_are_not_in_the_outputs(
     pieces = "".join(p.read_text() for p in (tmp_path / "pieces").iterdir())
     pieces += json.dumps((tmp_path / "cmu-1-small-region.geojson").read_text())
     assert not [value for value in said if value in pieces]
+
+
+def test_cmu_1_is_in_focus_and_free_of_pen(external_data: Path) -> None:
+    with open_slide(external_data / "wsi" / "cmu-1-small-region.svs") as slide:
+        grid = slide.grid(8.0)
+        clean = clean_tissue(slide, grid, slide.read_all(grid))
+    assert clean.measured["artefact_blur_area_mm2"] == 0.0
+    assert clean.measured["artefact_pen_area_mm2"] == 0.0
+    assert clean.measured["artefact_bubble_area_mm2"] == 0.0
+    # Skin: dense epithelium round a follicle is taken for a fold in places.
+    assert clean.measured["artefact_tissue_left_out_percent"] < 6
+
+
+def test_a_blurred_copy_of_cmu_1_is_out_of_focus(external_data: Path, tmp_path: Path) -> None:
+    with open_slide(external_data / "wsi" / "cmu-1-small-region.svs") as slide:
+        fine = slide.read_all(slide.grid(1.0))
+    soft = ndi.gaussian_filter(fine.astype(np.float32), (5.0, 5.0, 0)).round().astype(np.uint8)
+    shares = []
+    for name, pixels in (("sharp", fine), ("soft", soft)):
+        path = tmp_path / f"{name}.png"
+        Image.fromarray(pixels).save(path)
+        with open_slide(path, mpp=1.0) as slide:
+            grid = slide.grid(8.0)
+            stained = find_tissue(slide.read_all(grid), um=(8.0, 8.0)).mask
+            blur = find_blur(slide, grid, stained, um=2.0, limit=0.17, min_area_um2=40_000)
+        shares.append(blur.sum() / stained.sum())
+    assert shares[0] == 0.0
+    assert shares[1] > 0.9
+
+
+@pytest.mark.parametrize("name", ["tile01_HE", "tile02_PSR"])
+def test_liverquants_tiles_hold_no_ink_and_no_blur(external_data: Path, name: str) -> None:
+    path = external_data / "histology" / "liverquant" / f"{name}.jpg"
+    with open_slide(path, mpp=0.5) as slide:
+        grid = slide.grid(8.0)
+        clean = clean_tissue(slide, grid, slide.read_all(grid))
+    assert clean.measured["artefact_pen_area_mm2"] == 0.0
+    assert clean.measured["artefact_blur_area_mm2"] == 0.0
+    assert clean.measured["artefact_tissue_left_out_percent"] < 3
+
+
+@pytest.mark.parametrize("method", ["macenko", "reinhard"])
+def test_cmu_1_can_be_normalised(
+    external_data: Path, method: Literal["macenko", "reinhard"]
+) -> None:
+    with open_slide(external_data / "wsi" / "cmu-1-small-region.svs") as slide:
+        grid = slide.grid(8.0)
+        tissue = find_tissue(slide.read_all(grid), um=(grid.um_x, grid.um_y))
+        change = fit_stain_map(slide, grid, tissue, method)
+        values = [stain_statistics(slide, grid, tissue, um=2.0, change=c) for c in (None, change)]
+    keys = ("stain_haematoxylin_od_mean", "stain_eosin_od_mean")
+    assert all(0.02 < v[key] < 0.5 for v in values for key in keys)
+    assert values[0] != values[1]

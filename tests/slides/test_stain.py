@@ -41,6 +41,23 @@ def test_known_amounts_come_back() -> None:
     assert values["stain_residual_od_mean"] == pytest.approx(0.0, abs=0.003)
 
 
+def test_colours_can_be_mapped_before_they_are_measured() -> None:
+    full = np.full((160, 160), 0.3)
+    picture = Image.fromarray(stained(full, 0.5 * full))
+    slide = Slide(openslide.ImageSlide(picture), Path("s"), (1.0, 1.0), "given")
+    grid = slide.grid(8.0)
+    tissue = TissueMask(np.ones((grid.height, grid.width), dtype=bool), WHITE, 0.03)
+
+    def doubled(rgb: np.ndarray) -> np.ndarray:
+        return ((rgb + 1.0) ** 2 / 244 - 1).round().clip(0, 255).astype(np.uint8)
+
+    plain = stain_statistics(slide, grid, tissue, um=2.0)
+    twice = stain_statistics(slide, grid, tissue, um=2.0, change=doubled)
+    for stain in ("haematoxylin", "eosin"):
+        key = f"stain_{stain}_od_mean"
+        assert twice[key] == pytest.approx(2 * plain[key], abs=0.006)
+
+
 def test_the_size_of_the_blocks_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     picture = Image.fromarray(rng.integers(60, 250, (330, 410, 3)).astype(np.uint8))

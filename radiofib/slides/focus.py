@@ -1,0 +1,170 @@
+"""Where a slide is out of focus: how fast the picture changes from pixel to pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from radiofib.slides.reader import Grid, Slide
+
+__all__ = ["block_differences", "find_blur", "sharpness"]
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+#: The two distances, in pixels, over which grey levels are compared.
+NEAR, FAR = 1, 4
+#: Cells over which differences are summed: 7 x 7.
+WINDOW = 7
+
+
+def block_differences(grey: Floats, parts: int) -> tuple[Floats, Floats]:
+    """Return the mean squared difference at :data:`NEAR` and :data:`FAR` pixels, by cell.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (height * parts, width * parts)
+        Grey levels.
+    parts : int
+        Pixels along the side of a cell.
+
+    Returns
+    -------
+    near, far : ndarray of shape (height, width)
+
+    Examples
+    --------
+    >>> steps = np.tile(np.arange(16, dtype=np.float32), (16, 1))
+    >>> near, far = block_differences(steps, 8)
+    >>> near[0, 0], far[0, 0]
+    (np.float32(0.5), np.float32(8.0))
+    """
+    found = []
+    for lag in (NEAR, FAR):
+        squares = np.zeros_like(grey)
+        for axis in (0, 1):
+            step = (grey - np.roll(grey, -lag, axis=axis)) ** 2
+            edge = [slice(None)] * 2
+            edge[axis] = slice(-lag, None)  # nothing beyond the border to compare with
+            inner = [slice(None)] * 2
+            inner[axis] = slice(-2 * lag, -lag)
+            step[tuple(edge)] = step[tuple(inner)]
+            squares += step / 2
+        height, width = (side // parts for side in grey.shape)
+        found.append(squares.reshape(height, parts, width, parts).mean(axis=(1, 3)))
+    return found[0], found[1]
+
+
+def sharpness(near: Floats, far: Floats, valid: Bools) -> Floats:
+    """Return the ratio of near to far differences around each cell; NaN where nothing is valid.
+
+    A sharp picture changes within a pixel or two, so that the ratio is near 1. In a picture
+    blurred by a Gaussian of SD s, differences over l pixels grow as
+    ``1 - exp(-l^2 / 4 s^2)``; the ratio falls towards ``(NEAR / FAR)^2 = 1/16``, however strong
+    or pale the stain.
+
+    Examples
+    --------
+    >>> ones = np.ones((3, 3), np.float32)
+    >>> float(sharpness(ones, 4 * ones, ones > 0)[1, 1])
+    0.25
+    """
+    sums = [
+        ndi.uniform_filter(np.where(valid, values, 0).astype(np.float32), WINDOW, mode="constant")
+        for values in (near, far, np.float32(1.0))
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: Floats = np.where(sums[2] > 0.5 / WINDOW**2, sums[0] / sums[1], np.nan)
+    return ratio
+
+
+def find_blur(
+    slide: Slide, grid: Grid, tissue: Bools, *, um: float, limit: float, min_area_um2: float
+) -> Bools:
+    """Find tissue that is out of focus, block by block.
+
+    Parameters
+    ----------
+    slide : Slide
+        The open slide.
+    grid : Grid
+        Grid of the tissue mask.
+    tissue : ndarray of bool
+        Tissue without other artefacts.
+    um : float
+        Wanted pixel size at which focus is judged; a cell of the grid is cut into the nearest
+        whole number of parts, never finer than level 0.
+    limit : float
+        Sharpness below which tissue is out of focus.
+    min_area_um2 : float
+        Smaller regions are left alone.
+
+    Returns
+    -------
+    ndarray of bool
+        Part of `tissue`.
+
+    Notes
+    -----
+    The noise of the camera changes from pixel to pixel too and would make blurred tissue look
+    sharp: the differences on bare glass are subtracted first. Cells at the border of the tissue
+    do not count, for the border is an edge of its own; they take the verdict of the nearest
+    cell inside.
+    """
+    near, far = _differences(slide, grid, tissue, um)
+    seen = np.isfinite(near)
+    glass = seen & ~ndi.binary_dilation(tissue, iterations=3)
+    if glass.any():
+        near = near - np.float32(np.median(near[glass]))
+        far = far - np.float32(np.median(far[glass]))
+    inside = ndi.binary_erosion(tissue, np.ones((3, 3), dtype=bool), border_value=1) & seen
+    if not inside.any():
+        return np.zeros_like(tissue)
+    ratio = sharpness(near.clip(0), far.clip(0), inside)
+    known = inside & np.isfinite(ratio)
+    blurred = known & (ratio < limit)
+    # A window that reaches into sharp tissue counts as sharp: give back what that costs.
+    blurred = ndi.binary_opening(blurred, iterations=1)
+    blurred = ndi.binary_dilation(blurred, _disc(WINDOW // 2))
+    blurred = blurred | _nearest(blurred, known, tissue & ~known)
+    blurred &= tissue
+    pieces, count = ndi.label(blurred)
+    keep = np.bincount(pieces.ravel(), minlength=count + 1) * grid.cell_um2 >= min_area_um2
+    keep[0] = False
+    result: Bools = keep[pieces]
+    return result
+
+
+def _disc(radius: int) -> Bools:
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    disc: Bools = y**2 + x**2 <= radius**2 + 1
+    return disc
+
+
+def _nearest(verdict: Bools, known: Bools, wanted: Bools) -> Bools:
+    if not known.any() or not wanted.any():
+        return np.zeros_like(verdict)
+    rows, columns = ndi.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    taken: Bools = wanted & verdict[rows, columns]
+    return taken
+
+
+def _differences(slide: Slide, grid: Grid, tissue: Bools, um: float) -> tuple[Floats, Floats]:
+    finest = int(min(grid.step_x, grid.step_y))
+    parts = min(max(1, round(min(grid.um_x, grid.um_y) / um)), finest)
+    near = np.full(tissue.shape, np.nan, dtype=np.float32)
+    far = near.copy()
+    if min(grid.um_x, grid.um_y) / parts > 1.5 * um:  # too coarse to tell
+        return near, far
+    fine = grid.divided(parts)
+    side = slide.block_side(fine, parts) // parts
+    for left, top, width, height in slide.blocks(grid, side):
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        if not tissue[rows, columns].any():
+            continue
+        rgb = slide.read(fine, left * parts, top * parts, width * parts, height * parts)
+        near[rows, columns], far[rows, columns] = block_differences(
+            rgb[..., 1].astype(np.float32), parts
+        )
+    return near, far
