@@ -12,6 +12,7 @@ from radiofib.cohort import Cohort
 from radiofib.engines import ExtractionConfig
 from radiofib.evaluation import control_tables
 from radiofib.extract import extract_features
+from radiofib.study.config import SlidesConfig
 from radiofib.study.slides import slide_features
 from tests.slides.made import biopsy, write_png
 
@@ -25,7 +26,12 @@ def test_slides_of_other_content_have_the_same_geometry(tmp_path: Path) -> None:
     frame["image"] = ["short.png", "long.png"]
     cohort = Cohort.from_frame(frame, root=tmp_path)
     table, failures = slide_features(
-        cohort, tmp_path / "out", mpp=4.0, workers=1, tell=lambda *_: None
+        cohort,
+        tmp_path / "out",
+        config=SlidesConfig(mpp=4.0),
+        root=tmp_path,
+        workers=1,
+        tell=lambda *_: None,
     )
     assert failures == []
     assert table.X.nunique().max() == 2
