@@ -19,7 +19,12 @@ from radiofib.engines import ExtractionConfig, RoiFeatures, get_engine
 from radiofib.errors import CohortError, EngineError, Failure
 from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.doubts import doubts_entry, doubts_in
-from radiofib.extract.embedding import embedding_columns, embedding_versions, with_embedding
+from radiofib.extract.embedding import (
+    embedding_columns,
+    embedding_failures,
+    embedding_versions,
+    with_embedding,
+)
 from radiofib.extract.functional import functional_features
 from radiofib.extract.instances import (
     CutRecord,
@@ -154,6 +159,7 @@ def extract_features(
         if progress is not None:
             progress(len(done), len(acquisitions), describe(acquisition, result))
     table, failures = _gather(cohort, done, work)
+    failures += embedding_failures(table, config, cohort.channels)
     if config.aggregate and table.n_rows:
         labels = config.image_labels
         table = aggregate_instances(table, config.aggregate, images=labels)
