@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from radiofib._checks import list_some
 from radiofib.cli._shared import Workers, finish, progress_bar
+
+if TYPE_CHECKING:
+    from radiofib.table import FeatureTable
 
 __all__ = ["register"]
 
@@ -82,6 +86,7 @@ def slides_run(
         "providers": provider or ["cpu"],
     }
     labeller = slide_labeller(model, card, SegmentSettings.parse(facts, where="options"))
+    known = None if stages is None else read_stages(stages)
     with progress_bar() as tell:
         table, failures = run_slides(
             slides,
@@ -91,9 +96,10 @@ def slides_run(
             progress=lambda done, total, _: tell("slides", done, total),
             settings=None if config is None else SlideSettings.from_yaml(config),
             labeller=labeller,
-            stages=None if stages is None else read_stages(stages),
+            stages=known,
             tiles=lambda done, total: tell("tiles", done, total),
         )
+    _unknown(known, table)
     write_slide_table(table, out)
     if labeller is not None:
         RunFolder(out).write_frame("tracts.csv", tract_table(table, out))
@@ -110,18 +116,26 @@ def slides_remeasure(
         typer.Argument(metavar="[SLIDE]...", help="Slides or their folder; default beside DIR."),
     ] = None,
     mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings of the run (.yaml).")] = None,
+    stages: Annotated[
+        Path | None, typer.Option(help="CSV with case and stage, of the run.")
+    ] = None,
     um: Annotated[float, typer.Option(help="Side of a cell for counting annotations, um.")] = 1.0,
     workers: Workers = None,
 ) -> None:
     """Measure slides again after their GeoJSON was corrected in QuPath.
 
-    What was deleted is gone, what was added counts; DIR itself is not changed.
+    What was deleted is gone, what was added counts; DIR itself is not changed. Give --config and
+    --stages as for the run.
 
     Example: radiofib slides remeasure slides biopsy1.svs biopsy2.ndpi --out corrected
     """
+    from radiofib.slides import SlideSettings
     from radiofib.slides.remeasure import remeasure_slides
+    from radiofib.slides.stages import read_stages
     from radiofib.study import RunFolder, write_failures, write_slide_table
 
+    known = None if stages is None else read_stages(stages)
     with progress_bar() as tell:
         found = remeasure_slides(
             folder,
@@ -131,7 +145,10 @@ def slides_remeasure(
             mpp=mpp,
             workers=workers,
             progress=lambda done, total, _: tell("slides", done, total),
+            settings=None if config is None else SlideSettings.from_yaml(config),
+            stages=known,
         )
+    _unknown(known, found.table)
     write_slide_table(found.table, out)
     results = RunFolder(out)
     results.write_frame("corrections.csv", found.corrections)
@@ -144,6 +161,14 @@ def slides_remeasure(
     n = found.table.n_rows
     typer.echo(f"{n} of {n + len(found.failures)} slides measured again: {out}")
     finish(found.failures, useful=n > 0, where=listing)
+
+
+def _unknown(stages: dict[str, float] | None, table: FeatureTable) -> None:
+    """Say for which slides no stage was found under their name."""
+    cases = [] if stages is None else [c for c in table.obs["case"] if c not in stages]
+    if cases:
+        text = f"no stage for {list_some(cases)}: their tracts are counted"
+        typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
 
 
 def slides_qupath_script(

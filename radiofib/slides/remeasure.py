@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -74,6 +74,7 @@ def remeasure_slides(
     workers: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     settings: SlideSettings | None = None,
+    stages: Mapping[str, float] | None = None,
 ) -> Remeasured:
     """Measure slides again by their annotations: what was deleted is gone, what was added counts.
 
@@ -96,6 +97,8 @@ def remeasure_slides(
         Called with slides done, slides in all and the case just done.
     settings : SlideSettings, optional
         As of the run.
+    stages : mapping, optional
+        Case to stage, as of the run.
 
     Returns
     -------
@@ -131,7 +134,7 @@ def remeasure_slides(
     pairs, failures = match_annotations(folder, slides)
     tidy(out / _PIECES)
     settings = settings or SlideSettings()
-    work = partial(_finish, out=out, um=um, mpp=mpp, settings=settings)
+    work = partial(_finish, out=out, um=um, mpp=mpp, settings=settings, stages=dict(stages or {}))
     done: dict[str, dict[str, Any] | Failure] = {}
     for pair, outcome in map_pieces(work, pairs, workers=workers, on_crash=_crashed):
         done[pair.case] = outcome
@@ -159,7 +162,13 @@ def _crashed(pair: AnnotatedSlide, error: Exception) -> Failure:
 
 
 def _finish(
-    pair: AnnotatedSlide, *, out: Path, um: float, mpp: float | None, settings: SlideSettings
+    pair: AnnotatedSlide,
+    *,
+    out: Path,
+    um: float,
+    mpp: float | None,
+    settings: SlideSettings,
+    stages: dict[str, float],
 ) -> dict[str, Any] | Failure:
     try:
         content = pair.annotations.read_bytes()
@@ -174,13 +183,15 @@ def _finish(
                     "mpp": slide.mpp,
                     "set_aside": pair.set_aside,
                     "settings": settings.model_dump(),
+                    "stage": stages.get(pair.case),
                     "um": um,
                     "versions": environment(),
                 }
             )
             piece: dict[str, Any] | None = read_record(out / _PIECES, key, home=out)
             if piece is None:
-                piece = _measure(pair, slide, content, key, out, um, settings)
+                stage = stages.get(pair.case)
+                piece = _measure(pair, slide, content, key, out, um, settings, stage)
         return piece
     except (SlideError, OSError, MemoryError) as error:
         return Failure.from_error(error, case=pair.case, step="remeasure")
@@ -198,12 +209,13 @@ def _measure(
     out: Path,
     um: float,
     settings: SlideSettings,
+    stage: float | None,
 ) -> dict[str, Any]:
     name, digest = pair.annotations.name, hash_bytes(content)
     found, tissue = _read(slide, content, name, f"{name} {digest[:8]}", um, settings)
     # A file with outlines of tissue alone says nothing about tracts, unless they were counted.
     segmentation = found.segmentation if found.counts["label"] or pair.counted else None
-    measures = measure_slide(slide, settings, segmentation, tissue=tissue)
+    measures = measure_slide(slide, settings, segmentation, stage, tissue=tissue)
     annotations = (*measures.annotations, *found.frames)
     contents = {
         f"{pair.case}.geojson": to_geojson(annotations, key=key).encode(),

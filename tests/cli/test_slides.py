@@ -48,6 +48,18 @@ def test_good_and_bad_slides_end_in_status_3_with_the_labels_of_the_good(
     assert run(folder, tmp_path / "b", "--model", model, slides=("bad.svs",)).exit_code == 1
 
 
+def test_stages_of_other_cases_are_said(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "stages.csv").write_text("case,stage\ngod,3\n")
+    stages = ["--stages", str(tmp_path / "stages.csv")]
+    done = run(folder, tmp_path / "a", "--model", str(folder / "net.onnx"), *stages)
+    assert done.exit_code == 0
+    assert "no stage for good" in done.stderr
+    arguments = [str(tmp_path / "a"), str(folder), "--out", str(tmp_path / "b"), *stages]
+    again = CliRunner().invoke(app, ["slides", "remeasure", *arguments])
+    assert again.exit_code == 0
+    assert "no stage for good" in again.stderr
+
+
 def test_facts_the_model_lacks_are_asked_for_and_may_be_stated(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -94,6 +94,15 @@ def test_from_stage_3_on_counts_are_missing_and_areas_stay(folder: Path, tmp_pat
     assert value(after, "portal_area_mm2") == value(before, "portal_area_mm2")
 
 
+def test_measured_again_with_the_stage_counts_are_missing_too(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "run", stages={"s": 3.0})
+    found = remeasure_slides(
+        tmp_path / "run", [folder], out=tmp_path / "out", um=UM, workers=1, stages={"s": 3.0}
+    )
+    assert math.isnan(value(found.table, "portal_tract_count"))
+    assert value(found.table, "portal_area_mm2") > 0
+
+
 def test_a_tract_deleted_in_the_geojson_is_gone_when_measured_again(
     folder: Path, tmp_path: Path
 ) -> None:
