@@ -109,9 +109,10 @@ def slide_table(
     )
     obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=list(_OBS))
     missing = [
-        {"case": piece["case"], "instance": "", "column": column(key), "reason": reason}
+        {"case": piece["case"], "instance": "", "column": column(k), "reason": piece["missing"][k]}
         for piece in pieces
-        for key, reason in piece["missing"].items()
+        for k in keys  # a piece read again has lost the order of its keys
+        if k in piece["missing"]
     ]
     provenance: Mapping[str, Any] = {
         "kind": "slides",

@@ -333,9 +333,10 @@ def _table(pieces: list[dict[str, Any]], settings: SlideSettings, um: float) -> 
     )
     obs = pd.DataFrame([p["obs"] for p in pieces], columns=[*_OBS, *_MAKER])
     missing = [
-        {"case": p["case"], "instance": "", "column": column(key), "reason": reason}
+        {"case": p["case"], "instance": "", "column": column(key), "reason": p["missing"][key]}
         for p in pieces
-        for key, reason in p["missing"].items()
+        for key in keys
+        if key in p["missing"]
     ]
     provenance = {
         "kind": "slides",
