@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radiofib._checks import list_some
 from radiofib.cli._shared import Workers, finish, progress_bar
 
 if TYPE_CHECKING:
@@ -165,6 +164,8 @@ def slides_remeasure(
 
 def _unknown(stages: dict[str, float] | None, table: FeatureTable) -> None:
     """Say for which slides no stage was found under their name."""
+    from radiofib._checks import list_some
+
     cases = [] if stages is None else [c for c in table.obs["case"] if c not in stages]
     if cases:
         text = f"no stage for {list_some(cases)}: their tracts are counted"

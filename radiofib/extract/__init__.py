@@ -21,7 +21,6 @@ from radiofib.extract.assemble import TableBuilder
 from radiofib.extract.doubts import doubts_entry, doubts_in
 from radiofib.extract.embedding import (
     embedding_columns,
-    embedding_failures,
     embedding_versions,
     with_embedding,
 )
@@ -34,6 +33,7 @@ from radiofib.extract.instances import (
     write_cuts,
 )
 from radiofib.extract.liver import liver_columns, with_liver_features
+from radiofib.extract.lost_embeddings import embedding_failures
 from radiofib.extract.matching import Places, match_instances
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.pieces import Piece, read_piece, write_piece

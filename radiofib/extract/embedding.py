@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,21 +18,20 @@ from radiofib.deep.intensity import Window, normalised
 from radiofib.deep.network import Network, RunSettings, open_network, run_many
 from radiofib.engines import ExtractionConfig, RoiFeatures
 from radiofib.engines.embedding import EmbeddingSettings
-from radiofib.errors import EngineError, Failure, ImageError, ModelError, RadiofibError
+from radiofib.errors import EngineError, ImageError, ModelError, RadiofibError
 from radiofib.extract.embedding_volume import volume_input
 from radiofib.images.picture import open_picture
 from radiofib.preprocess.instances import slice_axis
 from radiofib.provenance import environment
 from radiofib.registry import deep_feature
 from radiofib.roi import Roi
-from radiofib.table import FeatureTable
 
 __all__ = [
+    "FAILED",
     "Embedder",
     "embedder_of",
     "embedding_columns",
     "embedding_entry",
-    "embedding_failures",
     "embedding_versions",
     "shown_part",
     "white_for",
@@ -43,7 +40,7 @@ __all__ = [
 
 _IMAGE = "original"
 #: What the reason of a missing embedding begins with.
-_FAILED = "embedding failed: "
+FAILED = "embedding failed: "
 _ONE = RunSettings(batch=1, threads=1)
 
 
@@ -329,29 +326,6 @@ def embedding_entry(config: ExtractionConfig) -> dict[str, Any]:
     }
 
 
-def embedding_failures(
-    table: FeatureTable, config: ExtractionConfig, channels: Sequence[str]
-) -> list[Failure]:
-    """Return one failure for each row whose embedding could not be had.
-
-    The row stays: what an engine measured there is good. The reason is that of the missing
-    values, so that a run that was stopped and started again says the same.
-    """
-    columns = {channel: embedding_columns(config, channel) for channel in channels}
-    found: dict[tuple[str, str, str], str] = {}
-    for row in table.missing.itertuples(index=False):
-        reason = str(row.reason)
-        if not reason.startswith(_FAILED):
-            continue
-        for channel, names in columns.items():
-            if any(fnmatchcase(name, str(row.column)) for name in names):
-                found.setdefault((str(row.case), channel, str(row.instance)), reason)
-    return [
-        Failure(case, "embedding", reason.removeprefix(_FAILED), channel, instance, "ModelError")
-        for (case, channel, instance), reason in found.items()
-    ]
-
-
 def with_embedding(
     features: RoiFeatures,
     roi: Roi,
@@ -387,7 +361,7 @@ def with_embedding(
         )
     except Exception as error:  # what cannot be shown to a network leaves the others alone
         told = str(error) if isinstance(error, RadiofibError) else type(error).__name__
-        reason = f"{_FAILED}{told}"
+        reason = f"{FAILED}{told}"
         return RoiFeatures(
             features.values | dict.fromkeys(columns, float("nan")),
             features.missing | dict.fromkeys(columns, reason),
