@@ -44,7 +44,7 @@ def tiles(step: int) -> Iterator[bytes]:
             yield pink if inside else glass
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_memory_is_bounded_on_100_000_pixels_squared(tmp_path: Path) -> None:
     path = tmp_path / "huge.tif"
     with TiffWriter(path, "rgb") as tiff:
