@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 
 from radiofib.errors import UsageError
 
-__all__ = ["Polygon", "Ring", "trace_polygons"]
+__all__ = ["Polygon", "Ring", "connect_runs", "trace_polygons"]
 
 Ints = NDArray[np.int64]
 #: Closed ring of x, y: whole numbers, or floats on QuPath's grid.
@@ -179,6 +179,41 @@ def trace_polygons(mask: NDArray[np.bool_]) -> list[Polygon]:
     return [Polygon(shells[k], tuple(holes.get(k, ()))) for k in sorted(shells)]
 
 
+def connect_runs(starts: Ints, ends: Ints, pitch: int) -> Ints:
+    """Return the number of the component each run belongs to, by the first run of each.
+
+    Parameters
+    ----------
+    starts, ends : ndarray of int
+        Flat places of runs, sorted and disjoint, the end not included.
+    pitch : int
+        Places of a row; a run hangs together with those it overlaps one row down.
+
+    Examples
+    --------
+    >>> connect_runs(np.array([0, 3, 6]), np.array([1, 5, 7]), 5).tolist()
+    [0, 1, 2]
+    >>> connect_runs(np.array([0, 3, 8]), np.array([1, 5, 9]), 5).tolist()
+    [0, 1, 1]
+    """
+    count = starts.size
+    # Runs that overlap a run shifted one row down are a range.
+    low = np.searchsorted(ends, starts + pitch, side="right")
+    high = np.searchsorted(starts, ends + pitch, side="left")
+    links = np.maximum(high - low, 0)
+    upper = np.repeat(np.arange(count), links)
+    lower = np.arange(upper.size) - np.repeat(np.cumsum(links) - links, links)
+    lower += np.repeat(low, links)
+    graph = coo_array((np.ones(upper.size, np.int8), (upper, lower)), shape=(count, count))
+    labels = connected_components(graph, directed=False)[1]
+    # Number components by their first run, whatever the graph routine does.
+    first = np.unique(labels, return_index=True)[1]
+    rank = np.empty(first.size, dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(first.size)
+    result: Ints = rank[labels]
+    return result
+
+
 class _Runs:
     """Horizontal runs of a zero-bordered mask and the 4-connected component of each."""
 
@@ -187,25 +222,7 @@ class _Runs:
         changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
         self.starts = changes[0::2]
         self.ends = changes[1::2]
-        self.component = self._label(padded.shape[1])
-
-    def _label(self, width: int) -> Ints:
-        count = self.starts.size
-        # Runs are sorted and disjoint: those overlapping a run shifted one row down are a range.
-        low = np.searchsorted(self.ends, self.starts + width, side="right")
-        high = np.searchsorted(self.starts, self.ends + width, side="left")
-        links = high - low
-        upper = np.repeat(np.arange(count), links)
-        lower = np.arange(upper.size) - np.repeat(np.cumsum(links) - links, links)
-        lower += np.repeat(low, links)
-        graph = coo_array((np.ones(upper.size, np.int8), (upper, lower)), shape=(count, count))
-        labels = connected_components(graph, directed=False)[1]
-        # Number components by their first run, whatever the graph routine does.
-        first = np.unique(labels, return_index=True)[1]
-        rank = np.empty(first.size, dtype=np.int64)
-        rank[np.argsort(first)] = np.arange(first.size)
-        result: Ints = rank[labels]
-        return result
+        self.component = connect_runs(self.starts, self.ends, padded.shape[1])
 
     def find(self, pixels: Ints) -> Ints:
         """Return the run that holds each foreground pixel (flat index of the padded mask)."""

@@ -176,13 +176,7 @@ def tract_polygon(regions: Regions, number: int, grid: Grid) -> Polygon:
     left, top = regions.boxes[number, :2]
     [outline] = trace_polygons(regions.mask(number))
     moved = [ring + np.array([left, top]) for ring in outline.rings]
-    step = np.array([grid.step_x, grid.step_y])
-    if (step == np.rint(step)).all():
-        whole = step.astype(np.int64)
-        rings = [ring * whole for ring in moved]
-    else:
-        rings = [np.round(ring * step, 2) for ring in moved]
-    return Polygon(rings[0], tuple(rings[1:]))
+    return Polygon(moved[0], tuple(moved[1:])).scaled(grid.step_x, grid.step_y)
 
 
 def tract_annotations(

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from radiofib.slides.polygons import connect_runs
 from radiofib.slides.segmentation import Compartment, Segmentation
 
 __all__ = ["Regions", "find_regions", "occupied"]
@@ -145,26 +144,8 @@ def find_regions(segmentation: Segmentation, *compartments: Compartment) -> Regi
     row, start, end = (np.concatenate(v).astype(np.int64) for v in (rows, starts, ends))
     if row.size == 0:
         return Regions(row, start, end, row.copy(), 0)
-    owner = _connect(row * (width + 1) + start, row * (width + 1) + end, width + 1)
+    owner = connect_runs(row * (width + 1) + start, row * (width + 1) + end, width + 1)
     return Regions(row, start, end, owner, int(owner.max()) + 1)
-
-
-def _connect(start: Ints, end: Ints, pitch: int) -> Ints:
-    """Return the component of each run; runs overlap those of the next row one pitch further."""
-    count = start.size
-    low = np.searchsorted(end, start + pitch, side="right")
-    high = np.searchsorted(start, end + pitch, side="left")
-    links = np.maximum(high - low, 0)
-    upper = np.repeat(np.arange(count), links)
-    lower = np.arange(upper.size) - np.repeat(np.cumsum(links) - links, links)
-    lower += np.repeat(low, links)
-    graph = coo_array((np.ones(upper.size, np.int8), (upper, lower)), shape=(count, count))
-    labels = connected_components(graph, directed=False)[1]
-    first = np.unique(labels, return_index=True)[1]
-    rank = np.empty(first.size, dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(first.size)
-    result: Ints = rank[labels]
-    return result
 
 
 def occupied(
