@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,20 @@ from radiofib.slides.picture import outline_png
 from radiofib.slides.portal import TRACT
 from radiofib.slides.qupath import to_geojson
 from radiofib.slides.reader import Slide
-from radiofib.slides.settings import SlideSettings
 from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
 from radiofib.slides.specs_tracts import TRACT_REGISTRY
 from radiofib.table import MISSING_COLUMNS, FeatureTable
 
-__all__ = ["METHOD", "finished_piece", "slide_table", "tract_table", "write_piece"]
+__all__ = [
+    "METHOD",
+    "finished_piece",
+    "measured_content",
+    "measures_png",
+    "slide_table",
+    "tract_table",
+    "tracts_of",
+    "write_piece",
+]
 
 #: Raised when the way of measuring changes, so that nothing older is taken for finished.
 METHOD = 2
@@ -53,12 +61,7 @@ def write_piece(
     """
     contents = {
         "geojson": to_geojson(measures.annotations, key=key).encode(),
-        "png": outline_png(
-            measures.overview,
-            (f.polygon for f in measures.fragments),
-            (a.polygon for a in measures.annotations if a.classification == TRACT),
-            step=(measures.grid.step_x, measures.grid.step_y),
-        ),
+        "png": measures_png(measures),
     }
     paths = _outputs(out, case, labelled=tiles is not None)
     _keep_corrections(out, case, paths["geojson"], contents["geojson"])
@@ -67,6 +70,27 @@ def write_piece(
     piece = {
         "key": key,
         "case": case,
+        **measured_content(case, slide, measures),
+        "outputs": {kind: hash_file(path) for kind, path in paths.items()},
+        **({} if tiles is None else {"tiles": tiles}),
+    }
+    _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
+    return piece
+
+
+def measures_png(measures: SlideMeasures) -> bytes:
+    """Return the picture of a slide with the outlines of its tissue and its tracts."""
+    return outline_png(
+        measures.overview,
+        (f.polygon for f in measures.fragments),
+        (a.polygon for a in measures.annotations if a.classification == TRACT),
+        step=(measures.grid.step_x, measures.grid.step_y),
+    )
+
+
+def measured_content(case: str, slide: Slide, measures: SlideMeasures) -> dict[str, Any]:
+    """Return what a piece keeps of the measures of a slide, in plain values."""
+    return {
         "obs": {
             "case": case,
             "patient": case,
@@ -79,17 +103,11 @@ def write_piece(
         "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
         "missing": measures.missing,
         "tracts": [[_plain(row[c]) for c in _tract_columns()] for row in measures.tracts],
-        "outputs": {kind: hash_file(path) for kind, path in paths.items()},
-        **({} if tiles is None else {"tiles": tiles}),
     }
-    _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
-    return piece
 
 
 def slide_table(
-    pieces: Sequence[Mapping[str, Any]],
-    settings: SlideSettings,
-    segmentation: Mapping[str, Any] | None,
+    pieces: Sequence[Mapping[str, Any]], provenance: Mapping[str, Any], *, more: Sequence[str] = ()
 ) -> FeatureTable:
     """Return one row per slide.
 
@@ -97,33 +115,30 @@ def slide_table(
     ----------
     pieces : sequence of mapping
         Of the slides, in order.
-    settings : SlideSettings
-        They were measured with.
-    segmentation : mapping, optional
-        Facts about the model or classifier.
+    provenance : mapping
+        Method, settings and pieces; kind and versions are added.
+    more : sequence of str
+        Columns of ``obs`` besides the usual.
     """
     keys = [spec.key for spec in SLIDE_REGISTRY]
     X = pd.DataFrame(
         {column(key): [_float(piece["values"][key]) for piece in pieces] for key in keys},
         dtype="float64",
     )
-    obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=list(_OBS))
+    obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=[*_OBS, *more])
     missing = [
         {"case": piece["case"], "instance": "", "column": column(k), "reason": piece["missing"][k]}
         for piece in pieces
         for k in keys  # a piece read again has lost the order of its keys
         if k in piece["missing"]
     ]
-    provenance: Mapping[str, Any] = {
+    facts = {
         "kind": "slides",
-        "method": METHOD,
-        "settings": settings.model_dump(),
         "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
-        "pieces": {piece["case"]: piece["key"] for piece in pieces},
-        **({} if segmentation is None else {"segmentation": segmentation}),
+        **provenance,
     }
     return FeatureTable(
-        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
+        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), facts
     )
 
 
@@ -143,10 +158,15 @@ def tract_table(table: FeatureTable, out: str | Path) -> pd.DataFrame:
         ``case`` and the columns of :data:`~radiofib.slides.TRACT_REGISTRY`; no rows without a
         segmentation.
     """
-    rows = []
-    for case, key in table.provenance["pieces"].items():
-        piece = _read_piece(Path(out) / PIECES / f"{key}.json") or {}
-        rows += [[case, *row] for row in piece.get("tracts", ())]
+    keys = table.provenance["pieces"].items()
+    return tracts_of(
+        (case, _read_piece(Path(out) / PIECES / f"{k}.json") or {}) for case, k in keys
+    )
+
+
+def tracts_of(pieces: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """Return one row per portal tract of pieces, each given with its case."""
+    rows = [[case, *row] for case, piece in pieces for row in piece.get("tracts", ())]
     return pd.DataFrame(rows, columns=["case", *_tract_columns()])
 
 

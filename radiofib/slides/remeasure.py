@@ -19,22 +19,20 @@ from radiofib.provenance import canonical_json, environment, hash_bytes, hash_ob
 from radiofib.slides.annotated import Annotated, annotate, role_of
 from radiofib.slides.annotation_files import AnnotatedSlide, match_annotations
 from radiofib.slides.measure import SlideMeasures, measure_slide
-from radiofib.slides.picture import outline_png
+from radiofib.slides.pieces import measured_content, measures_png, slide_table, tracts_of
 from radiofib.slides.qupath import to_geojson
 from radiofib.slides.qupath_read import parse_geojson
 from radiofib.slides.reader import Slide, open_slide
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
 from radiofib.slides.tissue import TissueMask, check_brightfield, find_tissue, white_level
 from radiofib.store import read_record, tidy, write_record
-from radiofib.table import MISSING_COLUMNS, FeatureTable
+from radiofib.table import FeatureTable
 
 __all__ = ["Remeasured", "remeasure_slides"]
 
 #: Raised when the way of reading annotations changes.
-_METHOD = 1
+_METHOD = 2
 _PIECES = "pieces"
-_OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
 _CORRECTIONS = (
     *("case", "annotations", "sha256", "tissue", "label", "background", "region", "ignore"),
     *("unclassified", "unused", "mended", "empty", "tracts_read", "portal_mm2", "notes"),
@@ -143,10 +141,15 @@ def remeasure_slides(
     ordered = [done[pair.case] for pair in pairs]
     pieces = [d for d in ordered if isinstance(d, dict)]
     failures = [*failures, *(d for d in ordered if isinstance(d, Failure))]
+    provenance = {
+        "method": f"annotations {_METHOD}",
+        "settings": settings.model_dump() | {"um": um},
+        "pieces": {p["case"]: p["corrections"]["sha256"] for p in pieces},
+    }
     return Remeasured(
-        _table(pieces, settings, um),
+        slide_table(pieces, provenance, more=_MAKER),
         pd.DataFrame([p["corrections"] for p in pieces], columns=list(_CORRECTIONS)),
-        _tracts(pieces),
+        tracts_of((p["case"], p) for p in pieces),
         sorted(failures, key=lambda f: f.case),
     )
 
@@ -219,7 +222,7 @@ def _measure(
     annotations = (*measures.annotations, *found.frames)
     contents = {
         f"{pair.case}.geojson": to_geojson(annotations, key=key).encode(),
-        f"{pair.case}.png": outline_png(measures.overview, (f.polygon for f in measures.fragments)),
+        f"{pair.case}.png": measures_png(measures),
     }
     _keep_corrections(out, f"{pair.case}.geojson", contents[f"{pair.case}.geojson"])
     for file, data in contents.items():
@@ -292,59 +295,9 @@ def _piece(
         "portal_mm2": float(np.count_nonzero(portal)) * grid.cell_um2 / 1e6,
         "notes": "; ".join(notes),
     }
-    obs = {
-        "case": pair.case,
-        "patient": pair.case,
-        "vendor": slide.vendor,
-        "mpp_x_um": slide.mpp[0],
-        "mpp_y_um": slide.mpp[1],
-        "mpp_source": slide.mpp_source,
-        "tissue_px_um": math.sqrt(measures.grid.cell_um2),
+    content = measured_content(pair.case, slide, measures)
+    content["obs"] |= {
         "segmentation_source": found.segmentation.source,
         "segmentation_maker": found.segmentation.maker,
     }
-    return {
-        "case": pair.case,
-        "obs": obs,
-        "corrections": corrections,
-        "values": {k: None if math.isnan(v) else v for k, v in measures.measured.items()},
-        "missing": measures.missing,
-        # Names once and in order: a record forgets the order of keys.
-        "tract_columns": list(measures.tracts[0]) if measures.tracts else [],
-        "tracts": [[_plain(v) for v in row.values()] for row in measures.tracts],
-    }
-
-
-def _tracts(pieces: list[dict[str, Any]]) -> pd.DataFrame:
-    columns: list[str] = next((p["tract_columns"] for p in pieces if p["tracts"]), [])
-    rows = [[p["case"], *row] for p in pieces for row in p["tracts"]]
-    return pd.DataFrame(rows, columns=["case", *columns])
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _table(pieces: list[dict[str, Any]], settings: SlideSettings, um: float) -> FeatureTable:
-    keys = [spec.key for spec in SLIDE_REGISTRY]
-    X = pd.DataFrame(
-        {column(key): [p["values"].get(key) for p in pieces] for key in keys}, dtype="float64"
-    )
-    obs = pd.DataFrame([p["obs"] for p in pieces], columns=[*_OBS, *_MAKER])
-    missing = [
-        {"case": p["case"], "instance": "", "column": column(key), "reason": p["missing"][key]}
-        for p in pieces
-        for key in keys
-        if key in p["missing"]
-    ]
-    provenance = {
-        "kind": "slides",
-        "method": f"annotations {_METHOD}",
-        "settings": settings.model_dump() | {"um": um},
-        "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
-        "pieces": {p["case"]: p["corrections"]["sha256"] for p in pieces},
-    }
-    return FeatureTable(
-        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), provenance
-    )
+    return {"case": pair.case, "corrections": corrections, **content}

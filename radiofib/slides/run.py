@@ -138,8 +138,13 @@ def run_slides(
         (out / UNFINISHED).rmdir()
     ordered = [outcomes[job.case] for job in jobs]
     pieces = [o.piece for o in ordered if o.piece is not None]
-    table = slide_table(pieces, settings, None if labeller is None else labeller.facts)
-    return table, [o.failure for o in ordered if o.failure is not None]
+    provenance = {
+        "method": METHOD,
+        "settings": settings.model_dump(),
+        "pieces": {piece["case"]: piece["key"] for piece in pieces},
+        **({} if labeller is None else {"segmentation": labeller.facts}),
+    }
+    return slide_table(pieces, provenance), [o.failure for o in ordered if o.failure is not None]
 
 
 def _crashed(job: _Job, error: Exception) -> _Outcome:

@@ -14,8 +14,8 @@ import pytest
 
 from radiofib.cli.app import main
 from radiofib.errors import UsageError
+from radiofib.slides import TRACT_REGISTRY, run_slides
 from radiofib.slides import remeasure as remeasure_module
-from radiofib.slides import run_slides
 from radiofib.slides.remeasure import Remeasured, remeasure_slides
 from radiofib.slides.specs import column
 from tests.slides import made
@@ -188,16 +188,17 @@ def test_rows_of_tracts_are_told_by_case_and_keep_their_columns_when_read_again(
 ) -> None:
     real = remeasure_module.measure_slide
 
+    columns = [spec.name for spec in TRACT_REGISTRY]
+
     def with_tracts(slide: Any, *rest: Any, **more: Any) -> Any:
-        rows = (
-            ({"tract": 1, "area_um2": 12.5, "angle": np.nan},) if slide.name == "one.tiff" else ()
-        )
+        row = dict.fromkeys(columns, np.nan) | {"tract": 1, "area_um2": 12.5}
+        rows = (row,) if slide.name == "one.tiff" else ()
         return dataclasses.replace(real(slide, *rest, **more), tracts=rows)
 
     monkeypatch.setattr(remeasure_module, "measure_slide", with_tracts)
     for _ in range(2):
         found = remeasure_slides(copied / "slides", out=copied / "again", workers=1)
-        assert list(found.tracts) == ["case", "tract", "area_um2", "angle"]
+        assert list(found.tracts) == ["case", *columns]
         assert found.tracts[["case", "area_um2"]].to_numpy().tolist() == [["one", 12.5]]
 
 
