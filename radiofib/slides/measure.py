@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from radiofib.registry import FeatureSpec
 from radiofib.slides.centreline import centre_line
 from radiofib.slides.collagen import measure_collagen
 from radiofib.slides.levels import Levels, group_levels, level_measures
@@ -22,6 +23,9 @@ from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.segmented import Segmented, measure_segmented, unsegmented
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.specs_collagen import COLLAGEN_SPECS
+from radiofib.slides.specs_detail import DETAIL_SPECS
+from radiofib.slides.specs_portal import PORTAL_SPECS
+from radiofib.slides.specs_septa import SEPTA_SPECS
 from radiofib.slides.specs_steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
 from radiofib.slides.stain import not_h_and_e, stain_statistics
 from radiofib.slides.steatosis import measure_steatosis
@@ -29,7 +33,14 @@ from radiofib.slides.tissue import TissueMask, find_tissue
 from radiofib.slides.tissue_map import map_tissue
 from radiofib.slides.tract_settings import TractSettings
 
-__all__ = ["Fragment", "SlideMeasures", "find_fragments", "measure_slide", "morphometry"]
+__all__ = [
+    "Fragment",
+    "SlideMeasures",
+    "find_fragments",
+    "measure_slide",
+    "morphometry",
+    "not_asked_for",
+]
 
 _TISSUE_COLOR = (0, 160, 60)
 #: Why there are no amounts of haematoxylin and eosin where another stain is named.
@@ -191,6 +202,40 @@ def measure_slide(
         grid,
         found.rows,
     )
+
+
+def not_asked_for(settings: SlideSettings, *, labelled: bool) -> frozenset[str]:
+    """Return the keys of measures that a run leaves out on every slide.
+
+    Parameters
+    ----------
+    settings : SlideSettings
+        Of the run.
+    labelled : bool
+        Whether there are segmentations.
+
+    Examples
+    --------
+    >>> plain = not_asked_for(SlideSettings(), labelled=False)
+    >>> "portal_tract_count" in plain, "collagen_percent" in plain
+    (True, True)
+    >>> "portal_tract_count" in not_asked_for(SlideSettings(), labelled=True)
+    False
+    """
+    tracts = settings.tracts
+    h_and_e = tracts.stain == "h_and_e"
+    found: list[FeatureSpec] = []
+    if h_and_e:
+        found += COLLAGEN_SPECS
+    if not labelled:
+        found += (*PORTAL_SPECS, *SEPTA_SPECS)
+    if not (labelled and h_and_e and tracts.detail_um is not None):
+        found += DETAIL_SPECS
+    if not (h_and_e and tracts.vacuole_pixel_um is not None):
+        found += STEATOSIS_SPECS
+    if not (labelled and h_and_e and tracts.vacuole_pixel_um is not None):
+        found += LOBULE_STEATOSIS_SPECS
+    return frozenset(spec.key for spec in found)
 
 
 def _of_pieces(tissue: TissueMask, fragments: list[Fragment], pieces: Sequence[int]) -> TissueMask:

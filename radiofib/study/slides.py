@@ -13,11 +13,14 @@ from radiofib.slides import (
     ClassicalLabeller,
     Labeller,
     SegmentSettings,
+    SlideSettings,
     name_cases,
     run_slides,
     tract_table,
 )
 from radiofib.slides.labelling_classical import AnyLabeller
+from radiofib.slides.measure import not_asked_for
+from radiofib.slides.specs import column
 from radiofib.study.config import SlidesConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress
@@ -78,10 +81,13 @@ def slide_features(
         labeller=labeller,
         tiles=lambda done, total: tell("tiles", done, total),
     )
-    named = _renamed(table, cohort, owner)
+    unasked = not_asked_for(config.measures or SlideSettings(), labelled=labeller is not None)
+    named = _without(_renamed(table, cohort, owner), {column(key) for key in unasked})
     write_slide_table(named, out)
     if labeller is not None:
-        RunFolder(out).write_frame("tracts.csv", tract_table(table, out))
+        tracts = tract_table(table, out)
+        tracts["case"] = [owner[name].case for name in tracts["case"]]
+        RunFolder(out).write_frame("tracts.csv", tracts)
     return named, [_named(f, owner) for f in failures]
 
 
@@ -113,6 +119,17 @@ def write_slide_table(table: FeatureTable, out: Path) -> None:
 def _named(failure: Failure, owner: dict[str, Acquisition]) -> Failure:
     a = owner[failure.case]
     return replace(failure, case=a.case, channel=a.channel, instance=a.instance)
+
+
+def _without(table: FeatureTable, columns: set[str]) -> FeatureTable:
+    """Leave columns out that no slide of the study was asked for: a stager has no use for them."""
+    return FeatureTable(
+        table.X.drop(columns=[c for c in table.X if c in columns]),
+        table.obs,
+        table.codebook[~table.codebook["column"].isin(columns)].reset_index(drop=True),
+        table.missing[~table.missing["column"].isin(columns)].reset_index(drop=True),
+        table.provenance,
+    )
 
 
 def _renamed(table: FeatureTable, cohort: Cohort, owner: dict[str, Acquisition]) -> FeatureTable:

@@ -14,6 +14,7 @@ from radiofib.evaluation import control_tables
 from radiofib.extract import extract_features
 from radiofib.study.config import SlidesConfig
 from radiofib.study.slides import slide_features
+from tests.slides import nets
 from tests.slides.made import biopsy, write_png
 
 FAST = ExtractionConfig.parse({"feature_classes": {"firstorder": ["Mean"]}}, where="test")
@@ -59,3 +60,28 @@ def test_images_of_other_content_and_mask_have_the_same_geometry(tmp_path: Path)
     geometry = table.obs.filter(like="geom_").drop(columns="geom_us_bytes")
     assert geometry.nunique().max() == 1
     assert "geometry" not in control_tables(table)
+
+
+def test_measures_that_no_slide_was_asked_for_are_no_columns(tmp_path: Path) -> None:
+    write_png(tmp_path / "s.png", biopsy(4.0, seed=1, length_um=2500.0)[0])
+    nets.colour_net(tmp_path / "net.onnx", tile=64, um=4.0)
+    frame = pd.DataFrame({"case": ["a"], "channel": "wsi", "image": ["s.png"]})
+    cohort = Cohort.from_frame(frame, root=tmp_path)
+    columns = {}
+    for name, config in (
+        ("plain", SlidesConfig(mpp=4.0)),
+        ("model", SlidesConfig(mpp=4.0, model="net.onnx")),
+    ):
+        table, failures = slide_features(
+            cohort, tmp_path / name, config=config, root=tmp_path, workers=1, tell=lambda *_: None
+        )
+        assert failures == []
+        assert set(table.codebook["column"]) == set(table.X)
+        assert set(table.missing["column"]) <= set(table.X)
+        columns[name] = {c.removeprefix("wsi_original_") for c in table.X}
+    assert "portal_tract_count" in columns["model"] - columns["plain"]
+    assert "morphometry_tissue_area_mm2" in columns["plain"]
+    assert not any(c.startswith("collagen") for c in columns["model"])
+    assert not any(c.startswith(("portal", "interface", "septa")) for c in columns["plain"])
+    tracts = pd.read_csv(tmp_path / "model/tracts.csv")
+    assert set(tracts["case"]) <= {"a"}
