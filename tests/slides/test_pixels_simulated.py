@@ -63,7 +63,7 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
-@pytest.mark.proof
+@pytest.mark.slow
 def test_slides_left_out_and_slides_never_seen_are_labelled_as_promised(
     cohort: Path, fitted: FittedPixels
 ) -> None:

@@ -51,7 +51,7 @@ print(*found.labels.shape, int(status[status.index("VmHWM:") + 1]) // 1024)
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.proof
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(40_000, 30_000), (100_000, 100_000)])
 def test_memory_is_bounded(tmp_path: Path, size: tuple[int, int]) -> None:
     if not Path("/proc/self/status").is_file():

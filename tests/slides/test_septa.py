@@ -105,7 +105,7 @@ def visible(septum: list[list[float]], tracts: list[Outline], mpp: float) -> tup
     return length, float(np.interp(fine, range(half), width)[outside].mean()) if length else 0.0
 
 
-@pytest.mark.proof
+@pytest.mark.slow
 def test_bridging_slides_have_the_septa_they_were_drawn_with(tmp_path: Path) -> None:
     settings = Simulated(
         shape=(2600, 8192), cores=(2, 2), biopsy_law=BiopsyLaw(edge_tracts=0.0), pen=0.0, dust=0.0
