@@ -117,15 +117,15 @@ class Radiofib:
     what = "tissue, tiles, labels stitched on disk and kept as PNG"
 
     def __init__(self, folder, threads):
-        from radiofib.slides.segmenter import open_segmenter
+        from radiofib.slides.labels.segmenter import open_segmenter
 
         self.folder, self.threads = folder, threads
         self.segmenter = open_segmenter(folder / "hotspot.onnx")
 
     def run(self, out):
-        from radiofib.slides.label_files import write_labels
+        from radiofib.slides.labels.files import write_labels
+        from radiofib.slides.labels.segment import segment_slide
         from radiofib.slides.reader import open_slide
-        from radiofib.slides.segment import segment_slide
 
         with open_slide(self.folder / "slide.svs") as slide:
             found = segment_slide(slide, self.segmenter, out, key="k", threads=self.threads)
@@ -133,8 +133,8 @@ class Radiofib:
         return found.labels
 
     def tiles(self, labels):
+        from radiofib.slides.labels.segment import plan_slide
         from radiofib.slides.reader import open_slide
-        from radiofib.slides.segment import plan_slide
 
         with open_slide(self.folder / "slide.svs") as slide:
             plan = plan_slide(slide, self.segmenter)

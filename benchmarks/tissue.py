@@ -32,10 +32,10 @@ from radiofib.simulate.slide_artefacts import ArtefactLaw
 from radiofib.simulate.slide_geometry import BiopsyLaw, Core, cut_again, draw_core
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
 from radiofib.slides import open_slide
-from radiofib.slides.levels import Levels, LevelSettings, group_levels
 from radiofib.slides.measure import find_fragments
 from radiofib.slides.reader import Grid
-from radiofib.slides.usable_tissue import CleanTissue, clean_tissue
+from radiofib.slides.tissue.clean import CleanTissue, clean_tissue
+from radiofib.slides.tissue.levels import Levels, LevelSettings, group_levels
 
 Bools = NDArray[np.bool_]
 

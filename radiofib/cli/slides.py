@@ -74,7 +74,7 @@ def slides_run(
     Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides --model hotspot.onnx
     """
     from radiofib.slides import SegmentSettings, SlideSettings, run_slides, tract_table
-    from radiofib.slides.stages import read_stages
+    from radiofib.slides.morphometry.stages import read_stages
     from radiofib.study import RunFolder, slide_labeller, write_failures, write_slide_table
 
     facts = {
@@ -130,8 +130,8 @@ def slides_remeasure(
     Example: radiofib slides remeasure slides biopsy1.svs biopsy2.ndpi --out corrected
     """
     from radiofib.slides import SlideSettings
+    from radiofib.slides.morphometry.stages import read_stages
     from radiofib.slides.remeasure import remeasure_slides
-    from radiofib.slides.stages import read_stages
     from radiofib.study import RunFolder, write_failures, write_slide_table
 
     known = None if stages is None else read_stages(stages)
@@ -179,7 +179,7 @@ def slides_qupath_script(
 
     Example: radiofib slides qupath-script --out slides
     """
-    from radiofib.slides.qupath_scripts import write_qupath_scripts
+    from radiofib.slides.qupath.scripts import write_qupath_scripts
 
     for path in write_qupath_scripts(out):
         typer.echo(f"{path}: open it in QuPath's script editor and press Run once")
@@ -205,8 +205,8 @@ def slides_fit_pixels(
 
     Example: radiofib slides fit-pixels annotated --rest Lobule --out classifier.skops
     """
-    from radiofib.slides.fit_pixels import fit_pixels
-    from radiofib.slides.pixel_features import PixelSettings
+    from radiofib.slides.pixels.features import PixelSettings
+    from radiofib.slides.pixels.fit import fit_pixels
 
     with progress_bar() as tell:
         found = fit_pixels(

@@ -10,65 +10,65 @@ from typing import TYPE_CHECKING
 from radiofib._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from radiofib.slides.artefacts import ArtefactSettings
     from radiofib.slides.cases import name_cases
-    from radiofib.slides.labelling import Labeller
-    from radiofib.slides.labelling_classical import ClassicalLabeller
-    from radiofib.slides.levels import LevelSettings
+    from radiofib.slides.labels.classical import ClassicalLabeller
+    from radiofib.slides.labels.labeller import Labeller
+    from radiofib.slides.labels.settings import SegmentSettings
     from radiofib.slides.measure import SlideMeasures, measure_slide
+    from radiofib.slides.morphometry.settings import TractSettings
     from radiofib.slides.pieces import tract_table
     from radiofib.slides.polygons import Polygon, trace_polygons
-    from radiofib.slides.qupath import Annotation, to_geojson, to_wkt
-    from radiofib.slides.qupath_read import Drawn, read_geojson
-    from radiofib.slides.qupath_scripts import write_qupath_scripts
+    from radiofib.slides.qupath.geojson import Annotation, to_geojson, to_wkt
+    from radiofib.slides.qupath.read import Drawn, read_geojson
+    from radiofib.slides.qupath.scripts import write_qupath_scripts
     from radiofib.slides.reader import Grid, Slide, open_slide
     from radiofib.slides.remeasure import Remeasured, remeasure_slides
     from radiofib.slides.run import run_slides
-    from radiofib.slides.segment_settings import SegmentSettings
     from radiofib.slides.segmentation import Segmentation, SlideClass
     from radiofib.slides.settings import SlideSettings
     from radiofib.slides.specs import SLIDE_REGISTRY
-    from radiofib.slides.specs_tracts import TRACT_REGISTRY, tract_codebook
-    from radiofib.slides.tissue import TissueMask, find_tissue
-    from radiofib.slides.tract_settings import TractSettings
-    from radiofib.slides.usable_tissue import CleanTissue, clean_tissue
+    from radiofib.slides.specs.tracts import TRACT_REGISTRY, tract_codebook
+    from radiofib.slides.tissue.artefacts import ArtefactSettings
+    from radiofib.slides.tissue.clean import CleanTissue, clean_tissue
+    from radiofib.slides.tissue.find import TissueMask, find_tissue
+    from radiofib.slides.tissue.levels import LevelSettings
 
 #: public name -> module that has it
 _HOME = {
-    "ArtefactSettings": "artefacts",
-    "CleanTissue": "usable_tissue",
-    "clean_tissue": "usable_tissue",
-    "Annotation": "qupath",
-    "ClassicalLabeller": "labelling_classical",
-    "Drawn": "qupath_read",
+    "ArtefactSettings": "tissue.artefacts",
+    "CleanTissue": "tissue.clean",
+    "clean_tissue": "tissue.clean",
+    "Annotation": "qupath.geojson",
+    "ClassicalLabeller": "labels.classical",
+    "Drawn": "qupath.read",
     "Grid": "reader",
-    "Labeller": "labelling",
-    "LevelSettings": "levels",
+    "Labeller": "labels.labeller",
+    "LevelSettings": "tissue.levels",
     "Polygon": "polygons",
     "Remeasured": "remeasure",
     "SLIDE_REGISTRY": "specs",
-    "SegmentSettings": "segment_settings",
+    "SegmentSettings": "labels.settings",
     "Segmentation": "segmentation",
     "Slide": "reader",
     "SlideClass": "segmentation",
     "SlideMeasures": "measure",
     "SlideSettings": "settings",
-    "TRACT_REGISTRY": "specs_tracts",
-    "TissueMask": "tissue",
-    "TractSettings": "tract_settings",
-    "find_tissue": "tissue",
+    "TRACT_REGISTRY": "specs.tracts",
+    "TissueMask": "tissue.find",
+    "TractSettings": "morphometry.settings",
+    "find_tissue": "tissue.find",
     "measure_slide": "measure",
     "name_cases": "cases",
     "open_slide": "reader",
-    "read_geojson": "qupath_read",
+    "read_geojson": "qupath.read",
     "remeasure_slides": "remeasure",
     "run_slides": "run",
-    "to_geojson": "qupath",
-    "to_wkt": "qupath",
+    "to_geojson": "qupath.geojson",
+    "to_wkt": "qupath.geojson",
     "trace_polygons": "polygons",
-    "tract_codebook": "specs_tracts",
+    "tract_codebook": "specs.tracts",
     "tract_table": "pieces",
-    "write_qupath_scripts": "qupath_scripts",
+    "write_qupath_scripts": "qupath.scripts",
 }
 
 __all__ = [

@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from radiofib.registry import FeatureSpec
-from radiofib.slides.centreline import centre_line
-from radiofib.slides.collagen import measure_collagen
-from radiofib.slides.levels import Levels, group_levels, level_measures
+from radiofib.slides.morphometry.collagen import measure_collagen
+from radiofib.slides.morphometry.portal import ADEQUACY_TITLES, adequacy_values
+from radiofib.slides.morphometry.segmented import Segmented, measure_segmented, unsegmented
+from radiofib.slides.morphometry.settings import TractSettings
+from radiofib.slides.morphometry.steatosis import measure_steatosis
 from radiofib.slides.polygons import Polygon, trace_polygons
-from radiofib.slides.portal import ADEQUACY_TITLES, adequacy_values
-from radiofib.slides.qupath import Annotation
+from radiofib.slides.qupath.geojson import Annotation
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation
-from radiofib.slides.segmented import Segmented, measure_segmented, unsegmented
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.specs_collagen import COLLAGEN_SPECS
-from radiofib.slides.specs_detail import DETAIL_SPECS
-from radiofib.slides.specs_portal import PORTAL_SPECS
-from radiofib.slides.specs_septa import SEPTA_SPECS
-from radiofib.slides.specs_steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
-from radiofib.slides.stain import not_h_and_e, stain_statistics
-from radiofib.slides.steatosis import measure_steatosis
-from radiofib.slides.tissue import TissueMask, find_tissue
-from radiofib.slides.tissue_map import map_tissue
-from radiofib.slides.tract_settings import TractSettings
+from radiofib.slides.specs.collagen import COLLAGEN_SPECS
+from radiofib.slides.specs.detail import DETAIL_SPECS
+from radiofib.slides.specs.portal import PORTAL_SPECS
+from radiofib.slides.specs.septa import SEPTA_SPECS
+from radiofib.slides.specs.steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
+from radiofib.slides.tissue.centreline import centre_line
+from radiofib.slides.tissue.find import TissueMask, find_tissue
+from radiofib.slides.tissue.levels import Levels, group_levels, level_measures
+from radiofib.slides.tissue.map import map_tissue
+from radiofib.slides.tissue.stain import not_h_and_e, stain_statistics
 
 __all__ = [
     "Fragment",
@@ -120,7 +120,8 @@ def measure_slide(
 ) -> SlideMeasures:
     """Measure an open slide.
 
-    Of serial levels of the same cores the best one is measured, see :mod:`radiofib.slides.levels`.
+    Of serial levels of the same cores the best one is measured, see
+    :mod:`radiofib.slides.tissue.levels`.
 
     Parameters
     ----------

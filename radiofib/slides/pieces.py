@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from radiofib.provenance import canonical_json, environment, hash_bytes, hash_file
-from radiofib.slides.labelling import LABELS, PIECES
+from radiofib.slides.labels.labeller import LABELS, PIECES
 from radiofib.slides.measure import SlideMeasures
+from radiofib.slides.morphometry.portal import TRACT
 from radiofib.slides.picture import outline_png
-from radiofib.slides.portal import TRACT
-from radiofib.slides.qupath import to_geojson
+from radiofib.slides.qupath.geojson import to_geojson
 from radiofib.slides.reader import Slide
 from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
-from radiofib.slides.specs_tracts import TRACT_REGISTRY
+from radiofib.slides.specs.tracts import TRACT_REGISTRY
 from radiofib.table import MISSING_COLUMNS, FeatureTable
 
 __all__ = [

@@ -16,15 +16,15 @@ from scipy import ndimage as ndi
 from radiofib.errors import Failure, RadiofibError, SlideError, UsageError
 from radiofib.parallel import map_pieces
 from radiofib.provenance import canonical_json, environment, hash_bytes, hash_object
-from radiofib.slides.annotated import Annotated, annotate, role_of
-from radiofib.slides.annotation_files import AnnotatedSlide, match_annotations
 from radiofib.slides.measure import SlideMeasures, measure_slide
 from radiofib.slides.pieces import measured_content, measures_png, slide_table, tracts_of
-from radiofib.slides.qupath import to_geojson
-from radiofib.slides.qupath_read import parse_geojson
+from radiofib.slides.qupath.annotated import Annotated, annotate, role_of
+from radiofib.slides.qupath.files import AnnotatedSlide, match_annotations
+from radiofib.slides.qupath.geojson import to_geojson
+from radiofib.slides.qupath.read import parse_geojson
 from radiofib.slides.reader import Slide, open_slide
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.tissue import TissueMask, check_brightfield, find_tissue, white_level
+from radiofib.slides.tissue.find import TissueMask, check_brightfield, find_tissue, white_level
 from radiofib.store import read_record, tidy, write_record
 from radiofib.table import FeatureTable
 

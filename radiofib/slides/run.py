@@ -16,9 +16,9 @@ from radiofib.provenance import (
     radiofib_version,
 )
 from radiofib.slides.cases import name_cases
-from radiofib.slides.label_store import disk_explained
-from radiofib.slides.labelling import PIECES, UNFINISHED, TileWatch
-from radiofib.slides.labelling_classical import AnyLabeller
+from radiofib.slides.labels.classical import AnyLabeller
+from radiofib.slides.labels.labeller import PIECES, UNFINISHED, TileWatch
+from radiofib.slides.labels.store import disk_explained
 from radiofib.slides.measure import measure_slide
 from radiofib.slides.pieces import METHOD, finished_piece, slide_table, write_piece
 from radiofib.slides.reader import Slide, open_slide

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from radiofib.config import StrictModel
-from radiofib.slides.levels import LevelSettings
-from radiofib.slides.tract_settings import TractSettings
+from radiofib.slides.morphometry.settings import TractSettings
+from radiofib.slides.tissue.levels import LevelSettings
 
 __all__ = ["SlideSettings"]
 

@@ -12,7 +12,7 @@ from radiofib.config import StrictModel
 from radiofib.errors import ConfigError
 from radiofib.prepare import RegistrationPlan, UltrasoundPlan
 from radiofib.segment import MaskSettings
-from radiofib.slides.segment_settings import SegmentSettings
+from radiofib.slides.labels.settings import SegmentSettings
 from radiofib.slides.settings import SlideSettings
 from radiofib.staging import StagerPlan
 from radiofib.study.ablate_config import AblationConfig

@@ -18,7 +18,7 @@ from radiofib.slides import (
     run_slides,
     tract_table,
 )
-from radiofib.slides.labelling_classical import AnyLabeller
+from radiofib.slides.labels.classical import AnyLabeller
 from radiofib.slides.measure import not_asked_for
 from radiofib.slides.specs import column
 from radiofib.study.config import SlidesConfig

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from radiofib.deep.card import ModelCard, with_card
-from radiofib.slides.segment import SlidePlan
+from radiofib.slides.labels.segment import SlidePlan
 
 CLASSES = [
     {"name": "background", "colour": "#808080"},

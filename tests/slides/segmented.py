@@ -16,7 +16,7 @@ from radiofib.simulate.slide_geometry import LABELS, BiopsyLaw
 from radiofib.simulate.slides import SlideSettings, write_slide_cohort
 from radiofib.slides.reader import Grid
 from radiofib.slides.segmentation import Segmentation, SlideClass
-from radiofib.slides.tissue_map import TissueMap, map_tissue
+from radiofib.slides.tissue.map import TissueMap, map_tissue
 
 CLASSES = (
     SlideClass("background", (128, 128, 128), "background"),

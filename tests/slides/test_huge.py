@@ -20,7 +20,7 @@ ROWS, COLUMNS = range(192, 200), range(160, 224)
 PROGRAM = """
 import resource, sys
 from radiofib.slides import open_slide
-from radiofib.slides.usable_tissue import clean_tissue
+from radiofib.slides.tissue.clean import clean_tissue
 with open_slide(sys.argv[1]) as slide:
     grid = slide.grid(8.0)
     clean = clean_tissue(slide, grid, slide.read_all(grid))

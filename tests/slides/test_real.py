@@ -12,15 +12,15 @@ from scipy import ndimage as ndi
 
 from radiofib.errors import SlideError
 from radiofib.slides import open_slide, run_slides, to_wkt
-from radiofib.slides.focus import find_blur
 from radiofib.slides.polygons import Polygon
 from radiofib.slides.specs import column
-from radiofib.slides.stain import stain_statistics
-from radiofib.slides.stain_norm import fit_stain_map
-from radiofib.slides.tissue import find_tissue
-from radiofib.slides.usable_tissue import clean_tissue
+from radiofib.slides.tissue.clean import clean_tissue
+from radiofib.slides.tissue.find import find_tissue
+from radiofib.slides.tissue.focus import find_blur
+from radiofib.slides.tissue.stain import stain_statistics
+from radiofib.slides.tissue.stain_norm import fit_stain_map
+from tests.slides.qupath.test_geojson import jts_check
 from tests.slides.qupath_rules import check_qupath
-from tests.slides.test_qupath import jts_check
 
 pytestmark = pytest.mark.external
 

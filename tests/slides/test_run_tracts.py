@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 
 from radiofib.slides import ClassicalLabeller, Labeller, remeasure_slides, run_slides, tract_table
 from radiofib.slides import run as run_module
-from radiofib.slides.fit_pixels import fit_pixels
 from radiofib.slides.pieces import METHOD
+from radiofib.slides.pixels.fit import fit_pixels
 from radiofib.slides.specs import column
 from tests.slides import made, nets
-from tests.slides.test_pixel_classifier import (
+from tests.slides.pixels.test_classifier import (
     SETTINGS,
     SQUARES,
     annotate_squares,

@@ -1,0 +1,1 @@
+"""What labelled tissue measures: tracts, zones, nuclei, septa, fat, collagen, adequacy."""

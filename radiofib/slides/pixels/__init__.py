@@ -1,0 +1,1 @@
+"""A pixel classifier fitted on annotations: features, examples, the fit, the classifier."""

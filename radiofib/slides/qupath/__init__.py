@@ -1,0 +1,1 @@
+"""QuPath's GeoJSON, written and read; annotations as labels; scripts for a project."""

@@ -1,0 +1,165 @@
+"""What is measured on a slide: one record per measure, in column order."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from radiofib.registry import FeatureSpec, Registry, aliases
+from radiofib.slides.specs.collagen import COLLAGEN_SPECS
+from radiofib.slides.specs.detail import DETAIL_SPECS
+from radiofib.slides.specs.portal import ADEQUACY_SPECS, PORTAL_SPECS
+from radiofib.slides.specs.septa import SEPTA_SPECS
+from radiofib.slides.specs.steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
+from radiofib.slides.tissue.levels import LEVEL_SPECS
+from radiofib.table import CODEBOOK_COLUMNS
+
+__all__ = ["CHANNEL", "SLIDE_REGISTRY", "STAINS", "STAIN_PERCENTILES", "codebook", "column"]
+
+CHANNEL = "wsi"
+_IMAGE = "original"
+STAINS = ("haematoxylin", "eosin")
+STAIN_PERCENTILES = (5, 50, 95)
+
+_LENGTH = "radiofib slides.centreline"
+_AREA = "radiofib slides.tissue"
+_DECONVOLUTION = "Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291"
+
+
+def _morphometry(name: str, unit: str, label: str, formula: str, source: str) -> FeatureSpec:
+    return FeatureSpec(name, "morphometry", unit, label, formula, source, applies="slide")
+
+
+def _stain(name: str, label: str, formula: str) -> FeatureSpec:
+    return FeatureSpec(name, "stain", "1", label, formula, _DECONVOLUTION, applies="slide")
+
+
+def _stain_specs() -> list[FeatureSpec]:
+    specs = []
+    for stain in STAINS:
+        density = f"optical density of {stain} over tissue pixels"
+        specs += [
+            _stain(f"{stain}_od_mean", f"mean {stain} optical density", f"mean of the {density}"),
+            _stain(f"{stain}_od_sd", f"SD of {stain} optical density", f"population SD, {density}"),
+        ]
+        specs += [
+            _stain(
+                f"{stain}_od_p{p:02d}",
+                f"{stain} optical density, percentile {p}",
+                f"percentile {p} of the {density}, bins of 0.001",
+            )
+            for p in STAIN_PERCENTILES
+        ]
+    return [
+        *specs,
+        _stain(
+            "residual_od_mean",
+            "mean optical density in neither stain",
+            "mean of the third component; far above the two stains where the slide is not H&E",
+        ),
+    ]
+
+
+SLIDE_REGISTRY = Registry(
+    [
+        _morphometry(
+            "tissue_area_mm2",
+            "mm2",
+            "tissue area",
+            "tissue pixels x area of a pixel; gaps larger than the stated minimum left out",
+            _AREA,
+        ),
+        _morphometry(
+            "fragment_count",
+            "1",
+            "number of tissue fragments",
+            "4-connected pieces of at least the stated minimum area",
+            _AREA,
+        ),
+        _morphometry(
+            "wedge_count",
+            "1",
+            "fragments too wide for a core",
+            "fragments in which a circle wider than the stated width fits",
+            _AREA,
+        ),
+        _morphometry(
+            "core_length_mm",
+            "mm",
+            "total core length",
+            "sum of centre-line lengths of the core fragments",
+            _LENGTH,
+        ),
+        _morphometry(
+            "longest_core_mm",
+            "mm",
+            "length of the longest core fragment",
+            "largest centre-line length",
+            _LENGTH,
+        ),
+        _morphometry(
+            "core_width_mm",
+            "mm",
+            "mean core width",
+            "area of the core fragments / their total length",
+            _LENGTH,
+        ),
+        _morphometry(
+            "edge_contact_mm",
+            "mm",
+            "tissue outline along the edge of the image",
+            "length of tissue pixel edges on the image border; above 0, area and length are "
+            "those of the visible part",
+            _AREA,
+        ),
+        *_stain_specs(),
+        *LEVEL_SPECS,
+        *PORTAL_SPECS,
+        *ADEQUACY_SPECS,
+        *DETAIL_SPECS,
+        *SEPTA_SPECS,
+        *STEATOSIS_SPECS,
+        *LOBULE_STEATOSIS_SPECS,
+        *COLLAGEN_SPECS,
+    ]
+)
+
+
+def column(key: str) -> str:
+    """Return the table column of a slide measure.
+
+    Examples
+    --------
+    >>> column("morphometry_tissue_area_mm2")
+    'wsi_original_morphometry_tissue_area_mm2'
+    """
+    return SLIDE_REGISTRY[key].column(CHANNEL, _IMAGE)
+
+
+def codebook() -> pd.DataFrame:
+    """Return one row per slide measure, as feature tables carry it.
+
+    Examples
+    --------
+    >>> codebook().loc[0, ["column", "unit"]].tolist()
+    ['wsi_original_morphometry_tissue_area_mm2', 'mm2']
+    """
+    columns = [column(spec.key) for spec in SLIDE_REGISTRY]
+    short = aliases(columns)
+    rows = [
+        {
+            "column": name,
+            "label": spec.label,
+            "unit": spec.unit,
+            "channel": CHANNEL,
+            "image": _IMAGE,
+            "family": spec.family,
+            "feature": spec.name,
+            "pyradiomics_name": spec.pyradiomics_name,
+            "ibsi_code": spec.ibsi_code,
+            "alias": short[name],
+            "formula": spec.formula,
+            "citation": spec.citation,
+        }
+        for name, spec in zip(columns, SLIDE_REGISTRY, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(CODEBOOK_COLUMNS))

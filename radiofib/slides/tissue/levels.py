@@ -1,0 +1,315 @@
+"""Serial levels: pieces of tissue that are cuts of the same core, told by their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage as ndi
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from radiofib.config import StrictModel
+from radiofib.registry import FeatureSpec
+from radiofib.slides.reader import Grid
+from radiofib.slides.tissue.level_profile import Profile, core_profile, likeness
+
+__all__ = [
+    "LEVEL_SPECS",
+    "LevelSettings",
+    "Levels",
+    "group_levels",
+    "group_profiles",
+    "level_measures",
+]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def _spec(name: str, unit: str, label: str, formula: str) -> FeatureSpec:
+    source = "radiofib slides.levels"
+    return FeatureSpec(name, "morphometry", unit, label, formula, source, applies="slide")
+
+
+#: One record per measure, for the registry of slides.
+LEVEL_SPECS = (
+    _spec("level_count", "1", "number of serial levels", "cuts of the same cores on the slide"),
+    _spec(
+        "best_level",
+        "1",
+        "level that is measured",
+        "position of the level with the longest cores, counted from the top or left",
+    ),
+    _spec(
+        "all_levels_length_mm",
+        "mm",
+        "core length of all levels together",
+        "sum of centre-line lengths of the core fragments of every level",
+    ),
+    _spec(
+        "all_levels_area_mm2",
+        "mm2",
+        "tissue area of all levels together",
+        "sum of the tissue area of every level",
+    ),
+)
+
+
+class LevelSettings(StrictModel):
+    """How serial levels are recognised.
+
+    Parameters
+    ----------
+    levels : int, optional
+        Number of levels, when it is known: 1 says that every piece is a piece of its own. None
+        looks at the shapes.
+    min_likeness : float
+        Least likeness of two cuts of one core, see
+        :func:`radiofib.slides.tissue.level_profile.likeness`.
+    mean_likeness : float
+        Least mean of the likenesses within groups.
+    min_ratio : float
+        Least ratio of the lengths and of the areas of two cuts of one core.
+    min_share : float
+        Share of the tissue area that must fall into complete groups, or there are no levels.
+
+    Examples
+    --------
+    >>> LevelSettings(levels=3).min_ratio
+    0.9
+    """
+
+    levels: int | None = Field(default=None, ge=1, le=50)
+    min_likeness: float = Field(default=0.4, gt=0, le=1)
+    mean_likeness: float = Field(default=0.6, gt=0, le=1)
+    min_ratio: float = Field(default=0.9, gt=0, le=1)
+    min_share: float = Field(default=0.8, gt=0.5, le=1)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Which core and level each piece belongs to.
+
+    Parameters
+    ----------
+    count : int
+        Number of levels; 1 when no serial levels were recognised.
+    core, level : tuple of int
+        Number of the core and of the level of each piece, from 1.
+
+    Examples
+    --------
+    >>> Levels(2, (1, 1), (1, 2)).title(1)
+    'Tissue 2, level 2 of core 1'
+    >>> Levels(1, (1, 2), (1, 1)).title(1)
+    'Tissue 2'
+    """
+
+    count: int
+    core: tuple[int, ...]
+    level: tuple[int, ...]
+
+    def title(self, piece: int) -> str:
+        """Return the name of a piece for QuPath."""
+        if self.count == 1:
+            return f"Tissue {piece + 1}"
+        return f"Tissue {piece + 1}, level {self.level[piece]} of core {self.core[piece]}"
+
+    def pieces(self, level: int) -> tuple[int, ...]:
+        """Return the pieces of a level."""
+        return tuple(i for i, one in enumerate(self.level) if one == level)
+
+    def best(self, length: Sequence[float], area: Sequence[float]) -> int:
+        """Return the level with the longest cores; the larger area decides between equals.
+
+        Parameters
+        ----------
+        length, area : sequence of float
+            Of each piece; a length that is NaN (wedge) counts as 0.
+
+        Examples
+        --------
+        >>> Levels(2, (1, 1, 2, 2), (1, 2, 1, 2)).best([5, 6, 3, 3], [1, 1, 1, 1])
+        2
+        """
+        return max(
+            range(1, self.count + 1),
+            key=lambda k: (
+                float(np.nansum([length[i] for i in self.pieces(k)])),
+                sum(area[i] for i in self.pieces(k)),
+                -k,
+            ),
+        )
+
+
+def group_profiles(profiles: Sequence[Profile], settings: LevelSettings | None = None) -> Levels:
+    """Group pieces into cores and levels.
+
+    Parameters
+    ----------
+    profiles : sequence of Profile
+        The pieces.
+    settings : LevelSettings, optional
+        A number of levels, or the limits of the rule.
+
+    Returns
+    -------
+    Levels
+        One level where the shapes do not say otherwise.
+
+    Notes
+    -----
+    *By shape*: pieces alike are joined. There are N levels when the groups of N pieces hold at
+    least `min_share` of the tissue and are alike enough on average. Two cores that happen to be
+    alike among others that are not do not pass; nor do broken biopsies, whose pieces are of every
+    length.
+
+    *Told*: the largest piece takes the N - 1 most alike to it, by shape and else by size, and
+    so on.
+
+    The levels of a core are numbered from the top of the slide (from the left where they lie
+    side by side). Pieces of no group go to the level whose nearest piece is nearest.
+    """
+    settings = settings or LevelSettings()
+    count = len(profiles)
+    alone = Levels(1, tuple(range(1, count + 1)), (1,) * count)
+    if count < 2 or settings.levels == 1:
+        return alone
+    alike = np.zeros((count, count))
+    for i, j in combinations(range(count), 2):
+        alike[i, j] = alike[j, i] = likeness(profiles[i], profiles[j], min_ratio=settings.min_ratio)
+    groups = (
+        _by_shape(alike, profiles, settings)
+        if settings.levels is None
+        else _told(alike, profiles, settings.levels)
+    )
+    return _numbered(groups, profiles) if groups else alone
+
+
+def _by_shape(
+    alike: Floats, profiles: Sequence[Profile], settings: LevelSettings
+) -> list[list[int]]:
+    rows, columns = np.nonzero(alike >= settings.min_likeness)
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=alike.shape)
+    labels = connected_components(graph, directed=False)[1]
+    groups = [np.flatnonzero(labels == k).tolist() for k in np.unique(labels)]
+    sizes = {len(group) for group in groups} - {1}
+    total = sum(p.area_um2 for p in profiles)
+    for size in sorted(sizes, reverse=True):
+        whole = [group for group in groups if len(group) == size]
+        area = sum(profiles[i].area_um2 for group in whole for i in group)
+        pairs = [alike[i, j] for group in whole for i, j in combinations(group, 2)]
+        if area >= settings.min_share * total and np.mean(pairs) >= settings.mean_likeness:
+            return whole
+    return []
+
+
+def _told(alike: Floats, profiles: Sequence[Profile], levels: int) -> list[list[int]]:
+    left = sorted(range(len(profiles)), key=lambda i: (-profiles[i].area_um2, i))
+    groups = []
+    while len(left) >= levels:
+        first = left.pop(0)
+
+        def rank(i: int, first: int = first) -> tuple[float, float, int]:
+            sizes = (profiles[first].area_um2, profiles[i].area_um2)
+            return (-round(alike[first, i], 6), -min(sizes) / max(sizes), i)
+
+        chosen = sorted(left, key=rank)[: levels - 1]
+        left = [i for i in left if i not in chosen]
+        groups.append([first, *chosen])
+    return groups
+
+
+def _numbered(groups: list[list[int]], profiles: Sequence[Profile]) -> Levels:
+    size = len(groups[0])
+    centres = np.array([p.centre for p in profiles])
+    spread = np.mean([np.ptp(centres[group], axis=0) for group in groups], axis=0)
+    axis = 1 if spread[1] >= spread[0] else 0
+    groups = [sorted(g, key=lambda i: (centres[i, axis], i)) for g in groups]
+    groups.sort(key=lambda g: (centres[g[0], axis], centres[g[0], 1 - axis]))
+    core, level = np.zeros((2, len(profiles)), dtype=np.int64)
+    for number, group in enumerate(groups, start=1):
+        for place, piece in enumerate(group, start=1):
+            core[piece], level[piece] = number, place
+    grouped = np.flatnonzero(level)
+    number = len(groups)
+    for piece in np.flatnonzero(level == 0).tolist():
+        near = grouped[np.argmin(np.hypot(*(centres[grouped] - centres[piece]).T))]
+        number += 1
+        core[piece], level[piece] = number, level[near]
+    return Levels(size, tuple(core.tolist()), tuple(level.tolist()))
+
+
+def group_levels(
+    mask: Bools,
+    first_cells: Sequence[tuple[int, int]],
+    grid: Grid,
+    *,
+    settings: LevelSettings | None = None,
+    widest_um: float = 2500.0,
+) -> Levels:
+    """Group the pieces of a tissue mask into cores and levels.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        Tissue, artefacts on it included.
+    first_cells : sequence of (row, column)
+        A cell of each piece, in the order of the fragments.
+    grid : Grid
+        Grid of the mask.
+    settings : LevelSettings, optional
+        A number of levels, or the limits of the rule.
+    widest_um : float
+        Wider pieces have no centre line.
+
+    Examples
+    --------
+    >>> rows, columns = np.mgrid[:200, :400]
+    >>> bend = 12 * np.sin(columns / 60)
+    >>> half = 20 + 3 * np.sin(columns / 11) + 2 * np.cos(columns / 7)
+    >>> mask = (np.abs(rows - 50 - bend) < half) | (np.abs(rows - 150 - bend) < half)
+    >>> group_levels(mask, [(50, 200), (150, 200)], Grid(400, 200, 16, 16, 8.0, 8.0))
+    Levels(count=2, core=(1, 1), level=(1, 2))
+    """
+    labels, _ = ndi.label(mask)
+    places = ndi.find_objects(labels)
+    profiles = []
+    for row, column in first_cells:
+        label = int(labels[row, column])
+        place = places[label - 1]
+        corner = (place[0].start, place[1].start)
+        profiles.append(
+            core_profile(
+                labels[place] == label,
+                (grid.um_x, grid.um_y),
+                corner=corner,
+                widest_um=widest_um,
+            )
+        )
+    return group_profiles(profiles, settings)
+
+
+def level_measures(
+    levels: Levels, length_mm: Sequence[float], area_mm2: Sequence[float]
+) -> dict[str, float]:
+    """Return number of levels, the best one, and the sums over all, by registry key.
+
+    Examples
+    --------
+    >>> level_measures(Levels(2, (1, 1), (1, 2)), [10.0, 12.0], [4.0, 5.0])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'morphometry_level_count': 2.0, 'morphometry_best_level': 2.0,
+     'morphometry_all_levels_length_mm': 22.0, 'morphometry_all_levels_area_mm2': 9.0}
+    """
+    return {
+        "morphometry_level_count": float(levels.count),
+        "morphometry_best_level": float(levels.best(length_mm, area_mm2)),
+        "morphometry_all_levels_length_mm": float(np.nansum(length_mm)),
+        "morphometry_all_levels_area_mm2": float(np.sum(area_mm2)),
+    }

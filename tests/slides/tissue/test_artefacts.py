@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import tissue
+from radiofib.errors import SlideError
+from radiofib.slides import open_slide
+from radiofib.slides.tissue.artefacts import (
+    ARTEFACT_KINDS,
+    Artefacts,
+    ArtefactSettings,
+    find_artefacts,
+)
+from radiofib.slides.tissue.clean import (
+    ARTEFACT_SPECS,
+    artefact_annotations,
+    artefact_measures,
+    clean_tissue,
+)
+from radiofib.slides.tissue.find import find_tissue, white_level
+from tests.slides import made
+
+
+def core(width: int = 80, length: int = 400) -> np.ndarray:
+    """Return a core on glass at 8 um per pixel."""
+    rng = np.random.default_rng(0)
+    picture = rng.normal(made.GLASS, 1.0, (200, length + 100, 3))
+    pink = rng.normal(made.PINK, 8.0, (width, length, 3))
+    picture[60 : 60 + width, 50 : 50 + length] = pink
+    return picture.clip(0, 255).round().astype(np.uint8)
+
+
+def kinds(picture: np.ndarray, settings: ArtefactSettings | None = None) -> Artefacts:
+    stained = find_tissue(picture, um=(8.0, 8.0)).mask
+    return find_artefacts(picture, stained, white_level(picture), um=(8.0, 8.0), settings=settings)
+
+
+def areas(found: Artefacts) -> dict[str, int]:
+    return {k: int(found.mask(k).sum()) for k in ARTEFACT_KINDS if found.mask(k).any()}
+
+
+def test_a_clean_core_has_no_artefacts() -> None:
+    assert areas(kinds(core())) == {}
+
+
+@pytest.mark.parametrize(
+    "ink", [(40, 60, 150), (30, 120, 70), (190, 40, 50), (35, 35, 38), (20, 90, 160)]
+)
+def test_ink_of_any_colour_is_pen_on_glass_and_on_tissue(ink: tuple[int, int, int]) -> None:
+    picture = core()
+    picture[20:180, 200:230] = ink
+    found = areas(kinds(picture))
+    assert found == {"pen": pytest.approx(160 * 30, rel=0.03)}
+
+
+def test_colour_of_ink_is_no_sign_on_trichrome_stains() -> None:
+    picture = core()
+    picture[20:180, 200:230] = (40, 60, 150)
+    assert areas(kinds(picture, ArtefactSettings(coloured_ink=False))) == {}
+
+
+def test_a_band_of_double_density_is_a_fold_and_crowded_nuclei_are_not() -> None:
+    picture = core()
+    twice = (picture.astype(float) ** 2 / 243).round().astype(np.uint8)
+    picture[60:140, 150:160] = twice[60:140, 150:160]
+    nuclei = picture.copy()
+    nuclei[60:140, 300:310] = made.PURPLE
+    assert not kinds(nuclei).any[:, 290:320].any()
+    assert areas(kinds(picture)) == {"fold": pytest.approx(80 * 10, rel=0.25)}
+
+
+def test_a_closed_dark_ring_is_a_bubble_and_an_open_one_is_not() -> None:
+    picture = core()
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    radius = np.hypot(y - 100, x - 250)
+    ring = (radius > 27) & (radius <= 30)
+    picture[ring] = 95
+    found = kinds(picture)
+    assert areas(found)["bubble"] == pytest.approx(np.pi * 30**2, rel=0.06)
+    half = core()
+    half[ring & (x > 250)] = 95
+    assert "bubble" not in areas(kinds(half))
+
+
+def test_black_padding_is_dark_ground_and_a_black_speck_is_dust() -> None:
+    picture = core()
+    picture[:, :20] = 0
+    picture[170:174, 300:304] = 40
+    found = kinds(picture)
+    assert set(areas(found)) == {"dark ground", "dust"}
+    assert found.mask("dark ground")[:, :20].all()
+    assert found.mask("dust").sum() == 16
+
+
+def test_kinds_that_are_not_asked_for_are_not_looked_for() -> None:
+    picture = core()
+    picture[20:180, 200:230] = (40, 60, 150)
+    assert areas(kinds(picture, ArtefactSettings(kinds=("dust", "fold")))) == {}
+
+
+def test_a_stroke_across_a_core_takes_area_but_makes_no_second_core(tmp_path: Path) -> None:
+    picture = core()
+    picture[20:180, 200:230] = (40, 60, 150)
+    path = made.write_png(tmp_path / "a.png", picture)
+    with open_slide(path, mpp=8.0) as slide:
+        grid = slide.grid(8.0)
+        clean = clean_tissue(slide, grid, slide.read_all(grid))
+    assert clean.tissue.mask.sum() == pytest.approx(80 * 370, rel=0.01)
+    assert clean.whole.sum() == pytest.approx(80 * 400, rel=0.01)
+    lost = clean.measured["artefact_tissue_left_out_mm2"]
+    assert lost == pytest.approx(80 * 30 * 64e-6, rel=0.1)
+    notes = artefact_annotations(clean.artefacts, grid)
+    assert [note.name for note in notes] == ["Artefact: pen 1"]
+    assert notes[0].polygon.area * 64e-6 == pytest.approx(clean.measured["artefact_pen_area_mm2"])
+    assert set(clean.measured) == {spec.key for spec in ARTEFACT_SPECS}
+
+
+def test_a_slide_all_over_with_pen_is_refused_with_the_reason(tmp_path: Path) -> None:
+    picture = core()
+    picture[55:145, 40:460] = (40, 60, 150)
+    path = made.write_png(tmp_path / "inked.png", picture)
+    with open_slide(path, mpp=8.0) as slide:
+        grid = slide.grid(8.0)
+        with pytest.raises(SlideError, match=r"inked\.png: no tissue left .* pen 100 %"):
+            clean_tissue(slide, grid, slide.read_all(grid))
+
+
+@pytest.mark.parametrize("ground", [250, 225, 200, 175])
+@pytest.mark.parametrize("noise", [0.5, 4.0])
+def test_area_is_right_on_dark_and_noisy_ground(ground: int, noise: float) -> None:
+    rng = np.random.default_rng(1)
+    picture = np.full((200, 500, 3), ground, dtype=float)
+    picture[60:140, 50:450] *= np.array(made.PALE) / 243
+    picture = (picture + rng.normal(0, noise, picture.shape)).clip(0, 255)
+    mask = find_tissue(picture.round().astype(np.uint8), um=(8.0, 8.0)).mask
+    # Noise of 4 grey levels after averaging to 8 um is as strong as the palest stain.
+    assert mask.sum() == pytest.approx(80 * 400, rel=0.01 if noise < 1 else 0.02)
+
+
+def test_measures_of_nothing_are_zero() -> None:
+    whole = np.ones((5, 5), dtype=bool)
+    values = artefact_measures(whole, whole, Artefacts(np.zeros((5, 5), np.uint8)), 64.0)
+    assert set(values.values()) == {0.0}
+
+
+@pytest.mark.proof
+def test_artefacts_on_simulated_slides_are_found_as_claimed(tmp_path: Path) -> None:
+    table = tissue.compared(tissue.artefact_findings(tmp_path))
+    assert len(table) == 12
+    assert table["holds"].all(), table[~table["holds"]].to_string()
