@@ -32,9 +32,9 @@ from radiofib.simulate.slide_artefacts import ArtefactLaw
 from radiofib.simulate.slide_geometry import BiopsyLaw, Core, cut_again, draw_core
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
 from radiofib.slides import open_slide
-from radiofib.slides.measure import find_fragments
 from radiofib.slides.reader import Grid
-from radiofib.slides.tissue.clean import CleanTissue, clean_tissue
+from radiofib.slides.tissue.clean import CleanTissue, artefact_values, clean_tissue
+from radiofib.slides.tissue.fragments import find_fragments
 from radiofib.slides.tissue.levels import Levels, LevelSettings, group_levels
 
 Bools = NDArray[np.bool_]
@@ -75,10 +75,9 @@ def slide(path: Path, seed: int, settings: SlideSettings) -> dict[str, Any]:
 def found_on(path: Path, seed: int, settings: SlideSettings) -> Found:
     truth = slide(path, seed, settings)
     with open_slide(path) as opened:
-        grid = opened.grid(8.0)
-        clean = clean_tissue(opened, grid, opened.read_all(grid))
+        clean = clean_tissue(opened)
     path.unlink()
-    return Found(truth, grid, clean)
+    return Found(truth, clean.grid, clean)
 
 
 def drawn(found: Found, *kinds: str) -> Bools:
@@ -152,7 +151,7 @@ def artefact_findings(folder: Path) -> dict[tuple[str, str], float]:
         errors.append(found.clean.tissue.mask.sum() * found.grid.cell_um2 / true - 1)
     for seed in range(7201, 7207):
         found = found_on(folder / "s.tif", seed, CLEAN)
-        shares.append(found.clean.measured["artefact_tissue_left_out_percent"] / 100)
+        shares.append(artefact_values(found.clean)[0]["artefact_tissue_left_out_percent"] / 100)
     values = {("tissue", "largest error"): float(np.abs(errors).max())}
     values["clean", "largest share"] = max(shares)
     for kind, (hit, true, right, every) in pooled.items():
@@ -250,10 +249,10 @@ def full_size(folder: Path, seed: int, mpp: float, cores: int, levels: int) -> d
     truth = slide(folder / "s.tif", seed, settings)
     made = time.perf_counter()
     with open_slide(folder / "s.tif") as opened:
-        grid = opened.grid(8.0)
-        clean = clean_tissue(opened, grid, opened.read_all(grid))
-    fragments = find_fragments(clean.whole, grid)
-    corners = [(int(f.polygon.exterior[0][1]), int(f.polygon.exterior[0][0])) for f in fragments]
+        clean = clean_tissue(opened)
+    grid = clean.grid
+    fragments = find_fragments(clean.whole, grid, usable=clean.tissue.mask)
+    corners = [f.first_cell for f in fragments]
     found = group_levels(clean.whole, corners, grid)
     lengths = [f.length_mm for f in fragments]
     best = found.best(lengths, [f.area_mm2 for f in fragments])

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from radiofib.slides.settings import SlideSettings
     from radiofib.slides.specs import SLIDE_REGISTRY
     from radiofib.slides.specs.tracts import TRACT_REGISTRY, tract_codebook
-    from radiofib.slides.tissue.artefacts import ArtefactSettings
     from radiofib.slides.tissue.clean import CleanTissue, clean_tissue
     from radiofib.slides.tissue.find import TissueMask, find_tissue
     from radiofib.slides.tissue.levels import LevelSettings
+    from radiofib.slides.tissue.settings import ArtefactSettings
 
 #: public name -> module that has it
 _HOME = {
-    "ArtefactSettings": "tissue.artefacts",
+    "ArtefactSettings": "tissue.settings",
     "CleanTissue": "tissue.clean",
     "clean_tissue": "tissue.clean",
     "Annotation": "qupath.geojson",

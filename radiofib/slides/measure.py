@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 
 from radiofib.registry import FeatureSpec
+from radiofib.slides.labels.hidden import without_hidden
 from radiofib.slides.morphometry.collagen import measure_collagen
 from radiofib.slides.morphometry.portal import ADEQUACY_TITLES, adequacy_values
 from radiofib.slides.morphometry.segmented import Segmented, measure_segmented, unsegmented
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.morphometry.steatosis import measure_steatosis
-from radiofib.slides.polygons import Polygon, trace_polygons
+from radiofib.slides.qupath.annotated import COUNTED
 from radiofib.slides.qupath.geojson import Annotation
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
+from radiofib.slides.specs.artefacts import ARTEFACT_SPECS, artefact_key
 from radiofib.slides.specs.collagen import COLLAGEN_SPECS
 from radiofib.slides.specs.detail import DETAIL_SPECS
 from radiofib.slides.specs.portal import PORTAL_SPECS
 from radiofib.slides.specs.septa import SEPTA_SPECS
 from radiofib.slides.specs.steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
-from radiofib.slides.tissue.centreline import centre_line
-from radiofib.slides.tissue.find import TissueMask, find_tissue
+from radiofib.slides.tissue.clean import (
+    CleanTissue,
+    artefact_annotations,
+    artefact_values,
+    clean_tissue,
+)
+from radiofib.slides.tissue.find import TissueMask
+from radiofib.slides.tissue.fragments import (
+    Fragment,
+    edge_contact_mm,
+    find_fragments,
+    morphometry,
+    only_pieces,
+)
 from radiofib.slides.tissue.levels import Levels, group_levels, level_measures
 from radiofib.slides.tissue.map import map_tissue
+from radiofib.slides.tissue.settings import ARTEFACT_KINDS
 from radiofib.slides.tissue.stain import not_h_and_e, stain_statistics
 
-__all__ = [
-    "Fragment",
-    "SlideMeasures",
-    "find_fragments",
-    "measure_slide",
-    "morphometry",
-    "not_asked_for",
-]
+__all__ = ["SlideMeasures", "measure_slide", "not_asked_for"]
 
 _TISSUE_COLOR = (0, 160, 60)
 #: Why there are no amounts of haematoxylin and eosin where another stain is named.
@@ -48,35 +55,6 @@ STAIN_NAMES = {
     "sirius_red": "the stain is not haematoxylin and eosin: Sirius red was named",
     "masson": "the stain is not haematoxylin and eosin: Masson's trichrome was named",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Fragment:
-    """One piece of tissue.
-
-    Parameters
-    ----------
-    polygon : Polygon
-        Outline in cells of the tissue grid.
-    area_mm2 : float
-        Cells x area of a cell.
-    length_mm : float
-        Along the centre line; NaN for a wedge.
-    """
-
-    polygon: Polygon
-    area_mm2: float
-    length_mm: float
-
-    @property
-    def is_wedge(self) -> bool:
-        """Whether the piece is too wide to be a core."""
-        return math.isnan(self.length_mm)
-
-    @property
-    def width_mm(self) -> float:
-        """Mean width: area / length; NaN for a wedge."""
-        return self.area_mm2 / self.length_mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +68,7 @@ class SlideMeasures:
     missing : dict
         Registry key -> why the value is NaN.
     annotations : tuple of Annotation
-        One per fragment, then one per portal tract, in level-0 pixels.
+        One per fragment, then one per artefact, then one per portal tract, in level-0 pixels.
     overview : ndarray of uint8
         The slide at the resolution of the tissue grid.
     fragments : tuple of Fragment
@@ -116,7 +94,7 @@ def measure_slide(
     segmentation: Segmentation | None = None,
     stage: float | None = None,
     *,
-    tissue: TissueMask | None = None,
+    tissue: CleanTissue | None = None,
 ) -> SlideMeasures:
     """Measure an open slide.
 
@@ -136,25 +114,32 @@ def measure_slide(
     stage : float, optional
         Stage of fibrosis, Ludwig's or one whose stage 3 is septal fibrosis too. From
         ``uncountable_from_stage`` on, counts of tracts are missing and areas stay.
-    tissue : TissueMask, optional
-        Tissue outlined by someone, on the grid of ``settings.tissue_um``; default: found here.
+    tissue : CleanTissue, optional
+        Tissue and artefacts, as they were found already or outlined by someone; default: found
+        here.
 
     Raises
     ------
     SlideError
         When pixels cannot be read, the slide is not brightfield, or holds no tissue.
+
+    Notes
+    -----
+    Pieces of tissue, their lengths, widths and levels are those of the tissue with the artefacts
+    that lie on it; areas, stains and labels are those of the rest. What a label says under an
+    artefact counts for nothing. A tract that an artefact cuts is partial, as one that the border
+    cuts: nobody knows how far it reaches. Where an artefact lies all across it, it is two. One
+    that merely holds a speck is whole.
     """
     settings = settings or SlideSettings()
     tract_settings = settings.tracts
-    grid = slide.grid(settings.tissue_um)
-    overview = slide.read_all(grid)
-    if tissue is None:
-        pixel = (grid.um_x, grid.um_y)
-        tissue = find_tissue(overview, um=pixel, settings=settings, where=slide.name)
-    fragments = find_fragments(tissue.mask, grid, settings)
+    clean = tissue or clean_tissue(slide, settings)
+    grid, whole = clean.grid, clean.whole
+    fragments = find_fragments(whole, grid, settings, usable=clean.tissue.mask)
+    cells = [fragment.first_cell for fragment in fragments]
     levels = group_levels(
-        tissue.mask,
-        _first_cells(fragments),
+        whole,
+        cells,
         grid,
         settings=settings.levels,
         widest_um=settings.wedge_width_mm * 1000,
@@ -163,8 +148,14 @@ def measure_slide(
     best = levels.pieces(levels.best(lengths, areas))
     values, missing = morphometry([fragments[i] for i in best], settings)
     values |= level_measures(levels, lengths, areas)
-    counted = tissue if levels.count == 1 else _of_pieces(tissue, fragments, best)
-    values["morphometry_edge_contact_mm"] = _edge_contact(counted.mask, grid)
+    flawed, unlooked = artefact_values(clean, settings)
+    values |= flawed
+    missing |= unlooked
+    counted = clean.tissue
+    if levels.count > 1:
+        whole = only_pieces(whole, clean.whole, fragments, best)
+        counted = replace(counted, mask=counted.mask & whole)
+    values["morphometry_edge_contact_mm"] = edge_contact_mm(whole, grid)
     stain = stain_statistics(slide, grid, counted, um=settings.stain_um)
     other_stain = STAIN_NAMES.get(tract_settings.stain) or not_h_and_e(stain)
     if other_stain is not None:
@@ -177,12 +168,13 @@ def measure_slide(
     missing |= none
     found = unsegmented()
     if segmentation is not None:
-        where = map_tissue(tissue.mask, _first_cells(fragments), grid)
+        hidden = clean.artefacts.any
+        segmentation = without_hidden(segmentation, hidden, grid)
         found = measure_segmented(
             slide,
             segmentation,
-            where,
-            tissue.white,
+            map_tissue(clean.whole, cells, grid, hidden),
+            counted.white,
             values,
             tract_settings,
             stage=stage,
@@ -194,11 +186,14 @@ def measure_slide(
     missing |= lean
     judged, unknown = adequacy_values(values | found.values)
     shown = {} if segmentation is None else {t: judged[k] for k, t in ADEQUACY_TITLES.items()}
+    portal = None if segmentation is None else found.rows
     return SlideMeasures(
         values | found.values | judged,
         missing | found.missing | unknown,
-        _annotations(fragments, levels, grid, shown) + found.annotations,
-        overview,
+        _annotations(fragments, levels, grid, portal, shown)
+        + artefact_annotations(clean.artefacts, grid)
+        + found.annotations,
+        clean.overview,
         tuple(fragments),
         grid,
         found.rows,
@@ -226,6 +221,8 @@ def not_asked_for(settings: SlideSettings, *, labelled: bool) -> frozenset[str]:
     tracts = settings.tracts
     h_and_e = tracts.stain == "h_and_e"
     found: list[FeatureSpec] = []
+    if settings.artefacts is None:
+        found += ARTEFACT_SPECS
     if h_and_e:
         found += COLLAGEN_SPECS
     if not labelled:
@@ -236,15 +233,10 @@ def not_asked_for(settings: SlideSettings, *, labelled: bool) -> frozenset[str]:
         found += STEATOSIS_SPECS
     if not (labelled and h_and_e and tracts.vacuole_pixel_um is not None):
         found += LOBULE_STEATOSIS_SPECS
-    return frozenset(spec.key for spec in found)
-
-
-def _of_pieces(tissue: TissueMask, fragments: list[Fragment], pieces: Sequence[int]) -> TissueMask:
-    """Return the tissue of some pieces alone."""
-    labels, _ = ndi.label(tissue.mask)
-    cells = _first_cells(fragments)
-    kept = np.isin(labels, [labels[cells[i]] for i in pieces])
-    return replace(tissue, mask=kept)
+    keys = {spec.key for spec in found}
+    if settings.artefacts is not None:
+        keys |= {artefact_key(k) for k in ARTEFACT_KINDS if k not in settings.artefacts.kinds}
+    return frozenset(keys)
 
 
 def _collagen(
@@ -289,85 +281,19 @@ def _steatosis(
     return values, missing
 
 
-def _first_cells(fragments: list[Fragment]) -> list[tuple[int, int]]:
-    corners = (fragment.polygon.exterior[0] for fragment in fragments)
-    return [(int(y), int(x)) for x, y in corners]
-
-
-def find_fragments(
-    mask: NDArray[np.bool_], grid: Grid, settings: SlideSettings | None = None
-) -> list[Fragment]:
-    """Divide a tissue mask into its 4-connected pieces and measure each.
-
-    Examples
-    --------
-    >>> mask = np.zeros((40, 300), dtype=bool)
-    >>> mask[10:30, 20:280] = True
-    >>> [piece] = find_fragments(mask, Grid(300, 40, 16, 16, 10.0, 10.0))
-    >>> round(piece.area_mm2, 3), round(piece.length_mm, 2), round(piece.width_mm, 2)
-    (0.52, 2.6, 0.2)
-    """
-    settings = settings or SlideSettings()
-    labels, _ = ndi.label(mask)
-    places = ndi.find_objects(labels)
-    fragments = []
-    for polygon in trace_polygons(mask):
-        x, y = polygon.exterior[0]
-        label = int(labels[y, x])
-        line = centre_line(
-            labels[places[label - 1]] == label,
-            (grid.um_x, grid.um_y),
-            widest_um=settings.wedge_width_mm * 1000,
-        )
-        length = math.nan if line is None else line.length_um / 1000
-        fragments.append(Fragment(polygon, polygon.area * grid.cell_um2 / 1e6, length))
-    return fragments
-
-
-def morphometry(
-    fragments: list[Fragment], settings: SlideSettings | None = None
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Sum the fragments of a slide up.
-
-    Returns
-    -------
-    values : dict
-        Registry key -> value. Lengths are those of the core fragments; they are NaN when wedges
-        make up half of the tissue or more.
-    missing : dict
-        Registry key -> reason.
-    """
-    settings = settings or SlideSettings()
-    cores = [f for f in fragments if not f.is_wedge]
-    area = math.fsum(f.area_mm2 for f in fragments)
-    core_area = math.fsum(f.area_mm2 for f in cores)
-    length = math.fsum(f.length_mm for f in cores)
-    is_biopsy = bool(cores) and core_area > area / 2
-    values = {
-        "morphometry_tissue_area_mm2": area,
-        "morphometry_fragment_count": float(len(fragments)),
-        "morphometry_wedge_count": float(len(fragments) - len(cores)),
-        "morphometry_core_length_mm": length if is_biopsy else math.nan,
-        "morphometry_longest_core_mm": (max(f.length_mm for f in cores) if is_biopsy else math.nan),
-        "morphometry_core_width_mm": core_area / length if is_biopsy else math.nan,
-    }
-    reason = (
-        "wedge or surgical specimen: most of the tissue is wider than "
-        f"{settings.wedge_width_mm:g} mm"
-    )
-    return values, {key: reason for key, value in values.items() if math.isnan(value)}
-
-
-def _edge_contact(mask: NDArray[np.bool_], grid: Grid) -> float:
-    across = np.count_nonzero(mask[0]) + np.count_nonzero(mask[-1])
-    down = np.count_nonzero(mask[:, 0]) + np.count_nonzero(mask[:, -1])
-    return float(across * grid.um_x + down * grid.um_y) / 1000
-
-
 def _annotations(
-    fragments: list[Fragment], levels: Levels, grid: Grid, adequacy: dict[str, float]
+    fragments: Sequence[Fragment],
+    levels: Levels,
+    grid: Grid,
+    tracts: Sequence[Mapping[str, float]] | None,
+    adequacy: Mapping[str, float],
 ) -> tuple[Annotation, ...]:
     step_x, step_y = int(grid.step_x), int(grid.step_y)
+    portal: list[dict[str, float]] = [{} for _ in fragments]
+    if tracts is not None:
+        portal = [{COUNTED: 0.0} for _ in fragments]
+        for row in tracts:
+            portal[int(row["fragment"]) - 1][COUNTED] += row["area_um2"] / 1e6
     return tuple(
         Annotation(
             fragment.polygon.scaled(step_x, step_y),
@@ -376,8 +302,10 @@ def _annotations(
             _TISSUE_COLOR,
             {
                 "Area mm2": fragment.area_mm2,
+                "Left out mm2": fragment.hidden_mm2,
                 "Core length mm": fragment.length_mm,
                 "Core width mm": fragment.width_mm,
+                **portal[number],
                 **adequacy,
             },
         )

@@ -1,4 +1,4 @@
-"""A small picture of a slide with the outline of its tissue, to check at a glance."""
+"""A small picture of a slide with the outlines of what was found, to check at a glance."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from radiofib.slides.polygons import Polygon
+from radiofib.slides.qupath.geojson import Annotation
 
 __all__ = ["outline_png"]
 
 _SIDE = 1200
-_LINE = (0, 150, 60)
-_TRACT = (213, 94, 0)
 
 
 def outline_png(
     rgb: NDArray[np.uint8],
-    polygons: Iterable[Polygon],
-    tracts: Iterable[Polygon] = (),
+    annotations: Iterable[Annotation],
     *,
     step: tuple[float, float] = (1.0, 1.0),
 ) -> bytes:
@@ -31,12 +28,10 @@ def outline_png(
     ----------
     rgb : ndarray of uint8, shape (height, width, 3)
         The slide at low resolution.
-    polygons : iterable of Polygon
-        Tissue, in pixels of `rgb`.
-    tracts : iterable of Polygon
-        Portal tracts, in pixels of which `step` make one of `rgb`.
+    annotations : iterable of Annotation
+        Tissue, artefacts and tracts, each drawn in the colour of its class, later ones on top.
     step : tuple of float
-        Across and down.
+        How many of their pixels make one of `rgb`, across and down.
 
     Returns
     -------
@@ -54,13 +49,11 @@ def outline_png(
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(rgb).resize(size, Image.Resampling.BOX)
     pen = ImageDraw.Draw(picture)
-    for some, factor, color in (
-        (polygons, np.array([scale, scale]), _LINE),
-        (tracts, scale / np.array(step), _TRACT),
-    ):
-        for ring in (ring for polygon in some for ring in polygon.rings):
+    factor = scale / np.array(step)
+    for one in annotations:
+        for ring in one.polygon.rings:
             points = (ring * factor).round().clip(0, np.array(size) - 1)
-            pen.line([(float(x), float(y)) for x, y in points], fill=color, width=2)
+            pen.line([(float(x), float(y)) for x, y in points], fill=one.color, width=2)
     stream = io.BytesIO()
     picture.save(stream, format="PNG")
     return stream.getvalue()

@@ -14,7 +14,6 @@ import pandas as pd
 from radiofib.provenance import canonical_json, environment, hash_bytes, hash_file
 from radiofib.slides.labels.labeller import LABELS, PIECES
 from radiofib.slides.measure import SlideMeasures
-from radiofib.slides.morphometry.portal import TRACT
 from radiofib.slides.picture import outline_png
 from radiofib.slides.qupath.geojson import to_geojson
 from radiofib.slides.reader import Slide
@@ -34,7 +33,7 @@ __all__ = [
 ]
 
 #: Raised when the way of measuring changes, so that nothing older is taken for finished.
-METHOD = 2
+METHOD = 3
 _OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
 
 
@@ -79,13 +78,9 @@ def write_piece(
 
 
 def measures_png(measures: SlideMeasures) -> bytes:
-    """Return the picture of a slide with the outlines of its tissue and its tracts."""
-    return outline_png(
-        measures.overview,
-        (f.polygon for f in measures.fragments),
-        (a.polygon for a in measures.annotations if a.classification == TRACT),
-        step=(measures.grid.step_x, measures.grid.step_y),
-    )
+    """Return the picture of a slide with the outlines of its tissue, artefacts and tracts."""
+    step = (measures.grid.step_x, measures.grid.step_y)
+    return outline_png(measures.overview, measures.annotations, step=step)
 
 
 def measured_content(case: str, slide: Slide, measures: SlideMeasures) -> dict[str, Any]:

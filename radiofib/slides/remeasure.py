@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,27 +14,28 @@ from scipy import ndimage as ndi
 
 from radiofib.errors import Failure, RadiofibError, SlideError, UsageError
 from radiofib.parallel import map_pieces
-from radiofib.provenance import canonical_json, environment, hash_bytes, hash_object
+from radiofib.provenance import canonical_json, environment, hash_bytes, hash_file, hash_object
+from radiofib.slides.corrected import Corrected, labels_beside, read_corrected
+from radiofib.slides.labels.kept import LABELS, keep_labels
 from radiofib.slides.measure import SlideMeasures, measure_slide
 from radiofib.slides.pieces import measured_content, measures_png, slide_table, tracts_of
-from radiofib.slides.qupath.annotated import Annotated, annotate, role_of
 from radiofib.slides.qupath.files import AnnotatedSlide, match_annotations
 from radiofib.slides.qupath.geojson import to_geojson
-from radiofib.slides.qupath.read import parse_geojson
 from radiofib.slides.reader import Slide, open_slide
+from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.tissue.find import TissueMask, check_brightfield, find_tissue, white_level
 from radiofib.store import read_record, tidy, write_record
 from radiofib.table import FeatureTable
 
 __all__ = ["Remeasured", "remeasure_slides"]
 
 #: Raised when the way of reading annotations changes.
-_METHOD = 2
+_METHOD = 3
 _PIECES = "pieces"
 _CORRECTIONS = (
-    *("case", "annotations", "sha256", "tissue", "label", "background", "region", "ignore"),
-    *("unclassified", "unused", "mended", "empty", "tracts_read", "portal_mm2", "notes"),
+    *("case", "annotations", "sha256", "labels", "tissue", "label", "background", "artefact"),
+    *("region", "ignore", "unclassified", "unused", "mended", "empty", "tracts_read"),
+    *("portal_mm2", "notes"),
 )
 _MAKER = ("segmentation_source", "segmentation_maker")
 
@@ -86,7 +86,7 @@ def remeasure_slides(
     out : path
         Another folder; gets ``<case>.geojson`` and ``<case>.png`` anew.
     um : float
-        Side of a cell in which annotations are counted, um.
+        Side of a cell in which annotations are counted where no run kept labels, um.
     mpp : float, optional
         Side of a level-0 pixel for slides that do not say; default what the run was given.
     workers : int, optional
@@ -109,11 +109,21 @@ def remeasure_slides(
 
     Notes
     -----
+    Where the run kept labels (``labels/<case>.png`` beside the file), they stay wherever nobody
+    changed an object, on their own grid: a file that was not changed gives the values of the run,
+    given its settings. Tracts that the run wrote and that are no longer there become lobule; what
+    was drawn is put in; where tissue was added, it is lobule. `out` gets the labels as they are
+    then, so that they can be corrected again. In a folder without them, as QuPath exports it,
+    all tissue that is not annotated is lobule, veins and vacuoles that the run left out too: the
+    notes say so.
+
     Outlines of class ``Tissue`` replace the tissue that radiofib finds, piece by piece as they
-    were drawn; a file without any leaves the finding to radiofib. ``ROI`` and ``Region*`` limit
-    what is measured, ``Ignore*`` is left out, and both are written out again. A file without a
-    tract says that there are none where tracts were counted before; elsewhere it says nothing
-    about them.
+    were drawn; ``Artefact: ...`` lies on it and is left out, so that an artefact deleted is tissue
+    again. A file without any outline of tissue leaves both to radiofib. Tracts drawn beyond the
+    tissue are cut off at its edge. ``ROI`` and ``Region*`` limit what is measured, ``Ignore*`` is
+    left out, and both are written out again. A file without a tract says that there are none
+    where tracts were counted before, or where an outline of tissue carries the measurement
+    ``Portal area mm2``; elsewhere it says nothing about them.
 
     Examples
     --------
@@ -182,6 +192,7 @@ def _finish(
                     "case": pair.case,
                     "content": slide.content_hash(),
                     "counted": pair.counted,
+                    "labels": _hash_of(labels_beside(pair.annotations, pair.case)),
                     "method": _METHOD,
                     "mpp": slide.mpp,
                     "set_aside": pair.set_aside,
@@ -204,6 +215,10 @@ def _finish(
         return Failure.from_error(error, case=pair.case, step="remeasure")
 
 
+def _hash_of(path: Path) -> str | None:
+    return hash_file(path) if path.is_file() else None
+
+
 def _measure(
     pair: AnnotatedSlide,
     slide: Slide,
@@ -215,11 +230,18 @@ def _measure(
     stage: float | None,
 ) -> dict[str, Any]:
     name, digest = pair.annotations.name, hash_bytes(content)
-    found, tissue = _read(slide, content, name, f"{name} {digest[:8]}", um, settings)
-    # A file with outlines of tissue alone says nothing about tracts, unless they were counted.
-    segmentation = found.segmentation if found.counts["label"] or pair.counted else None
-    measures = measure_slide(slide, settings, segmentation, stage, tissue=tissue)
-    annotations = (*measures.annotations, *found.frames)
+    found = read_corrected(
+        slide,
+        content,
+        name,
+        labels_beside(pair.annotations, pair.case),
+        counted=pair.counted,
+        um=um,
+        maker=f"{name} {digest[:8]}",
+        settings=settings,
+    )
+    measures = measure_slide(slide, settings, found.segmentation, stage, tissue=found.tissue)
+    annotations = (*measures.annotations, *found.annotated.frames)
     contents = {
         f"{pair.case}.geojson": to_geojson(annotations, key=key).encode(),
         f"{pair.case}.png": measures_png(measures),
@@ -229,37 +251,15 @@ def _measure(
         temporary = out / f".{file}.part"
         temporary.write_bytes(data)
         temporary.replace(out / file)
+    files = [*contents]
+    if found.segmentation is not None:
+        # What was corrected here may be corrected again.
+        (out / LABELS).mkdir(exist_ok=True)
+        keep_labels(found.annotated.segmentation, out / LABELS / f"{pair.case}.png")
+        files.append(f"{LABELS}/{pair.case}.png")
     piece = _piece(pair, slide, digest, found, measures)
-    if segmentation is None:
-        piece["obs"] |= dict.fromkeys(_MAKER, "")
-    write_record(out / _PIECES, key, piece, home=out, files=contents)
+    write_record(out / _PIECES, key, piece, home=out, files=files)
     return piece
-
-
-def _read(
-    slide: Slide, content: bytes, name: str, maker: str, um: float, settings: SlideSettings
-) -> tuple[Annotated, TissueMask]:
-    objects = parse_geojson(content, name)
-    tissue_grid = slide.grid(settings.tissue_um)
-    overview = slide.read_all(tissue_grid)
-    check_brightfield(overview, where=slide.name)
-    if any(role_of(one) == "tissue" for one in objects):
-        own, white, threshold = None, white_level(overview), math.nan
-    else:
-        pixel = (tissue_grid.um_x, tissue_grid.um_y)
-        looked = find_tissue(overview, um=pixel, settings=settings, where=slide.name)
-        own, white, threshold = looked.mask, looked.white, looked.threshold
-    found = annotate(
-        objects, slide.grid(um, exact=True), tissue_grid=tissue_grid, found=own, maker=maker
-    )
-    if not found.tissue.any():
-        raise SlideError(
-            "nothing is left to measure",
-            where=name,
-            expected="tissue inside the regions",
-            hint="check the classes Tissue, ROI, Region* and Ignore*",
-        )
-    return found, TissueMask(found.tissue, white, threshold)
 
 
 def _keep_corrections(out: Path, name: str, new: bytes) -> None:
@@ -280,24 +280,31 @@ def _written(pieces: Path, name: str) -> set[str]:
 
 
 def _piece(
-    pair: AnnotatedSlide, slide: Slide, digest: str, found: Annotated, measures: SlideMeasures
+    pair: AnnotatedSlide, slide: Slide, digest: str, found: Corrected, measures: SlideMeasures
 ) -> dict[str, Any]:
-    grid = found.segmentation.grid
-    portal = found.segmentation.mask("portal")
     notes = list(found.notes)
     notes += [f"{name}: corrections set aside by a later run, not used" for name in pair.set_aside]
     corrections = {
         "case": pair.case,
         "annotations": pair.annotations.name,
         "sha256": digest,
-        **found.counts,
-        "tracts_read": int(ndi.label(portal)[1]),
-        "portal_mm2": float(np.count_nonzero(portal)) * grid.cell_um2 / 1e6,
+        "labels": "run" if found.from_run else "",
+        **found.annotated.counts,
+        **_portal(found.segmentation),
         "notes": "; ".join(notes),
     }
     content = measured_content(pair.case, slide, measures)
+    made = found.segmentation
     content["obs"] |= {
-        "segmentation_source": found.segmentation.source,
-        "segmentation_maker": found.segmentation.maker,
+        "segmentation_source": "" if made is None else made.source,
+        "segmentation_maker": "" if made is None else made.maker,
     }
     return {"case": pair.case, "corrections": corrections, **content}
+
+
+def _portal(found: Segmentation | None) -> dict[str, float]:
+    if found is None:
+        return {"tracts_read": 0, "portal_mm2": 0.0}
+    portal = found.mask("portal")
+    area = float(np.count_nonzero(portal)) * found.grid.cell_um2 / 1e6
+    return {"tracts_read": int(ndi.label(portal)[1]), "portal_mm2": area}

@@ -23,6 +23,7 @@ from radiofib.slides.measure import measure_slide
 from radiofib.slides.pieces import METHOD, finished_piece, slide_table, write_piece
 from radiofib.slides.reader import Slide, open_slide
 from radiofib.slides.settings import SlideSettings
+from radiofib.slides.tissue.clean import clean_tissue
 from radiofib.table import FeatureTable
 
 __all__ = ["PIECES", "run_slides"]
@@ -172,13 +173,14 @@ def _finish(
             key = _key(job, slide, content, settings, labels)
             piece = finished_piece(out, job.case, key)
             if piece is None:
+                tissue = clean_tissue(slide, settings)
                 with ExitStack() as stack:
                     found = None
                     if labeller is not None and labels is not None:
                         found = stack.enter_context(
-                            labeller.labelled(slide, out, job.case, key=labels, settings=settings)
+                            labeller.labelled(slide, out, job.case, key=labels, tissue=tissue)
                         )
-                    measures = measure_slide(slide, settings, found, job.stage)
+                    measures = measure_slide(slide, settings, found, job.stage, tissue=tissue)
                     del found  # its file is about to go
                 tiles = labeller.tiles(out, labels) if labeller and labels else None
                 piece = write_piece(out, job.case, key, slide, measures, tiles=tiles)

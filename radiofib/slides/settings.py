@@ -7,6 +7,7 @@ from pydantic import Field
 from radiofib.config import StrictModel
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.tissue.levels import LevelSettings
+from radiofib.slides.tissue.settings import ArtefactSettings
 
 __all__ = ["SlideSettings"]
 
@@ -30,6 +31,9 @@ class SlideSettings(StrictModel):
     wedge_width_mm : float
         A piece in which a wider circle fits is a wedge or surgical specimen: it has area but no
         core length. Needles of 14 to 18 gauge give cores 0.6 to 1.7 mm wide.
+    artefacts : ArtefactSettings, optional
+        What counts as pen, dust, fold, bubble or blur and is left out of the tissue. None leaves
+        nothing out.
     levels : LevelSettings
         How serial levels of the same cores are recognised; only the best level is measured.
     tracts : TractSettings
@@ -46,5 +50,6 @@ class SlideSettings(StrictModel):
     min_tissue_um2: float = Field(default=20_000.0, ge=0.0)
     max_hole_um2: float = Field(default=10_000.0, ge=0.0)
     wedge_width_mm: float = Field(default=2.5, gt=0.0)
+    artefacts: ArtefactSettings | None = ArtefactSettings()
     levels: LevelSettings = LevelSettings()
     tracts: TractSettings = TractSettings()

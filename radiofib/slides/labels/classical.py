@@ -12,18 +12,19 @@ from typing import Any, Self
 from radiofib.errors import ModelError
 from radiofib.provenance import hash_file, hash_object, radiofib_version
 from radiofib.slides.labels.files import read_labels
-from radiofib.slides.labels.labeller import LABELS, PIECES, Labeller, keep_labels
+from radiofib.slides.labels.kept import LABELS, keep_labels
+from radiofib.slides.labels.labeller import PIECES, Labeller, tissue_facts
 from radiofib.slides.pixels.classifier import PixelClassifier, load_classifier, segment_classical
 from radiofib.slides.reader import Slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.tissue.find import find_tissue
+from radiofib.slides.tissue.clean import CleanTissue
 from radiofib.store import read_record, write_record
 
 __all__ = ["AnyLabeller", "ClassicalLabeller"]
 
 #: Raised when the way of labelling changes, so that nothing older is taken for finished.
-_METHOD = 1
+_METHOD = 2
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,14 @@ class ClassicalLabeller:
                 "method": _METHOD,
                 "mpp": slide.mpp,
                 "model": self.facts,
-                "tissue": settings.model_dump(exclude={"tracts"}),
+                "tissue": tissue_facts(settings),
                 "version": radiofib_version(),
             }
         )
 
     @contextmanager
     def labelled(
-        self, slide: Slide, out: Path, case: str, *, key: str, settings: SlideSettings
+        self, slide: Slide, out: Path, case: str, *, key: str, tissue: CleanTissue
     ) -> Iterator[Segmentation]:
         """Give the labels of a slide: those of an earlier run, or new ones.
 
@@ -102,11 +103,7 @@ class ClassicalLabeller:
             labels = read_labels(out / picture)
             yield Segmentation(labels, grid, classifier.classes, "classical", classifier.name)
             return
-        grid = slide.grid(settings.tissue_um)
-        tissue = find_tissue(
-            slide.read_all(grid), um=(grid.um_x, grid.um_y), settings=settings, where=slide.name
-        )
-        found = segment_classical(slide, tissue, classifier, tissue_grid=grid)
+        found = segment_classical(slide, tissue.tissue, classifier, tissue_grid=tissue.grid)
         keep_labels(found, out / picture)
         write_record(out / PIECES, key, {"case": case, "tiles": 0}, home=out, files=[picture])
         yield found

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from radiofib.errors import SlideError
 
-__all__ = ["read_labels", "write_labels"]
+__all__ = ["read_labels", "read_note", "write_labels"]
 
 Color = tuple[int, int, int]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+#: Keyword of the text chunk that says what the values stand for.
+_KEYWORD = b"radiofib\0"
 #: Bytes of labels worked on at once.
 _AT_ONCE = 1 << 22
 
@@ -26,6 +28,8 @@ def write_labels(
     labels: NDArray[np.uint8],
     colors: Sequence[Color],
     um: tuple[float, float],
+    *,
+    note: str | None = None,
 ) -> None:
     """Write labels as an indexed PNG, band by band, so that memory stays small.
 
@@ -42,15 +46,18 @@ def write_labels(
         Red, green, blue of each class.
     um : tuple of float
         Width and height of a pixel in um.
+    note : str, optional
+        ASCII text to keep in the file.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
     ...     path = f"{name}/a.png"
-    ...     write_labels(path, np.eye(2, dtype=np.uint8), [(0, 0, 0), (255, 0, 0)], (1, 1))
-    ...     read_labels(path).tolist()
-    [[1, 0], [0, 1]]
+    ...     colors = [(0, 0, 0), (255, 0, 0)]
+    ...     write_labels(path, np.eye(2, dtype=np.uint8), colors, (1, 1), note="two classes")
+    ...     read_labels(path).tolist(), read_note(path)
+    ([[1, 0], [0, 1]], 'two classes')
     """
     height, width = labels.shape
     with Path(path).open("wb") as stream:
@@ -58,6 +65,8 @@ def write_labels(
         _chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
         _chunk(stream, b"PLTE", bytes(value for color in colors for value in color))
         _chunk(stream, b"pHYs", struct.pack(">IIB", *(round(1e6 / side) for side in um), 1))
+        if note is not None:
+            _chunk(stream, b"tEXt", _KEYWORD + note.encode("ascii"))
         packer = zlib.compressobj(6)
         rows = max(1, _AT_ONCE // (width + 1))
         for top in range(0, height, rows):
@@ -73,6 +82,28 @@ def _chunk(stream: IO[bytes], kind: bytes, data: bytes) -> None:
     if data or kind == b"IEND":
         stream.write(struct.pack(">I", len(data)) + kind + data)
         stream.write(struct.pack(">I", zlib.crc32(kind + data)))
+
+
+def read_note(path: str | Path) -> str | None:
+    """Return the note of labels, None where the file is missing or has none.
+
+    Examples
+    --------
+    >>> read_note("no-such.png") is None
+    True
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            if stream.read(8) != _SIGNATURE:
+                return None
+            for kind, data in _chunks(stream):
+                if kind == b"tEXt" and data.startswith(_KEYWORD):
+                    return data.removeprefix(_KEYWORD).decode("ascii")
+                if kind == b"IDAT":
+                    return None
+    except (OSError, ValueError, struct.error):
+        return None
+    return None
 
 
 def read_labels(path: str | Path, into: str | Path | None = None) -> NDArray[np.uint8]:

@@ -15,7 +15,8 @@ from typing import Any, Self
 from radiofib.deep.card import read_sidecar
 from radiofib.errors import ModelError
 from radiofib.provenance import canonical_json, hash_object, radiofib_version
-from radiofib.slides.labels.files import read_labels, write_labels
+from radiofib.slides.labels.files import read_labels
+from radiofib.slides.labels.kept import LABELS, keep_labels
 from radiofib.slides.labels.segment import segment_slide
 from radiofib.slides.labels.segmenter import Segmenter, open_segmenter
 from radiofib.slides.labels.settings import SegmentSettings
@@ -23,20 +24,26 @@ from radiofib.slides.labels.store import tiles_done
 from radiofib.slides.reader import Slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
+from radiofib.slides.tissue.clean import CleanTissue
 from radiofib.store import read_record, write_record
 
-__all__ = ["LABELS", "PIECES", "UNFINISHED", "Labeller", "TileWatch", "keep_labels"]
+__all__ = [
+    "LABELS",
+    "PIECES",
+    "UNFINISHED",
+    "Labeller",
+    "TileWatch",
+    "tissue_facts",
+]
 
 #: Folder under the output folder with a record of each finished slide.
 PIECES = "pieces"
-#: Folder under the output folder with one picture of labels for each slide.
-LABELS = "labels"
 #: Folder of labels under way; gone when all slides are done.
 UNFINISHED = "unfinished"
 #: Raised when the way of labelling changes, so that nothing older is taken for finished.
-_METHOD = 1
-#: What of the slide settings decides which tiles are asked.
-_TISSUE = ("tissue_um", "min_tissue_um2", "max_hole_um2")
+_METHOD = 2
+#: What of the slide settings decides what tissue is.
+_TISSUE = ("tissue_um", "min_tissue_um2", "max_hole_um2", "artefacts")
 
 
 @dataclass(frozen=True)
@@ -95,14 +102,14 @@ class Labeller:
                 "method": _METHOD,
                 "mpp": slide.mpp,
                 "model": self.facts,
-                "tissue": settings.model_dump(include={*_TISSUE}),
+                "tissue": tissue_facts(settings),
                 "version": radiofib_version(),
             }
         )
 
     @contextmanager
     def labelled(
-        self, slide: Slide, out: Path, case: str, *, key: str, settings: SlideSettings
+        self, slide: Slide, out: Path, case: str, *, key: str, tissue: CleanTissue
     ) -> Iterator[Segmentation]:
         """Give the labels of a slide: those of an earlier run, or new ones.
 
@@ -126,7 +133,7 @@ class Labeller:
             found = Segmentation(labels, grid, segmenter.classes, "model", segmenter.name)
         else:
             found = segment_slide(
-                slide, segmenter, folder, key=key, settings=settings, threads=self.threads
+                slide, segmenter, folder, key=key, tissue=tissue, threads=self.threads
             )
             keep_labels(found, out / picture)
             tiles = tiles_done(folder)[key][1]
@@ -165,12 +172,15 @@ def _stamp(path: Path) -> tuple[int, int]:
     return facts.st_mtime_ns, facts.st_size
 
 
-def keep_labels(found: Segmentation, path: Path) -> None:
-    """Write labels as a picture, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    colors = [c.color for c in found.classes]
-    write_labels(temporary, found.labels, colors, (found.grid.um_x, found.grid.um_y))
-    temporary.replace(path)
+def tissue_facts(settings: SlideSettings) -> dict[str, Any]:
+    """Return what of the settings decides where tissue is, and so what is labelled.
+
+    Examples
+    --------
+    >>> tissue_facts(SlideSettings(tissue_um=4.0))["tissue_um"]
+    4.0
+    """
+    return settings.model_dump(include={*_TISSUE}) | {"stain": settings.tracts.stain}
 
 
 def _remove(folder: Path, key: str) -> None:

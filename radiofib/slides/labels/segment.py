@@ -18,8 +18,7 @@ from radiofib.slides.labels.store import LabelStore
 from radiofib.slides.labels.tiles import TileGroup, Tiling, group_tiles, tiles_on_tissue
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation
-from radiofib.slides.settings import SlideSettings
-from radiofib.slides.tissue.find import find_tissue
+from radiofib.slides.tissue.clean import CleanTissue, clean_tissue
 
 __all__ = ["SlidePlan", "plan_slide", "segment_slide"]
 
@@ -49,10 +48,18 @@ class SlidePlan:
     groups: tuple[TileGroup, ...]
 
 
-def plan_slide(
-    slide: Slide, segmenter: Segmenter, settings: SlideSettings | None = None
-) -> SlidePlan:
-    """Find the tissue of a slide and the tiles that touch it.
+def plan_slide(slide: Slide, segmenter: Segmenter, tissue: CleanTissue | None = None) -> SlidePlan:
+    """Find the tiles that touch the tissue of a slide.
+
+    Parameters
+    ----------
+    slide : Slide
+        Open.
+    segmenter : Segmenter
+        From :func:`~radiofib.slides.labels.segmenter.open_segmenter`.
+    tissue : CleanTissue, optional
+        Its tissue; default: found here. Tiles on artefacts that lie on tissue are asked too: who
+        looks at the slide may say that they are none.
 
     Raises
     ------
@@ -60,7 +67,6 @@ def plan_slide(
         When pixels cannot be read, the slide is not brightfield, holds no tissue, or is more than
         :data:`MOST_ENLARGED` times coarser than the network wants.
     """
-    settings = settings or SlideSettings()
     if min(slide.mpp) > MOST_ENLARGED * segmenter.um:
         raise SlideError(
             "the slide is too coarse for the model",
@@ -69,15 +75,11 @@ def plan_slide(
             found=f"{min(slide.mpp):g}",
             hint="scan it at a higher magnification, or use a model for this one",
         )
-    coarse = slide.grid(settings.tissue_um)
-    overview = slide.read_all(coarse)
-    tissue = find_tissue(
-        overview, um=(coarse.um_x, coarse.um_y), settings=settings, where=slide.name
-    )
+    tissue = tissue or clean_tissue(slide)
     grid = slide.grid(segmenter.um, exact=True)
     tiling = Tiling(grid.width, grid.height, segmenter.tile, segmenter.stride)
     margin = segmenter.settings.margin_um
-    chosen = tiles_on_tissue(tissue.mask, coarse, grid, tiling, margin_um=margin)
+    chosen = tiles_on_tissue(tissue.whole, tissue.grid, grid, tiling, margin_um=margin)
     return SlidePlan(grid, tiling, group_tiles(chosen, tiling))
 
 
@@ -87,7 +89,7 @@ def segment_slide(
     folder: Path,
     *,
     key: str,
-    settings: SlideSettings | None = None,
+    tissue: CleanTissue | None = None,
     threads: int = 1,
 ) -> Segmentation:
     """Label a slide by a network, going on where an earlier run under the same key ended.
@@ -107,8 +109,8 @@ def segment_slide(
         Where labels grow, ``<key>.labels`` with its record ``<key>.done``.
     key : str
         Hash of all that the labels depend on.
-    settings : SlideSettings, optional
-        What counts as tissue.
+    tissue : CleanTissue, optional
+        Of the slide; default: found here.
     threads : int
         Tiles at once.
 
@@ -124,7 +126,7 @@ def segment_slide(
     ModelError
         When the network fails.
     """
-    plan = plan_slide(slide, segmenter, settings)
+    plan = plan_slide(slide, segmenter, tissue)
     with LabelStore(
         folder,
         key,

@@ -69,7 +69,8 @@ def find_tracts(
     the rim of the tissue (two cells of the tissue grid), or is background no deeper inside the
     filled tissue than 1.5 cells of the tissue grid: the tissue mask is that coarse, while the
     labels tell a tract that ends one cell short of the border from one that is cut by it. The
-    lumen of a vein inside the tissue is background too, but lies deeper.
+    lumen of a vein inside the tissue is background too, but lies deeper. Cells under an artefact
+    are outside, unless the tract encloses them.
 
     Examples
     --------
@@ -108,7 +109,8 @@ def find_tracts(
         fragment[i] = int(np.argmax(share))
         glass = _window(segmentation, background, left - 1, top - 1, mask.shape)
         outside = (number == 0) | (glass & (depth <= tissue.edge_um))
-        contact[i] = _contact(mask, outside, grid)
+        # What a tract encloses (a lumen, a speck of dust) does not cut it.
+        contact[i] = _contact(ndi.binary_fill_holes(mask), outside, grid)
     counted = kept.select(inside)
     return Tracts(
         counted,

@@ -106,7 +106,7 @@ def read_examples(
         tissue = find_tissue(overview, um=pixel, settings=slide_settings, where=slide.name)
         grid = slide.grid(settings.um, exact=True)
         found = annotate(objects, grid, tissue_grid=tissue_grid, found=tissue.mask)
-        inside = on_grid(tissue.mask, tissue_grid, grid)
+        inside = on_grid(tissue.mask & ~found.artefacts.any, tissue_grid, grid)
         classes, known = _known(found.segmentation, objects, inside, rest)
         if not classes:
             raise SlideError(

@@ -51,6 +51,12 @@ class Cover:
         """Number of cells inside."""
         return int(np.count_nonzero(self.mask))
 
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Rows and columns of the grid that `mask` takes up."""
+        height, width = self.mask.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
 
 def cover(drawn: Drawn, grid: Grid) -> Cover:
     """Find the cells of a grid whose centres lie in a drawn object.
@@ -114,8 +120,7 @@ def paint(covers: Iterable[Cover], grid: Grid) -> Bools:
     """
     whole = np.zeros((grid.height, grid.width), dtype=bool)
     for one in covers:
-        height, width = one.mask.shape
-        whole[one.top : one.top + height, one.left : one.left + width] |= one.mask
+        whole[one.place] |= one.mask
     return whole
 
 

@@ -54,6 +54,8 @@ class Drawn:
         for points and lines.
     where : str
         File, number and name, for messages.
+    measured : frozenset of str
+        Names of its measurements.
     """
 
     number: int
@@ -63,6 +65,7 @@ class Drawn:
     name: str
     parts: tuple[tuple[Points, ...], ...]
     where: str
+    measured: frozenset[str] = frozenset()
 
 
 def read_geojson(path: str | Path) -> tuple[Drawn, ...]:
@@ -195,6 +198,7 @@ def _drawn(feature: Any, place: str, running: Iterator[int]) -> Iterator[Drawn]:
         name,
         tuple(_parts(feature.get("geometry"), place)),
         place,
+        _measured(properties.get("measurements")),
     )
     children = properties.get("childObjects", properties.get("children", []))
     if isinstance(children, list):
@@ -229,6 +233,17 @@ def _classification(value: Any, place: str) -> tuple[str | None, tuple[int, int,
         where=place,
         expected="classification {name, color}",
         found=repr(value)[:60],
+    )
+
+
+def _measured(value: Any) -> frozenset[str]:
+    """Return the names of measurements: a dict, or in QuPath 0.2 and 0.3 a list."""
+    if isinstance(value, list):
+        value = {one.get("name"): one for one in value if isinstance(one, dict)}
+    return (
+        frozenset(k for k in value if isinstance(k, str))
+        if isinstance(value, dict)
+        else frozenset()
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry, aliases
+from radiofib.slides.specs.artefacts import ARTEFACT_SPECS
 from radiofib.slides.specs.collagen import COLLAGEN_SPECS
 from radiofib.slides.specs.detail import DETAIL_SPECS
 from radiofib.slides.specs.portal import ADEQUACY_SPECS, PORTAL_SPECS
@@ -65,7 +66,8 @@ SLIDE_REGISTRY = Registry(
             "tissue_area_mm2",
             "mm2",
             "tissue area",
-            "tissue pixels x area of a pixel; gaps larger than the stated minimum left out",
+            "tissue pixels x area of a pixel; artefacts, and gaps larger than the stated minimum, "
+            "left out",
             _AREA,
         ),
         _morphometry(
@@ -113,6 +115,7 @@ SLIDE_REGISTRY = Registry(
         ),
         *_stain_specs(),
         *LEVEL_SPECS,
+        *ARTEFACT_SPECS,
         *PORTAL_SPECS,
         *ADEQUACY_SPECS,
         *DETAIL_SPECS,

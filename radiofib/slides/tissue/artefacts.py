@@ -4,72 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy import ndimage as ndi
 
-from radiofib.config import StrictModel
-from radiofib.slides.tissue.find import optical_density
+from radiofib.slides.tissue.find import channel_extremes, channel_mean, optical_density
+from radiofib.slides.tissue.settings import ARTEFACT_KINDS, ArtefactSettings
 
-__all__ = ["ARTEFACT_KINDS", "ArtefactSettings", "Artefacts", "find_artefacts"]
+__all__ = ["Artefacts", "find_artefacts"]
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-#: Kinds by label: the first has label 1. Where two meet, the earlier one counts.
-ARTEFACT_KINDS = ("pen", "dust", "dark ground", "bubble", "fold", "blur")
-
+#: Label of what someone outlined as an artefact of no kind that is looked for.
+OTHER_KIND = 1 + len(ARTEFACT_KINDS)
 #: Twice the same tissue has its colour: the factors of the channels differ no more than this.
 _FOLD_HUE = 1.4
+#: Of the tissue beside a fold, the densest part in this many stands for tissue without gaps.
+_SOLID_PART = 3
 #: Gaps in the rim of a bubble up to twice this many cells are bridged.
 _GAP = 3
 _EIGHT = np.ones((3, 3), dtype=bool)
-
-
-class ArtefactSettings(StrictModel):
-    """What counts as an artefact.
-
-    Parameters
-    ----------
-    kinds : tuple of str
-        Kinds to look for, of :data:`ARTEFACT_KINDS`.
-    coloured_ink : bool
-        Whether blue, green and red ink is looked for. Right for haematoxylin and eosin; on
-        Sirius red and trichrome stains, collagen has the colour of ink.
-    min_pen_width_um : float
-        Narrower coloured or black things are not ink.
-    min_pen_um2, min_bubble_um2, min_fold_um2, min_blur_um2 : float
-        Smallest areas. Dark colourless specks smaller than a pen mark are dust.
-    fold_factor : float
-        A fold takes up at least so many times the light (as optical density, in red, green and
-        blue) of the median of the tissue. Two layers give 2.
-    max_fold_width_um : float
-        Wider dark tissue is thick or dense, not folded.
-    focus_um : float
-        Pixel size at which focus is judged, um.
-    min_sharpness : float
-        Tissue below it is out of focus; see :func:`radiofib.slides.tissue.focus.sharpness`.
-
-    Examples
-    --------
-    >>> ArtefactSettings().focus_um
-    2.0
-    """
-
-    kinds: tuple[str, ...] = ARTEFACT_KINDS
-    coloured_ink: bool = True
-    min_pen_width_um: float = Field(default=40.0, gt=0)
-    min_pen_um2: float = Field(default=20_000.0, ge=0)
-    min_bubble_um2: float = Field(default=15_000.0, ge=0)
-    min_fold_um2: float = Field(default=5_000.0, ge=0)
-    min_blur_um2: float = Field(default=40_000.0, ge=0)
-    fold_factor: float = Field(default=1.5, gt=1)
-    max_fold_width_um: float = Field(default=160.0, gt=0)
-    focus_um: float = Field(default=2.0, ge=0.2, le=8.0)
-    min_sharpness: float = Field(default=0.17, ge=0, le=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +37,8 @@ class Artefacts:
     Parameters
     ----------
     labels : ndarray of uint8
-        0 where there is none, otherwise 1 + position in :data:`ARTEFACT_KINDS`.
+        0 where there is none, otherwise 1 + position in :data:`ARTEFACT_KINDS`; one more is an
+        artefact of another kind, which someone outlined.
 
     Examples
     --------
@@ -90,11 +49,22 @@ class Artefacts:
 
     labels: Bytes
 
+    @classmethod
+    def none(cls, like: Bools) -> Self:
+        """Return no artefacts on the grid of a mask."""
+        return cls(np.zeros(like.shape, dtype=np.uint8))
+
     @property
     def any(self) -> Bools:
         """Where there is an artefact of any kind."""
         covered: Bools = self.labels > 0
         return covered
+
+    @property
+    def other(self) -> Bools:
+        """Where there is an artefact of no kind that is looked for."""
+        chosen: Bools = self.labels == OTHER_KIND
+        return chosen
 
     def mask(self, kind: str) -> Bools:
         """Return where one kind lies."""
@@ -103,8 +73,23 @@ class Artefacts:
 
     def added(self, kind: str, mask: Bools) -> Artefacts:
         """Return these artefacts and one more kind; what was there before stays."""
-        label = np.uint8(1 + ARTEFACT_KINDS.index(kind))
+        known = kind in ARTEFACT_KINDS
+        label = np.uint8(1 + ARTEFACT_KINDS.index(kind) if known else OTHER_KIND)
         return Artefacts(np.where(mask & ~self.any, label, self.labels))
+
+    def over(self, other: Artefacts) -> Artefacts:
+        """Return these artefacts and, where there are none, those of another."""
+        return Artefacts(np.where(self.any, self.labels, other.labels))
+
+    def spread(self, mask: Bools) -> Artefacts:
+        """Return these artefacts and a mask, each cell of it of the kind of the nearest."""
+        bare = mask & ~self.any
+        if not bare.any():
+            return self
+        rows, columns = ndi.distance_transform_edt(
+            ~self.any, return_distances=False, return_indices=True
+        )
+        return Artefacts(np.where(bare, self.labels[rows, columns], self.labels))
 
 
 def find_artefacts(
@@ -140,9 +125,9 @@ def find_artefacts(
     - *Dust* and *dark ground* (padding, edges of the slide): dark without colour; dust is small,
       dark ground reaches the border of the picture.
     - *Bubble*: a dark colourless rim, closed and round, and what lies in it.
-    - *Fold*: density in all three channels at least `fold_factor` times the median of the
-      tissue, in a narrow long band. Nuclei crowded together are dark too, but in red more than
-      in blue.
+    - *Fold*: density in all three channels at least `fold_factor` times that of the solid
+      tissue beside it, in a narrow long band. Nuclei crowded together are dark too, but in red
+      more than in blue.
 
     Examples
     --------
@@ -154,14 +139,15 @@ def find_artefacts(
     """
     settings = settings or ArtefactSettings()
     density = optical_density(rgb, white)
+    least = channel_extremes(density)[0]
     cell = um[0] * um[1]
-    found = Artefacts(np.zeros(stained.shape, dtype=np.uint8))
+    found = Artefacts.none(stained)
     neutral = _neutral(density)
     steps: dict[str, Callable[[], Bools]] = {
         "bubble": lambda: _bubbles(neutral, cell, settings),
-        "pen": lambda: _pen(density, neutral, um, settings),
-        "dark ground": lambda: _dark_ground(density, neutral, cell, settings),
-        "dust": lambda: _dust(density, neutral, stained, cell, settings),
+        "pen": lambda: _pen(density, neutral & (least >= 0.5), neutral, um, settings),
+        "dark ground": lambda: _dark_ground(neutral & (least >= 0.3), cell, settings),
+        "dust": lambda: _dust(least, neutral, stained, cell, settings),
     }
     for kind, find in steps.items():
         if kind in settings.kinds:
@@ -172,9 +158,8 @@ def find_artefacts(
 
 
 def _neutral(density: Floats) -> Bools:
-    dark: Bools = (density.mean(axis=2) >= 0.1) & (
-        np.ptp(density, axis=2) <= 0.42 * density.mean(axis=2)
-    )
+    mean, (low, high) = channel_mean(density), channel_extremes(density)
+    dark: Bools = (mean >= 0.1) & (high - low <= 0.42 * mean)
     return dark
 
 
@@ -200,25 +185,36 @@ def _disc(radius: float) -> Bools:
 
 
 def _pen(
-    density: Floats, neutral: Bools, um: tuple[float, float], settings: ArtefactSettings
+    density: Floats,
+    black: Bools,
+    neutral: Bools,
+    um: tuple[float, float],
+    settings: ArtefactSettings,
 ) -> Bools:
     red, green, blue = (density[..., channel] for channel in range(3))
     reach = max(1.0, settings.min_pen_width_um / 2 / max(um) - 0.5)
-    solid = neutral & (density.min(axis=2) >= 0.5)
-    faint = neutral
-    thin = np.zeros_like(neutral)
+    solid, thin = black, np.zeros_like(black)
     if settings.coloured_ink:
         # Nothing in haematoxylin and eosin is blue or green: even a thin line is ink. Blood and
         # muscle come near to red ink.
         thin = (red >= 1.15 * green) & (red >= 1.1 * blue) & (red >= 0.3)
         solid = solid | ((red <= 0.2 * green) & (blue >= 0.8 * green) & (green >= 0.5))
+    core = _opened(solid, _disc(reach)) | _opened(thin, _disc(reach / 2))
+    core = _large(core, settings.min_pen_um2 / (um[0] * um[1]))
+    core[_at_border(neutral & core)] = False
+    if not core.any():
+        return core
+    faint = neutral
+    if settings.coloured_ink:
         # Where ink shares a cell with glass or tissue, its colour is nearer to theirs.
         faint = faint | ((red >= green) & (red >= blue) & (red >= 0.08))
         faint = faint | ((red <= 0.3 * green) & (blue >= 0.7 * green) & (green >= 0.25))
-    core = ndi.binary_opening(solid, _disc(reach)) | ndi.binary_opening(thin, _disc(reach / 2))
-    core = _large(core, settings.min_pen_um2 / (um[0] * um[1]))
-    core[_at_border(neutral & core)] = False
     return _regrown(core, faint & _near(core, 3))
+
+
+def _opened(mask: Bools, element: Bools) -> Bools:
+    opened: Bools = ndi.binary_opening(mask, element) if mask.any() else mask
+    return opened
 
 
 def _near(mask: Bools, cells: int) -> Bools:
@@ -236,19 +232,18 @@ def _at_border(mask: Bools) -> Bools:
     return chosen
 
 
-def _dark_ground(density: Floats, neutral: Bools, cell: float, settings: ArtefactSettings) -> Bools:
-    dark = _at_border(neutral & (density.min(axis=2) >= 0.3))
-    grown: Bools = ndi.binary_dilation(_large(dark, settings.min_pen_um2 / cell), _EIGHT)
-    return grown
+def _dark_ground(dark: Bools, cell: float, settings: ArtefactSettings) -> Bools:
+    ground = _large(_at_border(dark), settings.min_pen_um2 / cell)
+    return _near(ground, 1) if ground.any() else ground
 
 
 def _dust(
-    density: Floats, neutral: Bools, stained: Bools, cell: float, settings: ArtefactSettings
+    least: Floats, neutral: Bools, stained: Bools, cell: float, settings: ArtefactSettings
 ) -> Bools:
     labels, count = ndi.label(neutral, structure=_EIGHT)
     size = np.bincount(labels.ravel(), minlength=count + 1) * cell
     darkest = np.zeros(count + 1)
-    np.maximum.at(darkest, labels.ravel(), density.min(axis=2).ravel())
+    np.maximum.at(darkest, labels[neutral], least[neutral])
     # Clumped nuclei and pigment are dark as well: on tissue, only what is black is dust.
     on_tissue = np.bincount(labels.ravel(), stained.ravel(), minlength=count + 1) > 0
     chosen = (size < settings.min_pen_um2) & (darkest >= np.where(on_tissue, 0.5, 0.15))
@@ -323,12 +318,16 @@ def _is_double(
     tissue: Bools,
     settings: ArtefactSettings,
 ) -> bool:
-    """Tell whether a dark band is twice the tissue beside it, in its colour."""
+    """Tell whether a dark band is twice the solid tissue beside it, in its colour."""
     around = tuple(slice(max(part.start - 8, 0), part.stop + 8) for part in place)
     piece = labels[around] == number
     beside = tissue[around] & _near(piece, 8) & ~_near(labels[around] > 0, 2)
     if beside.sum() < 0.3 * piece.sum():
         return False
-    inside, outside = density[around][piece].mean(axis=0), density[around][beside].mean(axis=0)
+    inside = density[around][piece].mean(axis=0)
+    # Of fatty tissue most cells are partly vacuole: a portal tract is no fold for having none.
+    cells = density[around][beside]
+    total = cells.sum(axis=1)
+    outside = cells[total >= np.quantile(total, 1 - 1 / _SOLID_PART)].mean(axis=0)
     factor = inside / np.maximum(outside, 0.01)
     return bool(factor.min() >= settings.fold_factor and factor.max() <= _FOLD_HUE * factor.min())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,38 +11,38 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from radiofib.errors import SlideError
-from radiofib.registry import FeatureSpec
 from radiofib.slides.polygons import trace_polygons
 from radiofib.slides.qupath.geojson import Annotation
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.tissue.artefacts import (
-    ARTEFACT_KINDS,
-    Artefacts,
-    ArtefactSettings,
-    find_artefacts,
-)
+from radiofib.slides.specs.artefacts import ARTEFACT_SPECS, artefact_key
+from radiofib.slides.tissue.artefacts import Artefacts, find_artefacts
 from radiofib.slides.tissue.find import TissueMask, clean_mask, find_tissue
-from radiofib.slides.tissue.focus import find_blur
+from radiofib.slides.tissue.focus import find_blur, shows_focus
+from radiofib.slides.tissue.map import RIM_CELLS
+from radiofib.slides.tissue.settings import ARTEFACT_KINDS
 
 __all__ = [
-    "ARTEFACT_SPECS",
+    "ARTEFACT",
     "CleanTissue",
     "artefact_annotations",
-    "artefact_measures",
+    "artefact_values",
     "clean_tissue",
+    "fit_to_measure",
     "whole_tissue",
 ]
 
 Bytes = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 
+#: Classification of an artefact in QuPath, before its kind.
+ARTEFACT = "Artefact"
 _EIGHT = np.ones((3, 3), dtype=bool)
 #: Opaque artefacts, and rims of bubbles, stain the glass around them for this many cells.
 _RIM = 3
-#: Smaller artefacts are counted but not drawn.
-_DRAWN_UM2 = 500.0
-_COLORS = {
+#: Smaller specks on glass are let be: they touch nothing that is measured.
+_SPECK_UM2 = 250.0
+_COLORS: Mapping[str, tuple[int, int, int]] = {
     "pen": (30, 60, 200),
     "dust": (90, 90, 90),
     "dark ground": (20, 20, 20),
@@ -48,88 +50,45 @@ _COLORS = {
     "fold": (150, 0, 150),
     "blur": (240, 150, 0),
 }
-
-
-def _spec(name: str, unit: str, label: str, formula: str) -> FeatureSpec:
-    source = "radiofib slides.artefacts"
-    return FeatureSpec(name, "artefact", unit, label, formula, source, applies="slide")
-
-
-def _key(kind: str) -> str:
-    return f"artefact_{kind.replace(' ', '_')}_area_mm2"
-
-
-#: One record per measure, for the registry of slides.
-ARTEFACT_SPECS = (
-    *(
-        _spec(
-            _key(kind).removeprefix("artefact_"),
-            "mm2",
-            f"area of {kind}",
-            f"cells found to be {kind} x area of a cell, on tissue and on glass",
-        )
-        for kind in ARTEFACT_KINDS
-    ),
-    _spec(
-        "tissue_left_out_mm2",
-        "mm2",
-        "tissue left out for artefacts",
-        "area of the tissue with the artefacts that lie on it, less the tissue area",
-    ),
-    _spec(
-        "tissue_left_out_percent",
-        "%",
-        "share of tissue left out for artefacts",
-        "100 x tissue left out / (tissue left out + tissue area)",
-    ),
-)
+_OTHER_COLOR = (120, 70, 20)
 
 
 @dataclass(frozen=True, eq=False)
 class CleanTissue:
-    """Tissue of a slide, and what was left out of it.
+    """Tissue of a slide, and what is left out of it.
 
     Parameters
     ----------
+    grid : Grid
+        The tissue grid.
+    overview : ndarray of uint8
+        The slide on it.
     tissue : TissueMask
         Tissue that artefacts do not cover: areas, counts and stains are measured on it.
     whole : ndarray of bool
         The same with the artefacts that lie on it. Pieces and centre lines are taken from it: a
         fold or a pen stroke across a core does not make it two shorter cores.
     artefacts : Artefacts
-        By kind.
-    measured : dict
-        Registry key -> value.
+        By kind, on tissue and on glass. All that `whole` has and `tissue` has not is one.
     """
 
+    grid: Grid
+    overview: Bytes
     tissue: TissueMask
     whole: Bools
     artefacts: Artefacts
-    measured: dict[str, float]
 
 
-def clean_tissue(
-    slide: Slide,
-    grid: Grid,
-    overview: Bytes,
-    *,
-    settings: SlideSettings | None = None,
-    artefacts: ArtefactSettings | None = None,
-) -> CleanTissue:
+def clean_tissue(slide: Slide, settings: SlideSettings | None = None) -> CleanTissue:
     """Find tissue, flag artefacts and leave them out.
 
     Parameters
     ----------
     slide : Slide
-        The open slide; focus is judged on a finer picture than `overview`.
-    grid : Grid
-        The tissue grid.
-    overview : ndarray of uint8
-        The slide on it.
+        The open slide; tissue is looked for at ``tissue_um``, focus is judged on a finer picture.
     settings : SlideSettings, optional
-        What counts as tissue.
-    artefacts : ArtefactSettings, optional
-        What counts as an artefact.
+        What counts as tissue and as an artefact, and how the slide is stained. Without
+        ``artefacts`` nothing is left out.
 
     Raises
     ------
@@ -137,9 +96,15 @@ def clean_tissue(
         When the slide is not brightfield, holds no tissue, or none that artefacts do not cover.
     """
     settings = settings or SlideSettings()
-    rules = artefacts or ArtefactSettings()
+    grid = slide.grid(settings.tissue_um)
+    overview = slide.read_all(grid)
     um = (grid.um_x, grid.um_y)
     stained = find_tissue(overview, um=um, settings=settings, where=slide.name)
+    if settings.artefacts is None:
+        return CleanTissue(grid, overview, stained, stained.mask, Artefacts.none(stained.mask))
+    rules = settings.artefacts
+    if settings.tracts.stain != "h_and_e":
+        rules = rules.model_copy(update={"coloured_ink": False})
     found = find_artefacts(overview, stained.mask, stained.white, um=um, settings=rules)
     if "blur" in rules.kinds:
         blur = find_blur(
@@ -159,15 +124,49 @@ def clean_tissue(
             expected=f"a piece of at least {settings.min_tissue_um2 / 1e6:g} mm2 in focus and "
             "free of pen, folds and bubbles",
             found=_shares(stained.mask, found),
-            hint="clean the slide and scan it again",
+            hint="clean the slide and scan it again, or leave nothing out (artefacts: null)",
         )
     whole = whole_tissue(usable, stained.mask, found, grid.cell_um2, settings)
-    values = artefact_measures(usable, whole, found, grid.cell_um2)
     tissue = TissueMask(usable, stained.white, stained.threshold)
-    return CleanTissue(tissue, whole, found, values)
+    found = _without_specks(found.spread(whole & ~usable), whole, grid.cell_um2)
+    return CleanTissue(grid, overview, tissue, whole, found)
+
+
+def fit_to_measure(look: CleanTissue, outlined: Bools, artefacts: Artefacts) -> CleanTissue:
+    """Return tissue and artefacts that someone outlined, in place of those that were found.
+
+    Parameters
+    ----------
+    look : CleanTissue
+        What was found on the slide.
+    outlined : ndarray of bool
+        Tissue with the artefacts on it. Pieces that artefacts cover altogether are dropped.
+    artefacts : Artefacts
+        Left out.
+    """
+    usable = outlined & ~artefacts.any
+    tissue = TissueMask(usable, look.tissue.white, look.tissue.threshold)
+    return CleanTissue(look.grid, look.overview, tissue, _touching(outlined, usable), artefacts)
+
+
+def _without_specks(found: Artefacts, whole: Bools, cell_um2: float) -> Artefacts:
+    """Leave out the smallest artefacts that are not on or right beside tissue."""
+    near = ndi.binary_dilation(whole, iterations=math.ceil(RIM_CELLS))
+    kept = np.zeros_like(found.any)
+    for kind in ARTEFACT_KINDS:
+        mask = found.mask(kind)
+        if not mask.any():
+            continue
+        pieces, count = ndi.label(mask)
+        keep = np.bincount(pieces.ravel(), minlength=count + 1) * cell_um2 >= _SPECK_UM2
+        keep[np.unique(pieces[near])] = True
+        kept |= keep[pieces] & mask
+    return Artefacts(np.where(kept, found.labels, 0).astype(np.uint8))
 
 
 def _usable(stained: Bools, found: Artefacts, cell_um2: float, settings: SlideSettings) -> Bools:
+    if not found.any.any():
+        return stained
     free = stained & ~found.any
     # Shadow and smear around ink and rims are stained, too, but no tissue.
     halo = ndi.binary_dilation(
@@ -226,6 +225,8 @@ def whole_tissue(
     (200, 180, 192)
     """
     settings = settings or SlideSettings()
+    if not found.any.any():
+        return usable
     on_tissue = (found.mask("fold") | found.mask("blur")) & stained
     covered = ndi.binary_opening(found.mask("bubble") & stained, np.ones((5, 5), dtype=bool))
     whole = usable | _touching(on_tissue | covered, usable)
@@ -274,34 +275,67 @@ def _shares(stained: Bools, found: Artefacts) -> str:
     return "of what is stained: " + (", ".join(named) or "specks only")
 
 
-def artefact_measures(
-    usable: Bools, whole: Bools, found: Artefacts, cell_um2: float
-) -> dict[str, float]:
+def artefact_values(
+    clean: CleanTissue, settings: SlideSettings | None = None
+) -> tuple[dict[str, float], dict[str, str]]:
     """Return area by kind, and how much tissue was left out, by registry key.
+
+    Parameters
+    ----------
+    clean : CleanTissue
+        From :func:`clean_tissue`, or outlined by someone.
+    settings : SlideSettings, optional
+        What was looked for.
+
+    Returns
+    -------
+    values : dict
+        NaN for kinds that were not looked for.
+    missing : dict
+        Why.
 
     Examples
     --------
-    >>> whole = np.ones((10, 10), dtype=bool)
     >>> labels = np.zeros((10, 10), np.uint8)
     >>> labels[:2] = 1 + ARTEFACT_KINDS.index("fold")
-    >>> values = artefact_measures(labels == 0, whole, Artefacts(labels), 1e4)
+    >>> whole, rgb = np.ones((10, 10), dtype=bool), np.zeros((10, 10, 3), np.uint8)
+    >>> tissue = TissueMask(labels == 0, (243.0, 243.0, 243.0), 0.05)
+    >>> grid = Grid(10, 10, 1, 1, 100.0, 100.0)
+    >>> clean = CleanTissue(grid, rgb, tissue, whole, Artefacts(labels))
+    >>> values, missing = artefact_values(clean)
     >>> round(values["artefact_fold_area_mm2"], 6), values["artefact_tissue_left_out_percent"]
     (0.2, 20.0)
+    >>> missing["artefact_blur_area_mm2"]
+    'pixels are too coarse to judge focus'
     """
-    values = {
-        _key(kind): float(np.count_nonzero(found.mask(kind)) * cell_um2 / 1e6)
-        for kind in ARTEFACT_KINDS
-    }
-    lost, total = int((whole & ~usable).sum()), int(whole.sum())
-    values["artefact_tissue_left_out_mm2"] = lost * cell_um2 / 1e6
+    rules = (settings or SlideSettings()).artefacts
+    if rules is None and not clean.artefacts.any.any():
+        keys = [spec.key for spec in ARTEFACT_SPECS]
+        reason = "not asked for (artefacts)"
+        return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
+    found, cell_mm2 = clean.artefacts, clean.grid.cell_um2 / 1e6
+    values: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for kind in ARTEFACT_KINDS:
+        key, cells = artefact_key(kind), int(np.count_nonzero(found.mask(kind)))
+        values[key] = cells * cell_mm2
+        if rules is None or kind not in rules.kinds:
+            missing[key] = "not asked for (artefacts: kinds)"
+        elif kind == "blur" and not shows_focus(clean.grid, rules.focus_um):
+            missing[key] = "pixels are too coarse to judge focus"
+        if cells == 0 and key in missing:
+            values[key] = math.nan
+        else:  # someone has outlined it
+            missing.pop(key, None)
+    lost = int(np.count_nonzero(clean.whole & ~clean.tissue.mask))
+    total = int(np.count_nonzero(clean.whole))
+    values["artefact_tissue_left_out_mm2"] = lost * cell_mm2
     values["artefact_tissue_left_out_percent"] = 100.0 * lost / total if total else 0.0
-    return values
+    return values, missing
 
 
 def artefact_annotations(found: Artefacts, grid: Grid) -> tuple[Annotation, ...]:
     """Outline artefacts for QuPath, one annotation per piece, in level-0 pixels.
-
-    Pieces smaller than 500 um2 are left out.
 
     Examples
     --------
@@ -312,21 +346,16 @@ def artefact_annotations(found: Artefacts, grid: Grid) -> tuple[Annotation, ...]
     ('Artefact: pen 1', 'Artefact: pen', {'Area mm2': 0.001024})
     """
     step_x, step_y = int(grid.step_x), int(grid.step_y)
-    notes = []
-    for kind in ARTEFACT_KINDS:
-        number = 0
-        for polygon in trace_polygons(found.mask(kind)):
-            area = polygon.area * grid.cell_um2
-            if area < _DRAWN_UM2:
-                continue
-            number += 1
-            notes.append(
-                Annotation(
-                    polygon.scaled(step_x, step_y),
-                    f"Artefact: {kind} {number}",
-                    f"Artefact: {kind}",
-                    _COLORS[kind],
-                    {"Area mm2": area / 1e6},
-                )
-            )
-    return tuple(notes)
+    kinds = {f"{ARTEFACT}: {kind}": (found.mask(kind), _COLORS[kind]) for kind in ARTEFACT_KINDS}
+    kinds[ARTEFACT] = (found.other, _OTHER_COLOR)
+    return tuple(
+        Annotation(
+            polygon.scaled(step_x, step_y),
+            f"{name} {number}",
+            name,
+            color,
+            {"Area mm2": polygon.area * grid.cell_um2 / 1e6},
+        )
+        for name, (mask, color) in kinds.items()
+        for number, polygon in enumerate(trace_polygons(mask), start=1)
+    )

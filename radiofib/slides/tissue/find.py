@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from radiofib.slides.settings import SlideSettings
 
 __all__ = [
     "TissueMask",
+    "channel_extremes",
+    "channel_mean",
     "check_brightfield",
     "clean_mask",
     "find_tissue",
@@ -77,9 +80,9 @@ def check_brightfield(rgb: Bytes, *, where: str | None = None) -> None:
     radiofib.errors.SlideError: dapi.ndpi: not a brightfield slide (expected bright background, as
     on H&E; found a dark picture: fluorescence, or an empty scan). Next: leave it out.
     """
-    darkest = rgb.min(axis=2)
+    darkest = channel_extremes(rgb)[0]
     coloured = float(np.percentile(darkest, 99)) < 100
-    black = float(np.median(rgb.mean(axis=2))) < 60 and float(np.mean(darkest >= 180)) < 0.05
+    black = float(np.median(_channel_sum(rgb))) < 3 * 60 and float(np.mean(darkest >= 180)) < 0.05
     if coloured or black:
         raise SlideError(
             "not a brightfield slide",
@@ -101,15 +104,50 @@ def white_level(rgb: Bytes) -> tuple[float, float, float]:
     >>> white_level(np.full((4, 4, 3), 243, np.uint8))
     (243.0, 243.0, 243.0)
     """
-    luminance = rgb.mean(axis=2, dtype=np.float32)
-    top = float(np.percentile(luminance, 99.5))
-    spread = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
-    glass = rgb[(luminance >= top - 25) & (luminance >= 150) & (spread <= 30)]
-    if glass.shape[0] < 0.005 * luminance.size:
+    total = _channel_sum(rgb)
+    top = float(np.percentile(total, 99.5))
+    darkest, brightest = channel_extremes(rgb)
+    glass = rgb[(total >= top - 3 * 25) & (total >= 3 * 150) & (brightest - darkest <= 30)]
+    if glass.shape[0] < 0.005 * total.size:
         return (_DEFAULT_WHITE,) * 3
     counts = [np.bincount(glass[:, c], minlength=256).astype(float) for c in range(3)]
     red, green, blue = (float(np.argmax(ndi.gaussian_filter1d(c, 1.0))) for c in counts)
     return (red, green, blue)
+
+
+def channel_extremes(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the lowest and the highest of the three channels of each pixel.
+
+    Many times faster than ``min(axis=2)`` and ``max(axis=2)`` along so short an axis.
+
+    Examples
+    --------
+    >>> low, high = channel_extremes(np.array([[[3, 1, 2]]]))
+    >>> low.tolist(), high.tolist()
+    ([[1]], [[3]])
+    """
+    red, green, blue = (picture[..., channel] for channel in range(3))
+    low = np.minimum(np.minimum(red, green), blue)
+    return low, np.maximum(np.maximum(red, green), blue)
+
+
+def channel_mean(density: Floats) -> Floats:
+    """Return the mean of the three channels of each pixel.
+
+    Examples
+    --------
+    >>> channel_mean(np.array([[[3, 1, 2]]], np.float32)).tolist()
+    [[2.0]]
+    """
+    mean: Floats = (density[..., 0] + density[..., 1] + density[..., 2]) / np.float32(3)
+    return mean
+
+
+def _channel_sum(rgb: Bytes) -> NDArray[np.uint16]:
+    total = rgb[..., 0].astype(np.uint16)
+    total += rgb[..., 1]
+    total += rgb[..., 2]
+    return total
 
 
 def optical_density(rgb: Bytes, white: tuple[float, float, float]) -> Floats:
@@ -139,7 +177,8 @@ def stain_signal(density: Floats) -> Floats:
     >>> round(float(stain_signal(np.array([[[0.0, 0.06, 0.03]]], np.float32))[0, 0]), 3)
     0.09
     """
-    signal: Floats = density.mean(axis=2) + np.ptp(density, axis=2)
+    low, high = channel_extremes(density)
+    signal: Floats = channel_mean(density) + (high - low)
     return signal
 
 

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from radiofib.slides.morphometry.regions import occupied
 from radiofib.slides.reader import Grid, Slide
 
-__all__ = ["block_differences", "find_blur", "sharpness"]
+__all__ = ["block_differences", "find_blur", "sharpness", "shows_focus"]
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -17,6 +18,9 @@ Bools = NDArray[np.bool_]
 NEAR, FAR = 1, 4
 #: Cells over which differences are summed: 7 x 7.
 WINDOW = 7
+#: Cells read at once, and how much of the glass around the tissue of a block is looked at.
+_BLOCK_CELLS = 128
+_GLASS_CELLS = 8
 
 
 def block_differences(grey: Floats, parts: int) -> tuple[Floats, Floats]:
@@ -42,17 +46,14 @@ def block_differences(grey: Floats, parts: int) -> tuple[Floats, Floats]:
     """
     found = []
     for lag in (NEAR, FAR):
-        squares = np.zeros_like(grey)
-        for axis in (0, 1):
-            step = (grey - np.roll(grey, -lag, axis=axis)) ** 2
-            edge = [slice(None)] * 2
-            edge[axis] = slice(-lag, None)  # nothing beyond the border to compare with
-            inner = [slice(None)] * 2
-            inner[axis] = slice(-2 * lag, -lag)
-            step[tuple(edge)] = step[tuple(inner)]
-            squares += step / 2
-        height, width = (side // parts for side in grey.shape)
-        found.append(squares.reshape(height, parts, width, parts).mean(axis=(1, 3)))
+        cells = np.zeros([side // parts for side in grey.shape], dtype=np.float32)
+        for picture, total in ((grey, cells), (grey.T, cells.T)):
+            step = picture[lag:] - picture[:-lag]
+            # Beyond the border there is nothing to compare with: the last differences stand in.
+            squares = np.square(np.concatenate([step, step[-lag:]]))
+            rows = squares.reshape(total.shape[0], parts, -1).sum(axis=1)
+            total += rows.reshape(*total.shape, parts).sum(axis=2)
+        found.append(cells / np.float32(2 * parts**2))
     return found[0], found[1]
 
 
@@ -150,21 +151,40 @@ def _nearest(verdict: Bools, known: Bools, wanted: Bools) -> Bools:
     return taken
 
 
-def _differences(slide: Slide, grid: Grid, tissue: Bools, um: float) -> tuple[Floats, Floats]:
+def shows_focus(grid: Grid, um: float) -> bool:
+    """Tell whether the pixels of a slide are fine enough to judge focus at a pixel size.
+
+    Examples
+    --------
+    >>> shows_focus(Grid(9, 9, 16, 16, 8.0, 8.0), 2.0), shows_focus(Grid(9, 9, 1, 1, 8.0, 8.0), 2.0)
+    (True, False)
+    """
+    return min(grid.um_x, grid.um_y) / _parts(grid, um) <= 1.5 * um
+
+
+def _parts(grid: Grid, um: float) -> int:
+    """Return into how many parts the side of a cell is cut."""
     finest = int(min(grid.step_x, grid.step_y))
-    parts = min(max(1, round(min(grid.um_x, grid.um_y) / um)), finest)
+    return min(max(1, round(min(grid.um_x, grid.um_y) / um)), finest)
+
+
+def _differences(slide: Slide, grid: Grid, tissue: Bools, um: float) -> tuple[Floats, Floats]:
     near = np.full(tissue.shape, np.nan, dtype=np.float32)
     far = near.copy()
-    if min(grid.um_x, grid.um_y) / parts > 1.5 * um:  # too coarse to tell
+    if not shows_focus(grid, um):
         return near, far
+    parts = _parts(grid, um)
     fine = grid.divided(parts)
-    side = slide.block_side(fine, parts) // parts
-    for left, top, width, height in slide.blocks(grid, side):
-        rows, columns = slice(top, top + height), slice(left, left + width)
-        if not tissue[rows, columns].any():
+    side = min(_BLOCK_CELLS, slide.block_side(fine, parts) // parts)
+    for block in slide.blocks(grid, side):
+        filled = occupied(tissue, block)
+        if filled is None:
             continue
-        rgb = slide.read(fine, left * parts, top * parts, width * parts, height * parts)
-        near[rows, columns], far[rows, columns] = block_differences(
-            rgb[..., 1].astype(np.float32), parts
-        )
+        left, top = max(filled[0] - _GLASS_CELLS, 0), max(filled[1] - _GLASS_CELLS, 0)
+        right = min(filled[0] + filled[2] + _GLASS_CELLS, grid.width)
+        bottom = min(filled[1] + filled[3] + _GLASS_CELLS, grid.height)
+        box = (left, top, right - left, bottom - top)
+        rgb = slide.read(fine, *(length * parts for length in box))
+        place = (slice(top, bottom), slice(left, right))
+        near[place], far[place] = block_differences(rgb[..., 1].astype(np.float32), parts)
     return near, far

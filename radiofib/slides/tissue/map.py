@@ -26,7 +26,8 @@ class TissueMap:
     Parameters
     ----------
     number : ndarray of int
-        Number of the piece (from 1), gaps filled and :data:`RIM_CELLS` of rim added; 0 outside.
+        Number of the piece (from 1), gaps filled and :data:`RIM_CELLS` of rim added; 0 outside
+        and under artefacts.
     depth_um : ndarray of float32
         Distance of a cell's centre to the edge of the filled tissue, 0 outside. The edge of the
         slide is an edge of the tissue.
@@ -69,7 +70,10 @@ class TissueMap:
 
 
 def map_tissue(
-    mask: NDArray[np.bool_], first_cells: list[tuple[int, int]], grid: Grid
+    mask: NDArray[np.bool_],
+    first_cells: list[tuple[int, int]],
+    grid: Grid,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> TissueMap:
     """Give each piece of a tissue mask its number, and each cell its depth.
 
@@ -81,6 +85,9 @@ def map_tissue(
         One cell of each piece, in the wanted order.
     grid : Grid
         The tissue grid.
+    hidden : ndarray of bool, optional
+        Where artefacts lie. That is no tissue, and no edge either: pieces and depths are those
+        of the tissue with the artefacts on it.
 
     Examples
     --------
@@ -101,6 +108,8 @@ def map_tissue(
     away, nearest = ndi.distance_transform_edt(~mask, sampling=sampling, return_indices=True)
     number = table[labels][tuple(nearest)]
     number[~filled & (away > RIM_CELLS * max(sampling))] = 0
+    if hidden is not None:
+        number[hidden] = 0
     depth = ndi.distance_transform_edt(np.pad(filled, 1), sampling=sampling)[1:-1, 1:-1]
     depth = np.maximum(depth - min(sampling) / 2, 0.0).astype(np.float32)
     return TissueMap(number.astype(np.int32), depth, grid)

@@ -7,6 +7,7 @@ tile overlap with the other tool's mask of at least 0.8 (Dice).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from PIL import Image, ImageDraw
 from radiofib.slides import SlideSettings, measure_slide, open_slide
 from radiofib.slides.morphometry.collagen import collagen_mask
 from radiofib.slides.morphometry.settings import TractSettings
-from radiofib.slides.tissue.find import TissueMask, find_tissue, optical_density, white_level
+from radiofib.slides.tissue.clean import clean_tissue
+from radiofib.slides.tissue.find import optical_density, white_level
 from radiofib.stats import dice, jaccard
 from tests.slides import made
 
@@ -83,9 +85,8 @@ def test_tissue_outlined_by_someone_has_the_same_collagen(tmp_path: Path) -> Non
     wanted = TractSettings(stain="sirius_red")
     with open_slide(path, mpp=UM) as slide:
         found = measure_slide(slide, settings=SlideSettings(tracts=wanted))
-        grid = slide.grid(8.0)
-        own = find_tissue(slide.read_all(grid), um=(grid.um_x, grid.um_y))
-        given = TissueMask(own.mask, own.white, math.nan)
+        own = clean_tissue(slide, SlideSettings(tracts=wanted))
+        given = replace(own, tissue=replace(own.tissue, threshold=math.nan))
         again = measure_slide(slide, tissue=given, settings=SlideSettings(tracts=wanted))
     for key in ("collagen_percent", "collagen_area_mm2", "morphometry_tissue_area_mm2"):
         assert again.measured[key] == pytest.approx(found.measured[key], rel=0.02)

@@ -52,7 +52,7 @@ def test_tissue_is_lobule_and_what_lies_inside_stays_visible_in_any_order() -> N
     again = annotate(objects[::-1], GRID, tissue_grid=COARSE)
     np.testing.assert_array_equal(found.segmentation.labels, again.segmentation.labels)
     names = [c.name for c in found.segmentation.classes]
-    assert names == ["background", "Tissue", "lobule", "Portal tract", "Vein"]
+    assert names == ["background", "Tissue", "Portal tract", "lobule", "Vein"]
     assert portal(found).sum() == 64 - 4
     assert found.segmentation.mask("other").sum() == 4
     assert found.segmentation.mask("lobule").sum() == 40 * 24 - 64
@@ -69,13 +69,18 @@ def test_nothing_counts_beyond_the_rim_of_the_tissue_and_objects_outside_are_lef
     across = box(5, "Portal tract", (80, 16), (18, 6))
     found = annotate([tissue, inside, overhanging, far, across], wide, tissue_grid=coarse)
     assert portal(found).sum() == 81
-    assert found.segmentation.mask("other").sum() == (10 + 4) * 8
+    assert found.segmentation.mask("other").sum() == (10 + 6) * 8
     # An outline drawn by hand has no rim.
     tissue.parts[0][0][1, 0] += 0.5
     by_hand = annotate([tissue, inside, overhanging, far, across], wide, tissue_grid=coarse)
     assert by_hand.segmentation.mask("other").sum() == 10 * 8
+    neither = "s.geojson, feature 3: the class is neither that of lobule nor of portal tracts"
     assert found.notes == (
         "s.geojson, feature 5, s.geojson, feature 4: outside the tissue, left out",
+        f"{neither}; counted as neither",
+    )
+    assert (
+        by_hand.notes[1] == "s.geojson, feature 3: reaches beyond the tissue; cut off at its edge"
     )
 
 
@@ -113,7 +118,7 @@ def test_counts_and_notes_say_what_was_not_used() -> None:
     ]
     found = annotate(objects, GRID, tissue_grid=COARSE)
     assert found.counts == {
-        **{"tissue": 1, "label": 1, "background": 1, "region": 0, "ignore": 0},
+        **{"tissue": 1, "label": 1, "background": 1, "artefact": 0, "region": 0, "ignore": 0},
         **{"unclassified": 1, "unused": 1, "mended": 0, "empty": 1},
     }
     assert [n.split(": ")[1][:9] for n in found.notes] == ["no class,", "too small"]

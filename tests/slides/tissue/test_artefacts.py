@@ -8,19 +8,11 @@ import pytest
 from benchmarks import tissue
 from radiofib.errors import SlideError
 from radiofib.slides import open_slide
-from radiofib.slides.tissue.artefacts import (
-    ARTEFACT_KINDS,
-    Artefacts,
-    ArtefactSettings,
-    find_artefacts,
-)
-from radiofib.slides.tissue.clean import (
-    ARTEFACT_SPECS,
-    artefact_annotations,
-    artefact_measures,
-    clean_tissue,
-)
+from radiofib.slides.specs.artefacts import ARTEFACT_SPECS
+from radiofib.slides.tissue.artefacts import Artefacts, find_artefacts
+from radiofib.slides.tissue.clean import artefact_annotations, artefact_values, clean_tissue
 from radiofib.slides.tissue.find import find_tissue, white_level
+from radiofib.slides.tissue.settings import ARTEFACT_KINDS, ArtefactSettings
 from tests.slides import made
 
 
@@ -106,26 +98,26 @@ def test_a_stroke_across_a_core_takes_area_but_makes_no_second_core(tmp_path: Pa
     picture[20:180, 200:230] = (40, 60, 150)
     path = made.write_png(tmp_path / "a.png", picture)
     with open_slide(path, mpp=8.0) as slide:
-        grid = slide.grid(8.0)
-        clean = clean_tissue(slide, grid, slide.read_all(grid))
+        clean = clean_tissue(slide)
     assert clean.tissue.mask.sum() == pytest.approx(80 * 370, rel=0.01)
     assert clean.whole.sum() == pytest.approx(80 * 400, rel=0.01)
-    lost = clean.measured["artefact_tissue_left_out_mm2"]
+    values, missing = artefact_values(clean)
+    lost = values["artefact_tissue_left_out_mm2"]
     assert lost == pytest.approx(80 * 30 * 64e-6, rel=0.1)
-    notes = artefact_annotations(clean.artefacts, grid)
+    notes = artefact_annotations(clean.artefacts, clean.grid)
     assert [note.name for note in notes] == ["Artefact: pen 1"]
-    assert notes[0].polygon.area * 64e-6 == pytest.approx(clean.measured["artefact_pen_area_mm2"])
-    assert set(clean.measured) == {spec.key for spec in ARTEFACT_SPECS}
+    assert notes[0].polygon.area * 64e-6 == pytest.approx(values["artefact_pen_area_mm2"])
+    assert set(values) == {spec.key for spec in ARTEFACT_SPECS}
+    assert missing == {"artefact_blur_area_mm2": "pixels are too coarse to judge focus"}
 
 
 def test_a_slide_all_over_with_pen_is_refused_with_the_reason(tmp_path: Path) -> None:
     picture = core()
     picture[55:145, 40:460] = (40, 60, 150)
     path = made.write_png(tmp_path / "inked.png", picture)
-    with open_slide(path, mpp=8.0) as slide:
-        grid = slide.grid(8.0)
-        with pytest.raises(SlideError, match=r"inked\.png: no tissue left .* pen 100 %"):
-            clean_tissue(slide, grid, slide.read_all(grid))
+    named = pytest.raises(SlideError, match=r"inked\.png: no tissue left .* pen 100 %")
+    with open_slide(path, mpp=8.0) as slide, named:
+        clean_tissue(slide)
 
 
 @pytest.mark.parametrize("ground", [250, 225, 200, 175])
@@ -138,12 +130,6 @@ def test_area_is_right_on_dark_and_noisy_ground(ground: int, noise: float) -> No
     mask = find_tissue(picture.round().astype(np.uint8), um=(8.0, 8.0)).mask
     # Noise of 4 grey levels after averaging to 8 um is as strong as the palest stain.
     assert mask.sum() == pytest.approx(80 * 400, rel=0.01 if noise < 1 else 0.02)
-
-
-def test_measures_of_nothing_are_zero() -> None:
-    whole = np.ones((5, 5), dtype=bool)
-    values = artefact_measures(whole, whole, Artefacts(np.zeros((5, 5), np.uint8)), 64.0)
-    assert set(values.values()) == {0.0}
 
 
 @pytest.mark.proof
