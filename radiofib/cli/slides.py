@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radiofib.cli._shared import Workers, finish, progress_bar
+from radiofib.cli.slides_agreement import slides_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     slides_app.command("remeasure")(slides_remeasure)
     slides_app.command("qupath-script")(slides_qupath_script)
     slides_app.command("fit-pixels")(slides_fit_pixels)
+    slides_app.command("agreement")(slides_agreement)
     app.add_typer(slides_app, name="slides")
 
 
