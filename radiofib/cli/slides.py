@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radiofib.cli._shared import Workers, finish, progress_bar
+from radiofib.cli.slides_agreement import slides_agreement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from radiofib.table import FeatureTable
 
 __all__ = ["register"]
@@ -23,6 +26,7 @@ def register(app: typer.Typer) -> None:
     slides_app.command("remeasure")(slides_remeasure)
     slides_app.command("qupath-script")(slides_qupath_script)
     slides_app.command("fit-pixels")(slides_fit_pixels)
+    slides_app.command("agreement")(slides_agreement)
     app.add_typer(slides_app, name="slides")
 
 
@@ -32,7 +36,7 @@ def _slides() -> None:
 
 
 def slides_run(
-    slides: Annotated[list[Path], typer.Argument(help="Slide files.")],
+    slides: Annotated[list[Path], typer.Argument(help="Slides, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     model: Annotated[
         Path | None,
@@ -73,9 +77,17 @@ def slides_run(
 
     Example: radiofib slides run biopsy1.svs biopsy2.ndpi --out slides --model hotspot.onnx
     """
-    from radiofib.slides import SegmentSettings, SlideSettings, run_slides, tract_table
+    from radiofib.slides import (
+        SegmentSettings,
+        SlideSettings,
+        find_slides,
+        run_slides,
+        tract_features,
+        tract_table,
+    )
     from radiofib.slides.morphometry.stages import read_stages
-    from radiofib.study import RunFolder, slide_labeller, write_failures, write_slide_table
+    from radiofib.slides.pieces import earlier_cases
+    from radiofib.study import RunFolder, slide_labeller, write_failures, write_slide_tables
 
     facts = {
         "overlap": overlap,
@@ -84,26 +96,33 @@ def slides_run(
         "batch": batch,
         "providers": provider or ["cpu"],
     }
+    found = find_slides(slides)
     labeller = slide_labeller(model, card, SegmentSettings.parse(facts, where="options"))
     known = None if stages is None else read_stages(stages)
+    settings = None if config is None else SlideSettings.from_yaml(config)
+    results = RunFolder(out)
     with progress_bar() as tell:
+        tell("slides", 0, len(found))
         table, failures = run_slides(
-            slides,
+            found,
             out,
             mpp=mpp,
             workers=workers,
             progress=lambda done, total, _: tell("slides", done, total),
-            settings=None if config is None else SlideSettings.from_yaml(config),
+            settings=settings,
             labeller=labeller,
             stages=known,
             tiles=lambda done, total: tell("tiles", done, total),
         )
     _unknown(known, table)
-    write_slide_table(table, out)
-    if labeller is not None:
-        RunFolder(out).write_frame("tracts.csv", tract_table(table, out))
-    listing = write_failures(RunFolder(out), failures)
-    typer.echo(f"{table.n_rows} of {len(slides)} slides measured: {out}")
+    _warn(dict(zip(table.obs["case"], table.obs["warnings"], strict=True)))
+    tracts = None if labeller is None else tract_features(tract_table(table, out), table)
+    write_slide_tables(table, out, tracts)
+    listing = write_failures(results, failures)
+    if labeller is not None and labeller.facts.get("source") == "classical":
+        typer.echo(f"portal tracts by a classical pixel classifier: {labeller.facts['maker']}")
+    _earlier(earlier_cases(out, set(table.obs["case"])), out)
+    typer.echo(f"{table.n_rows} of {table.n_rows + len(failures)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
 
 
@@ -129,10 +148,10 @@ def slides_remeasure(
 
     Example: radiofib slides remeasure slides biopsy1.svs biopsy2.ndpi --out corrected
     """
-    from radiofib.slides import SlideSettings
+    from radiofib.slides import SlideSettings, tract_features
     from radiofib.slides.morphometry.stages import read_stages
     from radiofib.slides.remeasure import remeasure_slides
-    from radiofib.study import RunFolder, write_failures, write_slide_table
+    from radiofib.study import RunFolder, write_failures, write_slide_tables
 
     known = None if stages is None else read_stages(stages)
     with progress_bar() as tell:
@@ -148,15 +167,12 @@ def slides_remeasure(
             stages=known,
         )
     _unknown(known, found.table)
-    write_slide_table(found.table, out)
+    tracts = tract_features(found.tracts, found.table) if len(found.tracts) else None
+    write_slide_tables(found.table, out, tracts)
     results = RunFolder(out)
     results.write_frame("corrections.csv", found.corrections)
-    if len(found.tracts):
-        results.write_frame("tracts.csv", found.tracts)
     listing = write_failures(results, found.failures)
-    for case, note in found.corrections[["case", "notes"]].itertuples(index=False):
-        if note:
-            typer.secho(f"  {case}: {note}", err=True, fg=typer.colors.YELLOW)
+    _warn(dict(found.corrections[["case", "notes"]].itertuples(index=False)))
     n = found.table.n_rows
     typer.echo(f"{n} of {n + len(found.failures)} slides measured again: {out}")
     finish(found.failures, useful=n > 0, where=listing)
@@ -172,8 +188,24 @@ def _unknown(stages: dict[str, float] | None, table: FeatureTable) -> None:
         typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
 
 
+def _warn(notes: Mapping[str, str]) -> None:
+    """Say what is to be looked at in slides that were measured all the same."""
+    for case, note in notes.items():
+        if note:
+            typer.secho(f"  {case}: {note}", err=True, fg=typer.colors.YELLOW)
+
+
+def _earlier(cases: Sequence[str], out: Path) -> None:
+    """Say whose files an earlier run has left: pictures and outlines that no table is of."""
+    from radiofib._checks import list_some
+
+    if cases:
+        text = f"{list_some(cases)}: files of an earlier run stay in {out}, in no table of this run"
+        typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
+
+
 def slides_qupath_script(
-    out: Annotated[Path, typer.Option(help="Folder with the GeoJSON files.")],
+    out: Annotated[Path, typer.Option(help="Folder with the GeoJSON files; made when absent.")],
 ) -> None:
     """Write two scripts that load a folder of GeoJSON into a QuPath project, and export it again.
 
@@ -181,8 +213,13 @@ def slides_qupath_script(
     """
     from radiofib.slides.qupath.scripts import write_qupath_scripts
 
+    made = not out.exists()
     for path in write_qupath_scripts(out):
         typer.echo(f"{path}: open it in QuPath's script editor and press Run once")
+    if made or not any(out.glob("*.geojson*")):
+        new = "a new folder" if made else "no GeoJSON yet"
+        text = f"{out}: {new}; the scripts read from it and export to it, wherever you move it"
+        typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
 
 
 def slides_fit_pixels(
@@ -205,9 +242,18 @@ def slides_fit_pixels(
 
     Example: radiofib slides fit-pixels annotated --rest Lobule --out classifier.skops
     """
+    from radiofib.errors import UsageError
     from radiofib.slides.pixels.features import PixelSettings
     from radiofib.slides.pixels.fit import fit_pixels
 
+    if out.suffix.lower() != ".skops":
+        raise UsageError(
+            "a pixel classifier is told by its suffix",
+            where=str(out),
+            expected="a name that ends in .skops",
+            hint=f"write to {out.with_suffix('.skops')}",
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
     with progress_bar() as tell:
         found = fit_pixels(
             annotated,

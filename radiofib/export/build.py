@@ -39,6 +39,14 @@ _OBS_LABELS = {
     "hbp_minutes": "minutes from injection to the hepatobiliary phase",
     "quality": "image quality",
     "mask_source": "where the liver mask is from",
+    "mpp_x_um": "width of a pixel of the slide [um]",
+    "mpp_y_um": "height of a pixel of the slide [um]",
+    "mpp_source": "who says the pixel size: slide, or given",
+    "tissue_px_um": "pixel size of the tissue mask [um]",
+    "segmentation_source": "who labelled the slide: model, classical or annotations",
+    "segmentation_maker": "network, classifier or file that labelled the slide",
+    "warnings": "what to look at before these values are used",
+    "tract": "number of the portal tract",
 }
 
 #: What ``geom_<channel>_<fact>`` says of an image file.

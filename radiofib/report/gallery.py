@@ -42,6 +42,14 @@ _SLIDE_COLUMNS = (
     "wedge_count",
     "edge_contact_mm",
 )
+#: Measures of slides; other columns describe the row.
+_MEASURE = re.compile(r"wsi_")
+_SEGMENTED = {
+    "classical": "Portal tracts are those of a classical pixel classifier, not of a network: "
+    "{maker}.",
+    "model": "Portal tracts are those of a network: {maker}.",
+    "annotations": "Portal tracts are those that someone drew or corrected: {maker}.",
+}
 
 
 def examples_section(context: Context) -> Section | None:
@@ -135,10 +143,10 @@ def slides_section(context: Context) -> Section | None:
     if not folder.is_dir():
         return None
     blocks: list[Block] = []
-    tables = [*sorted(folder.glob("*.csv")), *sorted(folder.glob("*.parquet"))]
-    tables = [t for t in tables if t.stem not in ("failures", "codebook", "missing")]
+    tables = [folder / name for name in ("slides.csv", "slides.parquet")]
+    tables = [path for path in tables if path.is_file()]
     if tables:
-        blocks.append(_slide_table(tables[0]))
+        blocks += _slide_table(tables[0])
     else:
         blocks.append(Note("slides/ holds no table: nothing was measured on slides."))
     files = sorted(folder.glob("*.png"))
@@ -154,15 +162,15 @@ def slides_section(context: Context) -> Section | None:
     return Section("slides", "Slides", tuple(blocks))
 
 
-def _slide_table(path: Path) -> Table | Note:
+def _slide_table(path: Path) -> list[Block]:
     try:
         frame = read_frame(path)
     except RadiofibError as error:
-        return Note(f"slides/{path.name} cannot be used: {error.problem}.")
+        return [Note(f"slides/{path.name} cannot be used: {error.problem}.")]
     name = "case" if "case" in frame else str(frame.columns[0])
-    numeric = [
-        str(c) for c in frame.columns if c != name and pd.api.types.is_numeric_dtype(frame[c])
-    ]
+    # Beside the measures stands what is known of the case and the file.
+    numeric = [c for c in map(str, frame.columns) if _MEASURE.match(c)]
+    numeric = [c for c in numeric if pd.api.types.is_numeric_dtype(frame[c])]
     numeric.sort(key=lambda c: _rank(c))
     shown = numeric[:7]
     rows = tuple(
@@ -178,9 +186,21 @@ def _slide_table(path: Path) -> Table | Note:
     if len(numeric) > len(shown):
         notes.append(f"{len(numeric) - len(shown)} more measures in slides/{path.name}.")
     columns = (Column("Slide"), *(Column(_plain(c), numeric=True) for c in shown))
-    return Table(
-        f"Measures of {pluralise(len(frame), 'slide')}.", columns, (Group("", rows),), tuple(notes)
-    )
+    title = f"Measures of {pluralise(len(frame), 'slide')}."
+    table = Table(title, columns, (Group("", rows),), tuple(notes))
+    return [*_segmented_by(frame), table]
+
+
+def _segmented_by(frame: pd.DataFrame) -> list[Block]:
+    """Say who labelled the slides; a pixel classifier is not to pass for a network."""
+    if not {"segmentation_source", "segmentation_maker"} <= set(frame):
+        return []
+    made = frame[["segmentation_source", "segmentation_maker"]].dropna().drop_duplicates()
+    return [
+        Note(_SEGMENTED[source].format(maker=maker))
+        for source, maker in made.itertuples(index=False)
+        if source in _SEGMENTED
+    ]
 
 
 def _rank(column: str) -> float:
@@ -194,9 +214,7 @@ def _rank(column: str) -> float:
 
 def _plain(column: str) -> str:
     """Turn ``wsi_original_morphometry_tissue_area_mm2`` into ``tissue area (mm²)``."""
-    words = column.split("_")
-    if words[:3] == ["wsi", "original", "morphometry"]:
-        words = words[3:]
+    words = column.removeprefix("wsi_original_").removeprefix("morphometry_").split("_")
     units = {"mm2": "mm²", "mm": "mm", "um": "µm"}
     if len(words) > 1 and words[-1] in units:
         return f"{shorten(' '.join(words[:-1]), 40)} ({units[words[-1]]})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from radiofib._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from radiofib.slides.cases import name_cases
+    from radiofib.slides.cases import find_slides, name_cases
     from radiofib.slides.labels.classical import ClassicalLabeller
     from radiofib.slides.labels.labeller import Labeller
     from radiofib.slides.labels.settings import SegmentSettings
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from radiofib.slides.tissue.find import TissueMask, find_tissue
     from radiofib.slides.tissue.levels import LevelSettings
     from radiofib.slides.tissue.settings import ArtefactSettings
+    from radiofib.slides.tract_tables import tract_features
 
 #: public name -> module that has it
 _HOME = {
@@ -56,6 +57,7 @@ _HOME = {
     "TRACT_REGISTRY": "specs.tracts",
     "TissueMask": "tissue.find",
     "TractSettings": "morphometry.settings",
+    "find_slides": "cases",
     "find_tissue": "tissue.find",
     "measure_slide": "measure",
     "name_cases": "cases",
@@ -67,6 +69,7 @@ _HOME = {
     "to_wkt": "qupath.geojson",
     "trace_polygons": "polygons",
     "tract_codebook": "specs.tracts",
+    "tract_features": "tract_tables",
     "tract_table": "pieces",
     "write_qupath_scripts": "qupath.scripts",
 }
@@ -93,6 +96,7 @@ __all__ = [
     "TissueMask",
     "TractSettings",
     "clean_tissue",
+    "find_slides",
     "find_tissue",
     "measure_slide",
     "name_cases",
@@ -104,6 +108,7 @@ __all__ = [
     "to_wkt",
     "trace_polygons",
     "tract_codebook",
+    "tract_features",
     "tract_table",
     "write_qupath_scripts",
 ]

@@ -1,4 +1,4 @@
-"""Case names for slides: the stem, and as much of the folders as tells equal stems apart."""
+"""Slides of a run: those that are named or lie in a folder, each with a name of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,64 @@ from pathlib import Path
 from radiofib.errors import UsageError
 from radiofib.provenance import hash_bytes
 
-__all__ = ["name_cases"]
+__all__ = ["find_slides", "name_cases"]
+
+#: Of the formats OpenSlide reads, and plain pictures.
+_SLIDES = (
+    *(".svs", ".ndpi", ".mrxs", ".scn", ".tif", ".tiff", ".vms", ".vmu", ".svslide", ".bif"),
+    *(".czi", ".png", ".jpg", ".jpeg"),
+)
+
+
+def find_slides(paths: Iterable[str | Path]) -> list[Path]:
+    """Return slides, and in the place of a folder those that lie in it.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Slides, and folders; of a folder the files with a suffix of slides are taken, not those of
+        its own folders.
+
+    Raises
+    ------
+    UsageError
+        When nothing that is named exists, or a folder holds no slide.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b.svs", "a.ndpi", "notes.txt"):
+    ...         _ = (Path(folder) / name).write_text("")
+    ...     [path.name for path in find_slides([folder, "gone.svs"])]
+    ['a.ndpi', 'b.svs', 'gone.svs']
+    >>> find_slides(["gone.svs"])
+    Traceback (most recent call last):
+    radiofib.errors.UsageError: gone.svs: no such slide or folder. Next: check the path.
+    """
+    given = [Path(path) for path in paths]
+    if given and not any(path.exists() for path in given):
+        more = f" ({len(given)} in all)" if len(given) > 1 else ""
+        raise UsageError(
+            f"no such slide or folder{more}", where=str(given[0]), hint="check the path"
+        )
+    found: list[Path] = []
+    for path in given:
+        inside = _inside(path) if path.is_dir() else [path]
+        if not inside:
+            raise UsageError(
+                "no slide in this folder",
+                where=str(path),
+                expected=", ".join(_SLIDES),
+                hint="name the folder in which the slides lie, or the slides",
+            )
+        found += inside
+    return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    files = (p for p in sorted(folder.iterdir()) if not p.name.startswith("."))
+    return [p for p in files if p.suffix.lower() in _SLIDES and p.is_file()]
 
 
 def name_cases(paths: Iterable[str | Path]) -> dict[str, Path]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from radiofib.slides.qupath.geojson import Annotation
 
 __all__ = ["outline_png"]
 
 _SIDE = 1200
+_INK = (60, 60, 60)
+#: Height of the caption's letters and space around it, in pixels.
+_TEXT, _GAP = 18, 8
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def outline_png(
@@ -21,6 +26,7 @@ def outline_png(
     annotations: Iterable[Annotation],
     *,
     step: tuple[float, float] = (1.0, 1.0),
+    caption: str = "",
 ) -> bytes:
     """Draw outlines over a picture and return it as PNG.
 
@@ -32,11 +38,14 @@ def outline_png(
         Tissue, artefacts and tracts, each drawn in the colour of its class, later ones on top.
     step : tuple of float
         How many of their pixels make one of `rgb`, across and down.
+    caption : str
+        Text for a strip below the picture.
 
     Returns
     -------
     bytes
-        At most 1200 pixels on the longer side; small pictures are enlarged up to four times.
+        At most 1200 pixels on the longer side, without the strip; small pictures are enlarged up
+        to four times.
 
     Examples
     --------
@@ -55,5 +64,33 @@ def outline_png(
             points = (ring * factor).round().clip(0, np.array(size) - 1)
             pen.line([(float(x), float(y)) for x, y in points], fill=one.color, width=2)
     stream = io.BytesIO()
-    picture.save(stream, format="PNG")
+    _captioned(picture, caption).save(stream, format="PNG")
     return stream.getvalue()
+
+
+def _captioned(picture: Image.Image, caption: str) -> Image.Image:
+    """Return the picture with a white strip of text below it."""
+    if not caption:
+        return picture
+    font = ImageFont.load_default(_TEXT)
+    lines = _wrapped(caption.split(), font, picture.width - 2 * _GAP)
+    height = 2 * _GAP + len(lines) * round(1.4 * _TEXT)
+    whole = Image.new("RGB", (picture.width, picture.height + height), "white")
+    whole.paste(picture, (0, 0))
+    pen = ImageDraw.Draw(whole)
+    for number, line in enumerate(lines):
+        place = (_GAP, picture.height + _GAP + number * round(1.4 * _TEXT))
+        pen.text(place, line, fill=_INK, font=font)
+    return whole
+
+
+def _wrapped(words: Sequence[str], font: _Font, width: int) -> list[str]:
+    """Divide words into lines of at most some pixels; a longer word has its own."""
+    lines = [""]
+    for word in words:
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

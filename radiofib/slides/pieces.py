@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ import pandas as pd
 from radiofib.provenance import canonical_json, environment, hash_bytes, hash_file
 from radiofib.slides.labels.labeller import LABELS, PIECES
 from radiofib.slides.measure import SlideMeasures
+from radiofib.slides.morphometry.portal import TRACT
 from radiofib.slides.picture import outline_png
-from radiofib.slides.qupath.geojson import to_geojson
+from radiofib.slides.qupath.geojson import Annotation, to_geojson
 from radiofib.slides.reader import Slide
 from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
 from radiofib.slides.specs.tracts import TRACT_REGISTRY
 from radiofib.table import MISSING_COLUMNS, FeatureTable
 
 __all__ = [
+    "MAKER",
     "METHOD",
+    "earlier_cases",
     "finished_piece",
     "measured_content",
     "measures_png",
@@ -33,8 +37,18 @@ __all__ = [
 ]
 
 #: Raised when the way of measuring changes, so that nothing older is taken for finished.
-METHOD = 3
-_OBS = ("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um")
+METHOD = 4
+#: Columns that say who labelled a slide: ``model``, ``classical`` or ``annotations``, and which.
+MAKER = ("segmentation_source", "segmentation_maker")
+_OBS = (
+    *("case", "patient", "vendor", "mpp_x_um", "mpp_y_um", "mpp_source", "tissue_px_um"),
+    *(*MAKER, "warnings"),
+)
+#: How a picture says who labelled the tissue.
+_CAPTIONS = {
+    "classical": "Portal tracts by a classical pixel classifier: {maker}",
+    "model": "Portal tracts by a network: {maker}",
+}
 
 
 def finished_piece(out: Path, case: str, key: str) -> dict[str, Any] | None:
@@ -49,27 +63,42 @@ def finished_piece(out: Path, case: str, key: str) -> dict[str, Any] | None:
 
 
 def write_piece(
-    out: Path, case: str, key: str, slide: Slide, measures: SlideMeasures, *, tiles: int | None
+    out: Path,
+    case: str,
+    key: str,
+    slide: Slide,
+    measures: SlideMeasures,
+    *,
+    maker: tuple[str, str] | None = None,
+    tiles: int | None = None,
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write picture and outlines of a slide, then the piece that says they are whole.
 
     Parameters
     ----------
+    maker : tuple of str, optional
+        Source and maker of the labels, see :class:`~radiofib.slides.Segmentation`; None without a
+        segmentation.
     tiles : int, optional
-        Of how many tiles the labels are; None without a segmentation.
+        Of how many tiles the labels are.
+    warnings : sequence of str
+        What the reader of the results should look at.
     """
+    source, name = maker or ("", "")
+    caption = _CAPTIONS.get(source, "").format(maker=name)
     contents = {
-        "geojson": to_geojson(measures.annotations, key=key).encode(),
-        "png": measures_png(measures),
+        "geojson": to_geojson(_named(measures.annotations, source), key=key).encode(),
+        "png": measures_png(measures, caption=caption),
     }
-    paths = _outputs(out, case, labelled=tiles is not None)
+    paths = _outputs(out, case, labelled=maker is not None)
     _keep_corrections(out, case, paths["geojson"], contents["geojson"])
     for kind, content in contents.items():
         _replace(paths[kind], content)
     piece = {
         "key": key,
         "case": case,
-        **measured_content(case, slide, measures),
+        **measured_content(case, slide, measures, maker=(source, name), warnings=warnings),
         "outputs": {kind: hash_file(path) for kind, path in paths.items()},
         **({} if tiles is None else {"tiles": tiles}),
     }
@@ -77,13 +106,27 @@ def write_piece(
     return piece
 
 
-def measures_png(measures: SlideMeasures) -> bytes:
+def _named(annotations: Iterable[Annotation], source: str) -> Iterable[Annotation]:
+    """Say in the name of each tract that no network has found it: QuPath lists the names."""
+    for one in annotations:
+        told = source == "classical" and one.classification == TRACT
+        yield replace(one, name=f"{one.name} (classical)") if told else one
+
+
+def measures_png(measures: SlideMeasures, *, caption: str = "") -> bytes:
     """Return the picture of a slide with the outlines of its tissue, artefacts and tracts."""
     step = (measures.grid.step_x, measures.grid.step_y)
-    return outline_png(measures.overview, measures.annotations, step=step)
+    return outline_png(measures.overview, measures.annotations, step=step, caption=caption)
 
 
-def measured_content(case: str, slide: Slide, measures: SlideMeasures) -> dict[str, Any]:
+def measured_content(
+    case: str,
+    slide: Slide,
+    measures: SlideMeasures,
+    *,
+    maker: tuple[str, str] = ("", ""),
+    warnings: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return what a piece keeps of the measures of a slide, in plain values."""
     return {
         "obs": {
@@ -94,6 +137,9 @@ def measured_content(case: str, slide: Slide, measures: SlideMeasures) -> dict[s
             "mpp_y_um": slide.mpp[1],
             "mpp_source": slide.mpp_source,
             "tissue_px_um": math.sqrt(measures.grid.cell_um2),
+            "segmentation_source": maker[0],
+            "segmentation_maker": maker[1],
+            "warnings": "; ".join(warnings),
         },
         "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
         "missing": measures.missing,
@@ -120,7 +166,8 @@ def slide_table(
         {column(key): [_float(piece["values"][key]) for piece in pieces] for key in keys},
         dtype="float64",
     )
-    obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=[*_OBS, *more])
+    columns = list(dict.fromkeys([*_OBS, *more]))
+    obs = pd.DataFrame([piece["obs"] for piece in pieces], columns=columns)
     missing = [
         {"case": piece["case"], "instance": "", "column": column(k), "reason": piece["missing"][k]}
         for piece in pieces
@@ -132,9 +179,9 @@ def slide_table(
         "versions": environment(("openslide-python", "openslide-bin", "scikit-image", "numpy")),
         **provenance,
     }
-    return FeatureTable(
-        X, obs, codebook(), pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), facts
-    )
+    labels = provenance.get("segmentation", {})
+    book = codebook(classical=labels.get("source") == "classical")
+    return FeatureTable(X, obs, book, pd.DataFrame(missing, columns=list(MISSING_COLUMNS)), facts)
 
 
 def tract_table(table: FeatureTable, out: str | Path) -> pd.DataFrame:
@@ -150,8 +197,8 @@ def tract_table(table: FeatureTable, out: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``case`` and the columns of :data:`~radiofib.slides.TRACT_REGISTRY`; no rows without a
-        segmentation.
+        ``case``, the columns of :data:`~radiofib.slides.TRACT_REGISTRY`, and who labelled the
+        slide (``segmentation_source``, ``segmentation_maker``); no rows without a segmentation.
     """
     keys = table.provenance["pieces"].items()
     return tracts_of(
@@ -161,12 +208,30 @@ def tract_table(table: FeatureTable, out: str | Path) -> pd.DataFrame:
 
 def tracts_of(pieces: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
     """Return one row per portal tract of pieces, each given with its case."""
-    rows = [[case, *row] for case, piece in pieces for row in piece.get("tracts", ())]
-    return pd.DataFrame(rows, columns=["case", *_tract_columns()])
+    rows = [
+        [case, *row, *(piece["obs"][name] for name in MAKER)]
+        for case, piece in pieces
+        for row in piece.get("tracts", ())
+    ]
+    return pd.DataFrame(rows, columns=["case", *_tract_columns(), *MAKER])
 
 
 def _tract_columns() -> list[str]:
     return [spec.name for spec in TRACT_REGISTRY]
+
+
+def earlier_cases(out: str | Path, cases: Collection[str]) -> list[str]:
+    """Return the slides of earlier runs whose files lie in a folder and that are none of `cases`.
+
+    Examples
+    --------
+    >>> earlier_cases("no-such-folder", [])
+    []
+    """
+    out = Path(out)
+    pieces = (_read_piece(path) for path in (out / PIECES).glob("*.json"))
+    known = {str(piece["case"]) for piece in pieces if piece is not None}
+    return sorted(c for c in known - set(cases) if (out / f"{c}.geojson").is_file())
 
 
 def _outputs(out: Path, case: str, *, labelled: bool) -> dict[str, Path]:

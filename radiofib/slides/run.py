@@ -17,12 +17,13 @@ from radiofib.provenance import (
 )
 from radiofib.slides.cases import name_cases
 from radiofib.slides.labels.classical import AnyLabeller
-from radiofib.slides.labels.labeller import PIECES, UNFINISHED, TileWatch
+from radiofib.slides.labels.labeller import PIECES, UNFINISHED, Labeller, TileWatch
 from radiofib.slides.labels.store import disk_explained
 from radiofib.slides.measure import measure_slide
 from radiofib.slides.pieces import METHOD, finished_piece, slide_table, write_piece
 from radiofib.slides.reader import Slide, open_slide
 from radiofib.slides.settings import SlideSettings
+from radiofib.slides.stain_check import stain_warnings
 from radiofib.slides.tissue.clean import clean_tissue
 from radiofib.table import FeatureTable
 
@@ -87,7 +88,8 @@ def run_slides(
         counts are missing. Never for tables a stager learns from: what is missing would tell it
         the stage.
     tiles : callable, optional
-        Called with tiles done and tiles in all of the slides begun, from another thread.
+        Called with tiles done and tiles in all of the slides begun, from another thread; a pixel
+        classifier has no tiles.
 
     Returns
     -------
@@ -127,8 +129,9 @@ def run_slides(
     if labeller is not None:
         labeller = replace(labeller, threads=max(1, effective_workers(None) // workers))
     work = partial(_finish, out=out, mpp=mpp, settings=settings, labeller=labeller)
+    tiled = isinstance(labeller, Labeller)
     outcomes: dict[str, _Outcome] = {}
-    with TileWatch(out, tiles) if labeller and tiles else nullcontext() as watch:
+    with TileWatch(out, tiles) if tiled and tiles else nullcontext() as watch:
         for job, outcome in map_pieces(work, jobs, workers=workers, on_crash=_crashed):
             outcomes[job.case] = outcome
             if watch and outcome.piece and outcome.labels:
@@ -175,15 +178,24 @@ def _finish(
             if piece is None:
                 tissue = clean_tissue(slide, settings)
                 with ExitStack() as stack:
-                    found = None
+                    found = maker = None
                     if labeller is not None and labels is not None:
                         found = stack.enter_context(
                             labeller.labelled(slide, out, job.case, key=labels, tissue=tissue)
                         )
+                        maker = (found.source, found.maker)
                     measures = measure_slide(slide, settings, found, job.stage, tissue=tissue)
                     del found  # its file is about to go
-                tiles = labeller.tiles(out, labels) if labeller and labels else None
-                piece = write_piece(out, job.case, key, slide, measures, tiles=tiles)
+                piece = write_piece(
+                    out,
+                    job.case,
+                    key,
+                    slide,
+                    measures,
+                    maker=maker,
+                    tiles=labeller.tiles(out, labels) if labeller and labels else None,
+                    warnings=stain_warnings(measures, settings.tracts.stain),
+                )
         return _Outcome(piece, labels)
     except (SlideError, ModelError, OSError, MemoryError) as error:
         return _Outcome(failure=Failure.from_error(error, case=job.case, step="slide"))

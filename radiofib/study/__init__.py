@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from radiofib.study.judge import READER_FAILURES, FileEvaluation, evaluate_file
     from radiofib.study.prepare import prepare_cohort, read_sections, register_files
     from radiofib.study.run import RunResult, run_study
-    from radiofib.study.slides import slide_labeller, write_slide_table
+    from radiofib.study.slides import slide_labeller, write_slide_tables
     from radiofib.study.tables import (
         predict_features,
         scanner_notes,
@@ -64,7 +64,7 @@ _HOME = {
     "write_doubts": "extraction",
     "write_evaluation": "tables",
     "write_failures": "folder",
-    "write_slide_table": "slides",
+    "write_slide_tables": "slides",
 }
 
 __all__ = [
@@ -100,7 +100,7 @@ __all__ = [
     "write_doubts",
     "write_evaluation",
     "write_failures",
-    "write_slide_table",
+    "write_slide_tables",
 ]
 
 __getattr__ = lazy_names(__name__, _HOME)

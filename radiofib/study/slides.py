@@ -8,7 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from radiofib.cohort import Acquisition, Cohort
-from radiofib.errors import Failure, UsageError
+from radiofib.errors import Failure, ModelError, UsageError
+from radiofib.export.build import build_sheet
+from radiofib.export.folder import staged
+from radiofib.export.text import write_codebook, write_frame
+from radiofib.extract.doubts import Doubt, doubts_entry
 from radiofib.slides import (
     ClassicalLabeller,
     Labeller,
@@ -16,17 +20,22 @@ from radiofib.slides import (
     SlideSettings,
     name_cases,
     run_slides,
+    tract_features,
     tract_table,
 )
 from radiofib.slides.labels.classical import AnyLabeller
 from radiofib.slides.measure import not_asked_for
+from radiofib.slides.pieces import MAKER
 from radiofib.slides.specs import column
 from radiofib.study.config import SlidesConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress
 from radiofib.table import FeatureTable
 
-__all__ = ["slide_features", "slide_labeller", "write_slide_table"]
+__all__ = ["slide_features", "slide_labeller", "write_slide_tables"]
+
+#: Files of a table: the whole, a quick look, what the columns are, why values are missing.
+_ENDINGS = (".parquet", ".csv", ".codebook.csv", ".missing.csv")
 
 #: Facts of the file that a model could take for biology; shown to the negative control only.
 #: The size of the scan is none of them: whoever scans draws it around the tissue.
@@ -83,11 +92,10 @@ def slide_features(
     )
     unasked = not_asked_for(config.measures or SlideSettings(), labelled=labeller is not None)
     named = _without(_renamed(table, cohort, owner), {column(key) for key in unasked})
-    write_slide_table(named, out)
-    if labeller is not None:
-        tracts = tract_table(table, out)
-        tracts["case"] = [owner[name].case for name in tracts["case"]]
-        RunFolder(out).write_frame("tracts.csv", tracts)
+    facts = table.obs[[*MAKER, "warnings"]]
+    shown = replace(named, obs=pd.concat([named.obs, facts], axis=1))
+    tracts = None if labeller is None else tract_features(tract_table(table, out), table)
+    write_slide_tables(shown, out, None if tracts is None else _of_cases(tracts, owner))
     return named, [_named(f, owner) for f in failures]
 
 
@@ -99,21 +107,85 @@ def slide_labeller(
     Raises
     ------
     UsageError
-        When facts or settings of a network are given without one.
-    RadiofibError
-        When the model cannot be used.
+        When facts or settings of a network are given without one, or the model cannot be used.
     """
-    if model is None or model.suffix.lower() == ".skops":
-        if card is not None or settings not in (None, SegmentSettings()):
-            raise UsageError("facts or options of a network without one", hint="name a .onnx model")
-        return None if model is None else ClassicalLabeller.of(model)
-    return Labeller.of(model, card=card, settings=settings)
+    classical = model is not None and model.suffix.lower() == ".skops"
+    if (model is None or classical) and (
+        card is not None or settings not in (None, SegmentSettings())
+    ):
+        raise UsageError("facts or options of a network without one", hint="name a .onnx model")
+    if model is None:
+        return None
+    if not model.is_file():
+        raise UsageError(
+            "no such model",
+            where=str(model),
+            expected="a network (.onnx) or a pixel classifier (.skops)",
+            hint="check the path (--model)",
+        )
+    try:
+        if classical:
+            return ClassicalLabeller.of(model)
+        return Labeller.of(model, card=card, settings=settings)
+    except ModelError as error:  # what was named is wrong, before any slide is read
+        raise UsageError(
+            error.problem,
+            where=error.where,
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint or "name a network (.onnx) or a pixel classifier (.skops)",
+        ) from error
 
 
-def write_slide_table(table: FeatureTable, out: Path) -> None:
-    """Write ``slides.parquet`` and, for a quick look, ``slides.csv``."""
-    table.to_parquet(out / "slides.parquet")
-    RunFolder(out).write_frame("slides.csv", pd.concat([table.obs[["case"]], table.X], axis=1))
+def write_slide_tables(
+    table: FeatureTable, out: str | Path, tracts: FeatureTable | None = None
+) -> list[Path]:
+    """Write slides, and their tracts where they were labelled, each with its codebook.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        One row for each slide.
+    out : path
+        Folder. What an earlier run left of these files is replaced or removed.
+    tracts : FeatureTable, optional
+        One row for each tract, see :func:`~radiofib.slides.tract_features`.
+
+    Returns
+    -------
+    list of Path
+        For each table ``<name>.parquet``, ``<name>.csv`` and, with rows, ``<name>.codebook.csv``
+        and ``<name>.missing.csv`` as ``radiofib export`` writes them.
+    """
+    folder = RunFolder(out)
+    written = _write_table(folder, "slides", table)
+    if tracts is None:
+        folder.discard(*(f"tracts{ending}" for ending in _ENDINGS))
+        return written
+    return written + _write_table(folder, "tracts", tracts)
+
+
+def _write_table(folder: RunFolder, name: str, table: FeatureTable) -> list[Path]:
+    names = [name + ending for ending in _ENDINGS]
+    table.to_parquet(folder.path(names[0]))
+    folder.write_frame(names[1], pd.concat([table.obs, table.X], axis=1))
+    if not table.n_rows:  # nothing to describe
+        folder.discard(*names[2:])
+        return [folder.path(n) for n in names[:2]]
+    sheet = build_sheet(table)
+    with staged(folder.root) as (place, _):
+        write_codebook(sheet, place / names[2])
+        write_frame(sheet.missing, place / names[3])
+    return [folder.path(n) for n in names]
+
+
+def _of_cases(tracts: FeatureTable, owner: dict[str, Acquisition]) -> FeatureTable:
+    """Return the table with the cohort's names of cases."""
+    obs, missing = (
+        frame.assign(case=[owner[name].case for name in frame["case"]])
+        for frame in (tracts.obs, tracts.missing)
+    )
+    return replace(tracts, obs=obs, missing=missing)
 
 
 def _named(failure: Failure, owner: dict[str, Acquisition]) -> Failure:
@@ -150,6 +222,11 @@ def _renamed(table: FeatureTable, cohort: Cohort, owner: dict[str, Acquisition])
     provenance = {
         **{k: v for k, v in table.provenance.items() if k != "pieces"},
         "pieces": {owner[n].case: key for n, key in table.provenance["pieces"].items()},
+        **doubts_entry(
+            Doubt(a.case, a.instance, a.channel, text)
+            for a, text in zip(acquisitions, table.obs["warnings"], strict=True)
+            if text
+        ),
     }
     stage = described["stage"].dtype if "stage" in described else None
     if stage is not None:

@@ -41,6 +41,12 @@ OBS_COLUMNS = (
     "hbp_minutes",
     "quality",
     "mask_source",
+    "mpp_x_um",
+    "mpp_y_um",
+    "mpp_source",
+    "tissue_px_um",
+    "segmentation_source",
+    "segmentation_maker",
 )
 
 #: Those that hold names, which stay names when they are written as numbers.

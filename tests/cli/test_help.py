@@ -42,7 +42,8 @@ def test_promised_commands_exist() -> None:
         "report",
     ]
     wanted = {f"radiofib {c}" for c in [*chain, "verify", "doctor"]}
-    wanted |= {f"radiofib slides {c}" for c in ("run", "remeasure", "qupath-script", "fit-pixels")}
+    wanted |= {f"radiofib slides {c}" for c in ("run", "remeasure", "fit-pixels")}
+    wanted |= {f"radiofib slides {c}" for c in ("qupath-script", "agreement")}
     wanted |= {*(f"radiofib card {c}" for c in ("new", "validate", "show"))}
     wanted |= {f"radiofib submission {c}" for c in ("write", "check")}
     wanted |= {f"radiofib onnx {c}" for c in ("convert", "inspect", "bench")}

@@ -31,7 +31,10 @@ def test_command_writes_the_files_of_the_table(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = section(repository)
-    [command] = [line for line in text.splitlines() if line.startswith("radiofib slides run")]
+    lines = text.splitlines()
+    [command] = [line for line in lines if line.startswith("radiofib slides run")]
+    [compare] = [line for line in lines if line.startswith("radiofib slides agreement")]
+    [export] = re.findall(r"`(radiofib export .*?)`", text)
     monkeypatch.chdir(tmp_path)
     pixels = made.biopsy(um=8.0, length_um=2000.0)[0]
     for name in ("biopsy1.svs", "biopsy2.ndpi"):
@@ -47,3 +50,12 @@ def test_command_writes_the_files_of_the_table(
     table = pd.read_csv("slides/slides.csv")
     counts = table[column("portal_tract_count")]
     assert counts.isna().tolist() == [True, False]
+    Path("readers.csv").write_text(
+        "case,reader,core_length_mm,stage\nbiopsy1,A,2.1,F3\nbiopsy2,A,2,F1\n"
+    )
+    done = CliRunner().invoke(app, shlex.split(compare)[1:])
+    assert done.exit_code == 0, done.output
+    assert "morphometry_core_length_mm" in set(pd.read_csv("agreement.csv")["measure"])
+    done = CliRunner().invoke(app, shlex.split(export)[1:])
+    assert done.exit_code == 0, done.output
+    assert Path("spss/features.sav").is_file()

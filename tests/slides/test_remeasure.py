@@ -16,6 +16,7 @@ from radiofib.cli.app import main
 from radiofib.errors import UsageError
 from radiofib.slides import TRACT_REGISTRY, run_slides
 from radiofib.slides import remeasure as remeasure_module
+from radiofib.slides.pieces import MAKER
 from radiofib.slides.remeasure import Remeasured, remeasure_slides
 from radiofib.slides.specs import column
 from tests.slides import made
@@ -198,7 +199,7 @@ def test_rows_of_tracts_are_told_by_case_and_keep_their_columns_when_read_again(
     monkeypatch.setattr(remeasure_module, "measure_slide", with_tracts)
     for _ in range(2):
         found = remeasure_slides(copied / "slides", out=copied / "again", workers=1)
-        assert list(found.tracts) == ["case", *columns]
+        assert list(found.tracts) == ["case", *columns, *MAKER]
         assert found.tracts[["case", "area_um2"]].to_numpy().tolist() == [["one", 12.5]]
 
 

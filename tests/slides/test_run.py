@@ -239,4 +239,7 @@ def test_nothing_secret_or_local_is_written(
         "mpp_y_um",
         "mpp_source",
         "tissue_px_um",
+        "segmentation_source",
+        "segmentation_maker",
+        "warnings",
     }

@@ -213,6 +213,9 @@ def _zone_values(
     values[f"{zone}_nuclei_per_mm2"] = _per_mm2(int(sums.nuclei[number]), pixels, fine.cell_um2)
     texture = glcm.compute(pairs, np.arange(1, _LEVELS + 1))
     values |= {f"{zone}_glcm_{name}": texture[name] for name in TEXTURES}
+    # The guard against log 0 leaves an entropy of one level at -3e-16.
+    entropy = f"{zone}_glcm_joint_entropy"
+    values[entropy] = float(np.maximum(0.0, values[entropy]))
     if zone == "interface":
         values["interface_area_mm2"] = pixels * fine.cell_um2 / 1e6
     return values

@@ -44,8 +44,9 @@ _SHOWN = (
     *("fragment", "haematoxylin_od_mean", "nuclei_per_mm2", "interface_nuclei_per_mm2"),
 )
 
-#: Titles under which adequacy stands among the measurements of tissue annotations.
-ADEQUACY_TITLES = {spec.key: spec.label.split(":")[0].capitalize() for spec in ADEQUACY_SPECS}
+#: Titles under which adequacy stands among the measurements of tissue annotations: of the slide,
+#: whichever piece one looks at.
+ADEQUACY_TITLES = {spec.key: f"Slide {spec.label.split(':')[0]}" for spec in ADEQUACY_SPECS}
 
 
 def not_countable(stage: float | None, settings: TractSettings) -> str | None:
@@ -199,4 +200,5 @@ def tract_annotations(
 
 def _title(key: str, unit: str) -> str:
     words = key.removesuffix(f"_{unit}").replace("_", " ")
-    return words.capitalize() + ("" if unit == "1" else f" {unit}")
+    told = unit == "1" or unit.startswith("1/")  # "per mm2" says it
+    return words.capitalize() + ("" if told else f" {unit}")

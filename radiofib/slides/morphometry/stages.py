@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from pathlib import Path
 
 from radiofib.errors import UsageError
 
-__all__ = ["read_stages"]
+__all__ = ["read_stages", "stage_number"]
 
 _STAGE = re.compile(r"[A-Za-z]{0,2} ?([0-9]+(?:\.[0-9]+)?)")
 
@@ -44,12 +45,20 @@ def read_stages(path: str | Path) -> dict[str, float]:
     {'bx1': 3.0}
     """
     path = Path(path)
+    if not path.is_file():
+        raise UsageError(
+            "no such file", where=str(path), expected="a CSV file", hint="check the path"
+        )
     try:
         rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
         lines = list(rows)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
-            "cannot be read", where=path.name, expected="a CSV file", found=type(error).__name__
+            "cannot be read",
+            where=path.name,
+            expected="a CSV file in UTF-8",
+            found=type(error).__name__,
+            hint="save it as CSV (UTF-8)",
         ) from error
     if not {"case", "stage"} <= {*(rows.fieldnames or ())}:
         raise UsageError(
@@ -57,6 +66,7 @@ def read_stages(path: str | Path) -> dict[str, float]:
             where=path.name,
             expected="columns case and stage",
             found=", ".join(rows.fieldnames or ()) or "an empty file",
+            hint="name the columns case and stage in the first line, with commas between",
         )
     found: dict[str, float | None] = {}
     for row, line in enumerate(lines, start=2):
@@ -64,9 +74,34 @@ def read_stages(path: str | Path) -> dict[str, float]:
         where = f"{path.name}, row {row}"
         if not case or case in found:
             problem = "a case is named twice" if case else "no case is named"
-            raise UsageError(problem, where=where, found=case or None)
-        match = _STAGE.fullmatch(text)
-        if text and match is None:
-            raise UsageError("not a stage", where=where, expected="such as 3 or F3", found=text)
-        found[case] = float(match.group(1)) if match else None
+            hint = "leave one row for each slide"
+            raise UsageError(problem, where=where, found=case or None, hint=hint)
+        found[case] = stage_number(text, where)
     return {case: stage for case, stage in found.items() if stage is not None}
+
+
+def stage_number(cell: object, where: str) -> float | None:
+    """Return a stage as a number: as it is, or behind a letter or two; None for an empty cell.
+
+    Raises
+    ------
+    UsageError
+        When it is none.
+
+    Examples
+    --------
+    >>> stage_number("F3", "row 2"), stage_number(2.0, "row 3"), stage_number("", "row 4")
+    (3.0, 2.0, None)
+    """
+    missing = cell is None or (isinstance(cell, float) and math.isnan(cell))
+    text = "" if missing else str(cell).strip()
+    match = _STAGE.fullmatch(text)
+    if text and match is None:
+        raise UsageError(
+            "not a stage",
+            where=where,
+            expected="such as 3 or F3",
+            found=text,
+            hint="correct the cell, or leave it empty",
+        )
+    return float(match.group(1)) if match else None

@@ -72,7 +72,7 @@ def match_annotations(
     Raises
     ------
     UsageError
-        When `folder` is no folder or holds no annotations.
+        When `folder` is no folder or holds no annotations, or none of the slides exists.
 
     Examples
     --------
@@ -96,6 +96,8 @@ def match_annotations(
             hint="name the folder of a run, or to which QuPath exported",
         )
     paths = [Path(p) for p in slides]
+    if paths and not any(p.exists() for p in paths):
+        raise UsageError("no such slide or folder", where=str(paths[0]), hint="check the path")
     named = [p for p in paths if not p.is_dir()]
     places = [p for p in paths if p.is_dir()] if paths else [folder, folder.absolute().parent]
     looked_up = _looked_up(places, files, folder)
@@ -106,7 +108,10 @@ def match_annotations(
     pairs, failures = [], []
     for slide, labels in fits.items():
         texts = [path for label in labels for path in files[label]]
-        if not texts:
+        if not slide.exists():
+            gone = SlideError("no such file", where=slide.name, hint="check the path")
+            failures.append(Failure.from_error(gone, case=slide.stem, step=_STEP))
+        elif not texts:
             failures.append(_failure(slide.stem, "no annotations for this slide", slide.name))
         elif len(texts) > 1:
             found = list_some(path.name for path in texts)

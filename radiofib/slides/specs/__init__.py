@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry, aliases
@@ -14,13 +16,25 @@ from radiofib.slides.specs.steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SP
 from radiofib.slides.tissue.levels import LEVEL_SPECS
 from radiofib.table import CODEBOOK_COLUMNS
 
-__all__ = ["CHANNEL", "SLIDE_REGISTRY", "STAINS", "STAIN_PERCENTILES", "codebook", "column"]
+__all__ = [
+    "CHANNEL",
+    "CLASSICAL",
+    "SLIDE_REGISTRY",
+    "STAINS",
+    "STAIN_PERCENTILES",
+    "codebook",
+    "codebook_of",
+    "column",
+    "of_labels",
+]
 
 CHANNEL = "wsi"
 _IMAGE = "original"
 STAINS = ("haematoxylin", "eosin")
 STAIN_PERCENTILES = (5, 50, 95)
 
+#: Added to the labels of measures where no network, but a pixel classifier labelled the slides.
+CLASSICAL = " (classical segmentation)"
 _LENGTH = "radiofib slides.centreline"
 _AREA = "radiofib slides.tissue"
 _DECONVOLUTION = "Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291"
@@ -127,6 +141,13 @@ SLIDE_REGISTRY = Registry(
 )
 
 
+_OF_LABELS = {
+    spec.key
+    for specs in (PORTAL_SPECS, ADEQUACY_SPECS, DETAIL_SPECS, SEPTA_SPECS, LOBULE_STEATOSIS_SPECS)
+    for spec in specs
+}
+
+
 def column(key: str) -> str:
     """Return the table column of a slide measure.
 
@@ -138,20 +159,62 @@ def column(key: str) -> str:
     return SLIDE_REGISTRY[key].column(CHANNEL, _IMAGE)
 
 
-def codebook() -> pd.DataFrame:
+def of_labels(spec: FeatureSpec) -> bool:
+    """Tell whether a measure of a slide comes from labels of its tissue.
+
+    Examples
+    --------
+    >>> of_labels(SLIDE_REGISTRY["portal_tract_count"])
+    True
+    >>> of_labels(SLIDE_REGISTRY["morphometry_core_length_mm"])
+    False
+    """
+    return spec.key in _OF_LABELS
+
+
+def codebook(*, classical: bool = False) -> pd.DataFrame:
     """Return one row per slide measure, as feature tables carry it.
+
+    Parameters
+    ----------
+    classical : bool
+        Whether a pixel classifier labelled the slides: labels of what was measured on its labels
+        say so, wherever the table goes.
 
     Examples
     --------
     >>> codebook().loc[0, ["column", "unit"]].tolist()
     ['wsi_original_morphometry_tissue_area_mm2', 'mm2']
     """
-    columns = [column(spec.key) for spec in SLIDE_REGISTRY]
+    return codebook_of(
+        {column(spec.key): spec for spec in SLIDE_REGISTRY},
+        lambda spec: CLASSICAL if classical and of_labels(spec) else "",
+    )
+
+
+def codebook_of(
+    columns: Mapping[str, FeatureSpec], note: Callable[[FeatureSpec], str]
+) -> pd.DataFrame:
+    """Return one row per column, as feature tables carry it.
+
+    Parameters
+    ----------
+    columns : mapping
+        Name of each column to what it is.
+    note : callable
+        What is added to the label of a measure.
+
+    Examples
+    --------
+    >>> spec = SLIDE_REGISTRY["portal_tract_count"]
+    >>> codebook_of({"n": spec}, lambda _: " (!)").loc[0, ["column", "label"]].tolist()
+    ['n', 'number of portal tracts (!)']
+    """
     short = aliases(columns)
     rows = [
         {
             "column": name,
-            "label": spec.label,
+            "label": spec.label + note(spec),
             "unit": spec.unit,
             "channel": CHANNEL,
             "image": _IMAGE,
@@ -163,6 +226,6 @@ def codebook() -> pd.DataFrame:
             "formula": spec.formula,
             "citation": spec.citation,
         }
-        for name, spec in zip(columns, SLIDE_REGISTRY, strict=True)
+        for name, spec in columns.items()
     ]
     return pd.DataFrame(rows, columns=list(CODEBOOK_COLUMNS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofib.registry import FeatureSpec, Registry
+from radiofib.slides.specs import CLASSICAL, codebook_of
 from radiofib.slides.specs.detail import TRACT_DETAIL_SPECS
 
 __all__ = ["TRACT_REGISTRY", "tract_codebook"]
@@ -87,21 +88,19 @@ TRACT_REGISTRY = Registry(
 )
 
 
-def tract_codebook() -> pd.DataFrame:
-    """Return name, unit, label, formula and citation of each column of the table of tracts.
+def tract_codebook(*, classical: bool = False) -> pd.DataFrame:
+    """Return one row per column of the table of tracts, as feature tables carry it.
+
+    Parameters
+    ----------
+    classical : bool
+        Whether a pixel classifier labelled the slides: the labels say so then.
 
     Examples
     --------
     >>> tract_codebook().loc[5, ["column", "unit"]].tolist()
     ['area_um2', 'um2']
     """
-    return pd.DataFrame(
-        {
-            "column": spec.name,
-            "unit": spec.unit,
-            "label": spec.label,
-            "formula": spec.formula,
-            "citation": spec.citation,
-        }
-        for spec in TRACT_REGISTRY
+    return codebook_of(
+        {spec.name: spec for spec in TRACT_REGISTRY}, lambda _: CLASSICAL if classical else ""
     )

@@ -37,5 +37,8 @@ def test_what_is_wrong_is_said_with_its_row(tmp_path: Path, text: str, said: str
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match=r"no such file .*Next: check the path"):
         read_stages(tmp_path / "no.csv")
+    (tmp_path / "latin.csv").write_bytes("case,stage\nM\xfcller,1\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"cannot be read .*UTF-8"):
+        read_stages(tmp_path / "latin.csv")

@@ -206,9 +206,10 @@ def test_tracts_go_to_qupath_with_their_measures_and_exact_areas(patients) -> No
             x, y = np.array(ring).T
             area += float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2
         assert area * truth["mpp"] ** 2 == row["area_um2"]
-        assert feature["properties"]["measurements"]["Area um2"] == row["area_um2"]
+        shown = feature["properties"]["measurements"]
+        assert shown["Area um2"] == row["area_um2"]
     tissue = document["features"][0]["properties"]["measurements"]
-    assert tissue["Adequate by bedossa 2003"] == 0
+    assert tissue["Slide adequate by Bedossa 2003"] == 0
 
 
 def test_outlines_of_cells_that_are_no_whole_pixels_keep_their_area() -> None:

@@ -1,0 +1,1 @@
+"""How far measures and labels of slides agree with those of readers."""

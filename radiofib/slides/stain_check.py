@@ -1,0 +1,114 @@
+"""Whether the colours of a slide are those of the stain it was measured as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from radiofib.slides.measure import SlideMeasures
+from radiofib.slides.morphometry.collagen import COLOUR_OD, density_hue
+from radiofib.slides.morphometry.settings import SlideStain
+from radiofib.slides.polygons import Polygon
+from radiofib.slides.tissue.find import optical_density, white_level
+from radiofib.slides.tissue.stain import not_h_and_e, separate
+
+__all__ = ["looks_like", "stain_warnings"]
+
+Floats = NDArray[np.float64]
+
+#: Aniline blue and light green take up red more than green by this factor; haematoxylin does not.
+_BLUE = 1.1
+#: Least share of blue or green tissue in a trichrome: below it are pen dots and bare nuclei.
+_LEAST_BLUE = 0.01
+_NAMES: dict[SlideStain, str] = {
+    "h_and_e": "H&E",
+    "sirius_red": "Sirius red",
+    "masson": "Masson's trichrome",
+}
+
+
+def looks_like(density: Floats) -> SlideStain | None:
+    """Return the stain whose colours these can be; None when they are of no stain known here.
+
+    Parameters
+    ----------
+    density : ndarray, shape (n, 3)
+        Optical density of tissue in red, green and blue, cells of some um so that a nucleus does
+        not fill one.
+
+    Notes
+    -----
+    Collagen that is blue or green is looked at apart. What is left is H&E when most of its colour
+    lies in haematoxylin and eosin; else red beside blue collagen is Masson's trichrome, and
+    yellow to red, the hue of picric acid and Sirius red, is Sirius red. Coarse: it tells stains
+    apart, not good staining from bad.
+
+    Examples
+    --------
+    >>> eosin, yellow = [[0.04, 0.21, 0.11]], [[0.04, 0.1, 0.28]]
+    >>> looks_like(np.array(eosin)), looks_like(np.array(yellow))
+    ('h_and_e', 'sirius_red')
+    >>> looks_like(np.array([[0.1, 0.43, 0.35]] * 9 + [[0.54, 0.35, 0.16]]))
+    'masson'
+    """
+    blue = (density[:, 0] > _BLUE * density[:, 1]) & (np.ptp(density, axis=1) >= COLOUR_OD)
+    if blue.all():
+        return None
+    mean = density[~blue].mean(axis=0)
+    amounts = separate(mean)
+    names = ("haematoxylin_od_mean", "eosin_od_mean", "residual_od_mean")
+    if not_h_and_e({f"stain_{n}": float(a) for n, a in zip(names, amounts, strict=True)}) is None:
+        return "h_and_e"
+    if blue.mean() >= _LEAST_BLUE:
+        return "masson"
+    return "sirius_red" if float(density_hue(mean)) > 0 else None
+
+
+def stain_warnings(measures: SlideMeasures, stain: SlideStain) -> list[str]:
+    """Say when the colours of a measured slide are not those of the stain that was named.
+
+    Parameters
+    ----------
+    measures : SlideMeasures
+        Of the slide.
+    stain : {"h_and_e", "sirius_red", "masson"}
+        What it was measured as.
+
+    Returns
+    -------
+    list of str
+        Nothing, or what was found and what to do.
+    """
+    inside = _painted((f.polygon for f in measures.fragments), measures.overview.shape[:2])
+    if not inside.any():
+        return []
+    white = white_level(measures.overview)
+    density = optical_density(measures.overview[inside][None], white)[0]
+    found = looks_like(np.asarray(density, dtype=np.float64))
+    if found == stain or (found is None and stain != "h_and_e"):
+        return []
+    if stain == "h_and_e":
+        seen = "another stain" if found is None else _NAMES[found]
+        advice = "masson" if found == "masson" else "sirius_red"
+        return [
+            f"not the colours of H&E but of {seen}: measured as H&E, no collagen; name it in "
+            f"--config (tracts: {{stain: {advice}}})"
+        ]
+    return [
+        f"measured as {_NAMES[stain]}, but the colours are those of {_NAMES[found or stain]}: "
+        "collagen means nothing then; correct tracts.stain in --config"
+    ]
+
+
+def _painted(polygons: Iterable[Polygon], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the cells of some outlines."""
+    picture = Image.new("1", (shape[1], shape[0]))
+    pen = ImageDraw.Draw(picture)
+    for polygon in polygons:
+        for number, ring in enumerate(polygon.rings):
+            # Corners of cells: half a cell inward lies the centre of the first one.
+            pen.polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in ring], fill=int(number == 0))
+    return np.asarray(picture, dtype=bool)

@@ -1,0 +1,101 @@
+"""Labels against a reference: pictures and outlines of known overlap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from radiofib.errors import SlideError, UsageError
+from radiofib.slides.agreement.labels import label_agreement, pair_labels
+from radiofib.slides.labels.files import write_labels
+from radiofib.slides.polygons import Polygon
+from radiofib.slides.qupath.geojson import Annotation, to_geojson
+
+
+def pictures(folder: Path, **labels: np.ndarray) -> Path:
+    folder.mkdir(exist_ok=True)
+    for case, one in labels.items():
+        write_labels(folder / f"{case}.png", one, [(0, 0, 0), (1, 1, 1), (2, 2, 2)], (1, 1))
+    return folder
+
+
+def outlines(folder: Path, case: str, **boxes: tuple[float, float, float, float]) -> Path:
+    """Write boxes of left, top, right, bottom by class (underscores for spaces)."""
+    folder.mkdir(exist_ok=True)
+    made = []
+    for name, (x0, y0, x1, y1) in boxes.items():
+        ring = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]])
+        made.append(Annotation(Polygon(ring), "", name.replace("_", " "), (1, 2, 3)))
+    (folder / f"{case}.geojson").write_text(to_geojson(made, key=case))
+    return folder
+
+
+def value(frame, measure: str, metric: str) -> float:
+    own = frame[(frame["measure"] == measure) & (frame["metric"] == metric)]
+    return float(own["estimate"].iloc[0])
+
+
+def test_pictures_have_dice_by_slide_pooled_and_by_batch(tmp_path: Path) -> None:
+    one = np.zeros((10, 10), np.uint8)
+    one[:5] = 2
+    other = np.zeros((20, 10), np.uint8)
+    other[:2] = 2
+    shifted = np.roll(one, 1, axis=0)
+    first = pictures(tmp_path / "a", s1=one, s2=other, extra=one)
+    second = pictures(tmp_path / "b", s1=shifted, s2=other)
+    pairs = pair_labels(first, second)
+    assert pairs.unmatched == ("extra",)
+    names = ["background", "lobule", "portal tract"]
+    frame = label_agreement(pairs, names=names, batch=2)
+    # 4 rows of 5 in common, and 2 of 2.
+    assert value(frame, "portal tract", "dice_per_slide") == pytest.approx((0.8 + 1) / 2)
+    assert value(frame, "portal tract", "jaccard_per_slide") == pytest.approx((4 / 6 + 1) / 2)
+    for average in ("pooled", "per_batch"):
+        assert value(frame, "portal tract", f"dice_{average}") == pytest.approx(12 / 14)
+    pooled = frame[(frame["measure"] == "portal tract") & (frame["metric"] == "dice_pooled")]
+    assert pooled["n"].tolist() == [2]
+    assert set(label_agreement(pairs)["measure"]) == {"class 0", "class 1", "class 2"}
+
+
+def test_labels_of_other_programs_are_read(tmp_path: Path) -> None:
+    labels = np.tile(np.arange(3, dtype=np.uint8), (6, 4))
+    first = pictures(tmp_path / "a", s=labels)
+    (tmp_path / "b").mkdir()
+    Image.fromarray(labels).save(tmp_path / "b/s.png")
+    frame = label_agreement(pair_labels(first, tmp_path / "b"))
+    assert (frame["estimate"] == 1).all()
+    Image.fromarray(np.zeros((6, 12, 3), np.uint8)).save(tmp_path / "b/s.png")
+    with pytest.raises(SlideError, match=r"s\.png: not a picture of labels .*mode RGB"):
+        label_agreement(pair_labels(first, tmp_path / "b"))
+    pictures(tmp_path / "b", s=labels[:4])
+    with pytest.raises(SlideError, match=r"case 's': labels of one slide differ in size"):
+        label_agreement(pair_labels(first, tmp_path / "b"))
+
+
+def test_outlines_are_compared_in_um_as_far_as_both_drew_them(tmp_path: Path) -> None:
+    first = outlines(tmp_path / "a", "s", Tissue=(0, 0, 400, 400), Portal_tract=(40, 40, 120, 120))
+    second = outlines(tmp_path / "b", "s", portal=(80, 40, 160, 120))
+    frame = label_agreement(pair_labels(first, second), mpp={"s": 0.25})
+    assert set(frame["measure"]) == {"portal tract"}
+    assert value(frame, "portal tract", "dice_per_slide") == 0.5
+    assert value(frame, "portal tract", "jaccard_pooled") == pytest.approx(1 / 3)
+    assert set(frame["note"]) == {"outlines in cells of 1 um"}
+    with pytest.raises(SlideError, match=r"case 's'.*mpp_x_um"):
+        label_agreement(pair_labels(first, second), mpp={"t": 0.25})
+    outlines(tmp_path / "b", "s", Vessel=(80, 40, 160, 120))
+    with pytest.raises(UsageError, match="no class in common"):
+        label_agreement(pair_labels(first, second), mpp={"s": 0.25})
+
+
+def test_folders_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
+    first = pictures(tmp_path / "a", s=np.zeros((2, 2), np.uint8))
+    with pytest.raises(UsageError, match="share no case"):
+        pair_labels(first, pictures(tmp_path / "b", t=np.zeros((2, 2), np.uint8)))
+    with pytest.raises(UsageError, match="two kinds"):
+        pair_labels(first, outlines(tmp_path / "c", "s", portal=(0, 0, 4, 4)))
+    (tmp_path / "d").mkdir()
+    with pytest.raises(UsageError, match="no labels in this folder"):
+        pair_labels(first, tmp_path / "d")
