@@ -35,12 +35,13 @@ class _Sums:
         self.total = np.zeros((2, groups))
         self.square = np.zeros((2, groups))
 
-    def add(self, group: NDArray[np.int64], stains: Floats, nuclei: NDArray[np.int64]) -> None:
+    def add(
+        self, group: NDArray[np.int64], stains: tuple[Floats, Floats], nuclei: NDArray[np.int64]
+    ) -> None:
         size = self.pixels.size
         self.pixels += np.bincount(group, minlength=size)
         self.nuclei += np.bincount(nuclei, minlength=size)
-        for i in range(2):
-            amount = np.ascontiguousarray(stains[:, i])
+        for i, amount in enumerate(stains):
             self.total[i] += np.bincount(group, amount, minlength=size)
             self.square[i] += np.bincount(group, amount**2, minlength=size)
 
@@ -114,16 +115,18 @@ def measure_detail(
     sums = _Sums(2 * count + 1)
     pairs = np.zeros((len(ZONES) + 1, _LEVELS, _LEVELS, len(_WAYS)), dtype=np.int64)
     for block in _blocks(slide, zones, fine, parts, max(1, block_pixels // parts)):
-        stains = separate(optical_density(block.rgb, white))[..., :2]
-        found = find_nuclei(stains[..., 0], um)
-        _count_pairs(pairs, _levels(stains[..., 0]), block.code, block.core)
+        amounts = separate(optical_density(block.rgb, white))
+        haematoxylin, eosin = (np.ascontiguousarray(amounts[..., i]) for i in range(2))
+        found = find_nuclei(haematoxylin, um)
+        _count_pairs(pairs, _levels(haematoxylin), block.code, block.core)
         group = _groups(block, count)
-        core = group[block.core].ravel()
-        there = np.flatnonzero(core >= 0)
+        counted = np.zeros(group.shape, dtype=bool)
+        counted[block.core] = group[block.core] >= 0
+        there = np.flatnonzero(counted)
         of_nuclei = group[block.nuclei(found)]
         sums.add(
-            core[there].astype(np.int64),
-            stains[block.core].reshape(-1, 2)[there],
+            group.ravel()[there].astype(np.int64),
+            (haematoxylin.ravel()[there], eosin.ravel()[there]),
             of_nuclei[of_nuclei >= 0].astype(np.int64),
         )
     by_zone = sums.joined([slice(1, count + 1), slice(count + 1, None), slice(0, 1)])

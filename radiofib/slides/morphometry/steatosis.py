@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
+from radiofib.slides.morphometry.depth import depth_inside
 from radiofib.slides.morphometry.extremes import running_maximum, running_minimum
 from radiofib.slides.morphometry.regions import boxes_on, occupied
 from radiofib.slides.morphometry.settings import TractSettings
@@ -93,7 +94,7 @@ def find_vacuoles(
     """
     settings = settings or TractSettings()
     low, high = settings.vacuole_um
-    depth = ndi.distance_transform_edt(np.pad(white, 1))[1:-1, 1:-1]
+    depth = depth_inside(white)
     smooth = ndi.gaussian_filter(depth, max(0.5, 1.0 / um))
     reach = 2 * max(1, round(_MERGE * low / 2 / um)) + 1
     peaks = white & (running_maximum(smooth, reach) == smooth)
