@@ -26,20 +26,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import tifffile
-import torch
 
-from radiofib.deep.convert import ConvertSettings, convert_model
-from radiofib.deep.convert.parity import seeded_pictures
-from radiofib.deep.convert.seeded import seeded_segformer
-from radiofib.deep.convert.segformer import SegFormerPlan
-from radiofib.deep.convert.torch_nets import SegFormer, load_weights
+sys.path.insert(0, str(Path(__file__).parents[1]))  # found by name from wherever it is run
+
+from benchmarks._slide_model import write_seeded_model
 from radiofib.provenance import environment
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
 
@@ -52,21 +48,6 @@ TISSUE = (1, 4)
 SAME = 0.95
 #: Every this many pixels of the truth is looked at.
 STEP = 8
-
-
-def write_model(folder: Path) -> None:
-    """Write SegFormer-b0 with seeded weights as TorchScript and as ONNX."""
-    plan = SegFormerPlan("segformer-b0", classes=3)
-    tiles = seeded_pictures(4, (TILE, TILE, 3), seed=1).transpose(0, 3, 1, 2)
-    weights = seeded_segformer(plan, tiles.astype(np.float32) / 255, seed=4)
-    torch.save({n: torch.from_numpy(a) for n, a in weights.items()}, str(folder / "w.pt"))
-    convert_model(
-        "hotspot", folder / "w.pt", folder / "hotspot.onnx", settings=ConvertSettings(inputs=3)
-    )
-    net = load_weights(SegFormer(plan), weights).eval()
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.jit.trace(net, torch.rand(1, 3, TILE, TILE)).save(str(folder / "hotspot.pt"))
 
 
 def write_biopsy(folder: Path, *, small: bool) -> np.ndarray:
@@ -168,7 +149,7 @@ def main() -> None:
     runs = 1 if given.small else given.runs
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_model(folder)
+        write_seeded_model(folder)
         tissue = write_biopsy(folder, small=given.small)
         table = measured(folder, tissue, given, runs)
     table["threads"], table["runs"] = given.threads, runs

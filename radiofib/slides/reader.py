@@ -23,6 +23,7 @@ from PIL import Image, ImageColor, UnidentifiedImageError
 
 from radiofib.errors import SlideError, UsageError
 from radiofib.provenance import hash_file, hash_object
+from radiofib.slides.level_pixels import LevelPixels
 
 __all__ = ["Grid", "Slide", "open_slide"]
 
@@ -105,10 +106,11 @@ class Slide:
             int(properties.get("openslide.bounds-width", full[0] - self._origin[0])),
             int(properties.get("openslide.bounds-height", full[1] - self._origin[1])),
         )
-        self._ground = "#" + str(properties.get("openslide.background-color", "FFFFFF"))
-        red, green, blue = ImageColor.getrgb(self._ground)[:3]
+        ground = "#" + str(properties.get("openslide.background-color", "FFFFFF"))
+        red, green, blue = ImageColor.getrgb(ground)[:3]
         #: Colour of what was not scanned.
         self.ground = (red, green, blue)
+        self._pixels = LevelPixels(source, ground)
 
     def __enter__(self) -> Self:
         return self
@@ -190,17 +192,28 @@ class Slide:
         x0, x1 = self._span(0, grid.step_x, left, width)
         y0, y1 = self._span(1, grid.step_y, top, height)
         first_x, first_y = math.floor(x0 / down), math.floor(y0 / down)
-        start = (round(first_x * down), round(first_y * down))
+        start = self._pixels.start(level, (first_x, first_y))
         box = [(x0 - start[0]) / down, (y0 - start[1]) / down]
         box += [box[0] + (x1 - x0) / down, box[1] + (y1 - y0) / down]
         size = (max(1, math.ceil(box[2] - 1e-6)), max(1, math.ceil(box[3] - 1e-6)))
         inside = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], size[0]), min(box[3], size[1]))
         with self._explained():
-            region = self._source.read_region(start, level, size)
-        flat = Image.new("RGB", size, self._ground)
-        flat.paste(region, mask=region.getchannel("A"))
-        small = flat.resize((width, height), Image.Resampling.BOX, box=inside)
+            pixels = self._pixels.read(level, (first_x, first_y), size)
+        if size == (width, height) and [*inside] == [0, 0, width, height]:
+            return pixels
+        small = Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX, box=inside)
         return np.asarray(small, dtype=np.uint8)
+
+    def keep(self, grid: Grid, left: int, top: int, pixels: NDArray[np.uint8]) -> None:
+        """Keep cells in memory that were read and will be read again, on this grid or a coarser.
+
+        Without effect where cells are not the pixels of a level.
+        """
+        level = self.best_level(grid)
+        down = self._source.level_downsamples[level]
+        (x, _), (y, _) = self._span(0, grid.step_x, left, 0), self._span(1, grid.step_y, top, 0)
+        if grid.step_x == grid.step_y == down and not (x % down or y % down):
+            self._pixels.keep(level, int(x / down), int(y / down), pixels)
 
     def _span(self, axis: int, step: float, first: int, count: int) -> tuple[float, float]:
         origin = self._origin[axis]

@@ -196,6 +196,7 @@ def _read_tiles(slide: Slide, plan: SlidePlan, group: TileGroup) -> list[Tile]:
     for row, column in group.tiles:
         y, x = row * stride - top, column * stride - left
         part = pixels[y : y + side, x : x + side]
+        slide.keep(plan.grid, left + x, top + y, part)
         if part.shape[:2] != (side, side):
             whole = np.empty((side, side, 3), dtype=np.uint8)
             whole[...] = slide.ground

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from radiofib.features import glcm
 from radiofib.slides.morphometry.nuclei import HALO_UM, Nuclei, find_nuclei
-from radiofib.slides.morphometry.regions import occupied
 from radiofib.slides.morphometry.zones import ZONES, Zones, ZoneWindow
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.specs.detail import TEXTURES
@@ -36,13 +35,24 @@ class _Sums:
         self.total = np.zeros((2, groups))
         self.square = np.zeros((2, groups))
 
-    def add(self, group: NDArray[np.int64], stains: Floats, nuclei: NDArray[np.int64]) -> None:
+    def add(
+        self, group: NDArray[np.int64], stains: tuple[Floats, Floats], nuclei: NDArray[np.int64]
+    ) -> None:
         size = self.pixels.size
         self.pixels += np.bincount(group, minlength=size)
         self.nuclei += np.bincount(nuclei, minlength=size)
-        for i in range(2):
-            self.total[i] += np.bincount(group, stains[:, i], minlength=size)
-            self.square[i] += np.bincount(group, stains[:, i] ** 2, minlength=size)
+        for i, amount in enumerate(stains):
+            self.total[i] += np.bincount(group, amount, minlength=size)
+            self.square[i] += np.bincount(group, amount**2, minlength=size)
+
+    def joined(self, groups: list[slice]) -> _Sums:
+        """Return the sums of groups of groups."""
+        whole = _Sums(len(groups))
+        for i, some in enumerate(groups):
+            whole.pixels[i], whole.nuclei[i] = self.pixels[some].sum(), self.nuclei[some].sum()
+            whole.total[:, i] = self.total[:, some].sum(axis=1)
+            whole.square[:, i] = self.square[:, some].sum(axis=1)
+        return whole
 
     def mean(self, stain: int, group: int) -> float:
         n = int(self.pixels[group])
@@ -102,29 +112,28 @@ def measure_detail(
     fine = grid.divided(parts)
     um = math.sqrt(fine.cell_um2)
     count = zones.regions.count
-    by_zone, by_tract, by_rim = _Sums(len(ZONES) + 1), _Sums(count + 1), _Sums(count + 1)
+    sums = _Sums(2 * count + 1)
     pairs = np.zeros((len(ZONES) + 1, _LEVELS, _LEVELS, len(_WAYS)), dtype=np.int64)
     for block in _blocks(slide, zones, fine, parts, max(1, block_pixels // parts)):
-        stains = separate(optical_density(block.rgb, white))[..., :2]
-        found = find_nuclei(stains[..., 0], um)
-        # Rounded: the last digits of a product of matrices change with its size.
-        depth = np.round(stains[..., 0], 9) / _LEVEL_OD
-        level = np.clip(depth, 0, _LEVELS - 1).astype(np.int64)
-        code = block.code
-        _count_pairs(pairs, level, code, block.core)
-        nuclei = block.nuclei(found)
-        inner = code[block.core].ravel().astype(np.int64)
-        tract = block.tract[block.core].ravel().astype(np.int64)
-        flat = stains[block.core].reshape(-1, 2)
-        by_zone.add(inner, flat, code[nuclei].astype(np.int64))
-        of_nuclei = block.tract[nuclei].astype(np.int64)
-        for sums, wanted in ((by_tract, 1), (by_rim, 2)):
-            there = inner == wanted
-            sums.add(tract[there], flat[there], of_nuclei[code[nuclei] == wanted])
+        amounts = separate(optical_density(block.rgb, white))
+        haematoxylin, eosin = (np.ascontiguousarray(amounts[..., i]) for i in range(2))
+        found = find_nuclei(haematoxylin, um)
+        _count_pairs(pairs, _levels(haematoxylin), block.code, block.core)
+        group = _groups(block, count)
+        counted = np.zeros(group.shape, dtype=bool)
+        counted[block.core] = group[block.core] >= 0
+        there = np.flatnonzero(counted)
+        of_nuclei = group[block.nuclei(found)]
+        sums.add(
+            group.ravel()[there].astype(np.int64),
+            (haematoxylin.ravel()[there], eosin.ravel()[there]),
+            of_nuclei[of_nuclei >= 0].astype(np.int64),
+        )
+    by_zone = sums.joined([slice(1, count + 1), slice(count + 1, None), slice(0, 1)])
     values: dict[str, float] = {}
     for number, zone in enumerate(ZONES, start=1):
-        values |= _zone_values(zone, number, by_zone, pairs[number], fine)
-    rows = [_tract_values(i, by_tract, by_rim, fine) for i in range(1, count + 1)]
+        values |= _zone_values(zone, number - 1, by_zone, pairs[number], fine)
+    rows = [_tract_values(i, count + i, sums, fine) for i in range(1, count + 1)]
     return Detail(values, rows)
 
 
@@ -146,11 +155,7 @@ class _Block:
 def _blocks(slide: Slide, zones: Zones, fine: Grid, parts: int, side: int) -> Iterator[_Block]:
     grid = zones.segmentation.grid
     margin = math.ceil(HALO_UM / min(grid.um_x, grid.um_y))
-    for block in slide.blocks(grid, side):
-        filled = occupied(zones.segmentation.labels, block)
-        if filled is None:
-            continue
-        left, top, width, height = filled
+    for left, top, width, height in zones.boxes(side, side):
         x0, y0 = max(0, left - margin), max(0, top - margin)
         x1 = min(grid.width, left + width + margin)
         y1 = min(grid.height, top + height + margin)
@@ -174,14 +179,32 @@ def _finer(window: ZoneWindow, parts: int) -> tuple[NDArray[np.int8], NDArray[np
     )
 
 
+def _groups(block: _Block, count: int) -> NDArray[np.int32]:
+    """Return the group of each cell: 0 lobule, then tracts, then their rims; -1 is none."""
+    first = np.array([-1, 0, count, 0], dtype=np.int32)  # 0 neither, then portal, rim, lobule
+    group: NDArray[np.int32] = first[block.code] + np.where(block.code == 3, 0, block.tract)
+    group[block.code == 0] = -1
+    return group
+
+
+def _levels(haematoxylin: Floats) -> NDArray[np.uint8]:
+    # Rounded: the last digits of a product of matrices change with its size.
+    depth = np.round(haematoxylin, 9) / _LEVEL_OD
+    return np.clip(depth, 0, _LEVELS - 1).astype(np.uint8)
+
+
 def _count_pairs(
     pairs: NDArray[np.int64],
-    level: NDArray[np.int64],
+    level: NDArray[np.uint8],
     code: NDArray[np.int8],
     core: tuple[slice, slice],
 ) -> None:
     """Count neighbouring levels of one zone; the first of a pair lies in the core."""
     height, width = code.shape
+    zones = len(pairs)
+    # Zone and level in one number: pairs of two zones are counted, too, and left out after.
+    key = code.astype(np.intp) * _LEVELS + level
+    size = zones * _LEVELS
     for way, (down, right) in enumerate(_WAYS):
         rows = slice(core[0].start, min(core[0].stop, height - down))
         columns = slice(max(core[1].start, -right), min(core[1].stop, width - max(right, 0)))
@@ -189,12 +212,10 @@ def _count_pairs(
             slice(rows.start + down, rows.stop + down),
             slice(columns.start + right, columns.stop + right),
         )
-        same = (code[rows, columns] == code[other]) & (code[rows, columns] > 0)
-        zone = code[rows, columns][same].astype(np.int64)
-        place = (zone * _LEVELS + level[rows, columns][same]) * _LEVELS + level[other][same]
-        pairs[..., way] += np.bincount(place, minlength=pairs[..., way].size).reshape(
-            pairs.shape[:3]
-        )
+        both = (key[rows, columns] * size + key[other]).ravel()
+        counts = np.bincount(both, minlength=size**2).reshape(zones, _LEVELS, zones, _LEVELS)
+        for zone in range(1, zones):
+            pairs[zone, ..., way] += counts[zone, :, zone]
 
 
 def _per_mm2(count: int, pixels: int, um2: float) -> float:
@@ -221,14 +242,14 @@ def _zone_values(
     return values
 
 
-def _tract_values(i: int, tract: _Sums, rim: _Sums, fine: Grid) -> dict[str, float]:
-    inner, outer = int(tract.pixels[i]), int(rim.pixels[i])
+def _tract_values(tract: int, rim: int, sums: _Sums, fine: Grid) -> dict[str, float]:
+    inner, outer = int(sums.pixels[tract]), int(sums.pixels[rim])
     return {
-        "haematoxylin_od_mean": tract.mean(0, i),
-        "eosin_od_mean": tract.mean(1, i),
-        "nuclei_count": int(tract.nuclei[i]),
-        "nuclei_per_mm2": _per_mm2(int(tract.nuclei[i]), inner, fine.cell_um2),
+        "haematoxylin_od_mean": sums.mean(0, tract),
+        "eosin_od_mean": sums.mean(1, tract),
+        "nuclei_count": int(sums.nuclei[tract]),
+        "nuclei_per_mm2": _per_mm2(int(sums.nuclei[tract]), inner, fine.cell_um2),
         "interface_area_um2": outer * fine.cell_um2,
-        "interface_haematoxylin_od_mean": rim.mean(0, i),
-        "interface_nuclei_per_mm2": _per_mm2(int(rim.nuclei[i]), outer, fine.cell_um2),
+        "interface_haematoxylin_od_mean": sums.mean(0, rim),
+        "interface_nuclei_per_mm2": _per_mm2(int(sums.nuclei[rim]), outer, fine.cell_um2),
     }

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
+from radiofib.slides.morphometry.extremes import running_maximum, running_minimum
+
 __all__ = ["HALO_UM", "Nuclei", "find_nuclei"]
 
 Floats = NDArray[np.float64]
@@ -76,21 +78,21 @@ def find_nuclei(haematoxylin: NDArray[np.floating], um: float) -> Nuclei:
     """
     smooth = ndi.gaussian_filter(haematoxylin, SMOOTH_UM / um, output=np.float32)
     side = 2 * round(BACKGROUND_UM / um) + 1
-    ground = ndi.maximum_filter(ndi.minimum_filter(smooth, side), side)
+    ground = running_maximum(running_minimum(smooth, side), side)
     excess = smooth - ground
     mask = excess > THRESHOLD_OD
     centres = ndi.gaussian_filter(haematoxylin, CENTRE_UM / um, output=np.float32)
     reach = 2 * max(1, round(1.5 / um)) + 1
-    peaks = mask & (ndi.maximum_filter(centres, reach) == centres)
+    peaks = mask & (running_maximum(centres, reach) == centres)
     markers, count = ndi.label(peaks, structure=np.ones((3, 3)))
     if count == 0:
         none = np.empty(0, dtype=np.int64)
         return Nuclei(none, none, np.empty(0))
     labels = watershed(-centres, markers, mask=mask)
+    nucleus, height = labels[mask], excess[mask]
     half = np.zeros(count + 1, dtype=np.float32)
-    np.maximum.at(half, labels[mask], excess[mask] / 2)
-    inside = excess[mask] >= half[labels[mask]]
-    pixels = np.bincount(labels[mask][inside], minlength=count + 1)[1:]
+    np.maximum.at(half, nucleus, height / 2)
+    pixels = np.bincount(nucleus[height >= half[nucleus]], minlength=count + 1)[1:]
     area: Floats = pixels.astype(np.float64) * um**2
     places = np.flatnonzero(markers)
     first = places[np.unique(markers.ravel()[places], return_index=True)[1]]

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
-from radiofib.slides.morphometry.regions import occupied
+from radiofib.slides.morphometry.depth import depth_inside
+from radiofib.slides.morphometry.extremes import running_maximum, running_minimum
+from radiofib.slides.morphometry.regions import boxes_on, occupied
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation
@@ -34,6 +36,8 @@ ROUNDNESS = 0.6
 #: Centres of vacuoles are at least this part of the smaller radius apart.
 _MERGE = 0.75
 _BLOCK_PIXELS = 1024
+#: So much glass around tissue is enough for what is smoothed within it.
+_RIM_UM = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +94,10 @@ def find_vacuoles(
     """
     settings = settings or TractSettings()
     low, high = settings.vacuole_um
-    depth = ndi.distance_transform_edt(np.pad(white, 1))[1:-1, 1:-1]
+    depth = depth_inside(white)
     smooth = ndi.gaussian_filter(depth, max(0.5, 1.0 / um))
     reach = 2 * max(1, round(_MERGE * low / 2 / um)) + 1
-    peaks = white & (ndi.maximum_filter(smooth, reach) == smooth)
+    peaks = white & (running_maximum(smooth, reach) == smooth)
     peaks &= depth * um >= low / 4
     markers, count = ndi.label(peaks, structure=np.ones((3, 3)))
     if count == 0:
@@ -153,16 +157,13 @@ def measure_steatosis(
     parts = min(max(1, round(min(grid.um_x, grid.um_y) / pixel)), finest)
     fine = grid.divided(parts)
     um = math.sqrt(fine.cell_um2)
-    margin = math.ceil(settings.vacuole_um[1] / min(grid.um_x, grid.um_y)) + 1
+    cell = min(grid.um_x, grid.um_y)
+    margin, rim = math.ceil(settings.vacuole_um[1] / cell) + 1, math.ceil(_RIM_UM / cell) + 1
+    side = max(1, _BLOCK_PIXELS // parts)
     areas: list[NDArray[np.float64]] = []
     in_lobule: list[Bools] = []
-    for block in slide.blocks(grid, max(1, _BLOCK_PIXELS // parts)):
-        filled = occupied(tissue.mask, block)
-        if filled is None:
-            continue
-        left, top, width, height = filled
-        x0, y0 = max(0, left - margin), max(0, top - margin)
-        x1, y1 = min(grid.width, left + width + margin), min(grid.height, top + height + margin)
+    for left, top, width, height in boxes_on(tissue.mask, side, side):
+        x0, y0, x1, y1 = _around(tissue.mask, (left, top, width, height), margin, rim)
         rgb = slide.read(fine, x0 * parts, y0 * parts, (x1 - x0) * parts, (y1 - y0) * parts)
         inside = tissue.mask[y0:y1, x0:x1].repeat(parts, axis=0).repeat(parts, axis=1)
         white = _is_white(optical_density(rgb, tissue.white)) & inside
@@ -187,6 +188,17 @@ def measure_steatosis(
     return values, math.fsum(area[chosen])
 
 
+def _around(
+    mask: Bools, box: tuple[int, int, int, int], margin: int, rim: int
+) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a box with a margin, of glass only `rim` cells."""
+    left, top, width, height = box
+    x0, y0 = max(0, left - margin), max(0, top - margin)
+    x1, y1 = min(mask.shape[1], left + width + margin), min(mask.shape[0], top + height + margin)
+    x, y, wide, high = occupied(mask, (x0, y0, x1 - x0, y1 - y0)) or box
+    return max(x0, x - rim), max(y0, y - rim), min(x1, x + wide + rim), min(y1, y + high + rim)
+
+
 def _is_white(density: NDArray[np.float32]) -> Bools:
     """Return where the stain signal (mean + range of the channels) is below that of tissue."""
     red, green, blue = (density[..., i] for i in range(3))
@@ -197,7 +209,7 @@ def _is_white(density: NDArray[np.float32]) -> Bools:
 
 def _beyond(inside: Bools) -> Bools:
     """Return the tissue without its outermost pixels: what reaches those touches glass."""
-    inner: Bools = ndi.binary_erosion(inside, np.ones((3, 3)), border_value=1)
+    inner: Bools = running_minimum(inside, 3)
     return inner
 
 

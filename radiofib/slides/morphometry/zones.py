@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from radiofib.slides.morphometry.regions import Regions
+from radiofib.slides.morphometry.regions import Regions, boxes_on
 from radiofib.slides.reader import Grid
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.tissue.map import TissueMap
@@ -142,3 +142,35 @@ class Zones:
         if self.pieces is not None:
             code[~np.isin(number, list(self.pieces))] = 0
         return ZoneWindow(code, np.where(inside > 0, inside, near))
+
+    def boxes(self, width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield windows of the segmentation's grid that hold all cells of a zone, each once.
+
+        They are fitted to the tissue on its own, coarser grid, not to labels: a model labels
+        glass, too.
+
+        Parameters
+        ----------
+        width, height : int
+            About as many cells across and down at most.
+        """
+        grid, coarse = self.segmentation.grid, self.tissue.grid
+        rows, columns = self.tissue.cells(grid, np.arange(grid.height), np.arange(grid.width))
+        across = max(1, int(width * grid.step_x / coarse.step_x))
+        down = max(1, int(height * grid.step_y / coarse.step_y))
+        for left, top, wide, high in boxes_on(self._occupied(rows, columns), across, down):
+            x0, x1 = np.searchsorted(columns, (left, left + wide)).tolist()
+            y0, y1 = np.searchsorted(rows, (top, top + high)).tolist()
+            if x1 > x0 and y1 > y0:
+                yield x0, y0, x1 - x0, y1 - y0
+
+    def _occupied(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return the cells of the tissue grid that may lie in a zone."""
+        number, found = self.tissue.number, self.regions
+        if self.pieces is not None:
+            return np.isin(number, list(self.pieces))
+        # Tracts may reach beyond the rim of the tissue.
+        steps = np.zeros((number.shape[0], number.shape[1] + 1), dtype=np.int32)
+        np.add.at(steps, (rows[found.row], columns[found.start]), 1)
+        np.add.at(steps, (rows[found.row], columns[found.end - 1] + 1), -1)
+        return (number > 0) | (np.cumsum(steps, axis=1)[:, :-1] > 0)

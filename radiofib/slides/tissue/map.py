@@ -65,8 +65,13 @@ class TissueMap:
         rows, columns = self.cells(
             grid, np.arange(top, top + height), np.arange(left, left + width)
         )
-        place = np.ix_(rows, columns)
-        return self.number[place], self.depth_um[place]
+        # Few rows are widened, then copied whole: several times faster than cell by cell.
+        first, end = rows[0], rows[-1] + 1
+        number, depth = self.number[first:end], self.depth_um[first:end]
+        return (
+            number.take(columns, axis=1).take(rows - first, axis=0),
+            depth.take(columns, axis=1).take(rows - first, axis=0),
+        )
 
 
 def map_tissue(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 
-from radiofib.slides.morphometry.regions import find_regions
+from radiofib.slides.morphometry.regions import boxes_on, find_regions
 from radiofib.slides.morphometry.zones import Zones, nearest_regions
 from tests.slides.segmented import segmentation, tissue_of
 
@@ -75,3 +75,35 @@ def test_area_around_a_disc_is_that_of_the_ring(reach) -> None:
     found = Zones(made, find_regions(made, "portal"), tissue, reach).window(0, 0, 301, 301)
     ring = np.pi * ((60 + reach) ** 2 - 60**2)
     assert (found.code == 2).sum() == pytest.approx(ring, rel=0.02)
+
+
+@given(masks, st.integers(1, 9), st.integers(1, 9))
+@settings(deadline=None, max_examples=60)
+def test_boxes_cover_a_mask_once_and_fit_it(mask, width, height) -> None:
+    seen = np.zeros(mask.shape, dtype=int)
+    for left, top, wide, high in boxes_on(mask, width, height):
+        assert wide <= width
+        assert high <= height
+        part = mask[top : top + high, left : left + wide]
+        assert all(edge.any() for edge in (part[0], part[-1], part[:, 0], part[:, -1]))
+        seen[top : top + high, left : left + wide] += 1
+    assert seen.max(initial=0) <= 1
+    assert (seen[mask] == 1).all()
+
+
+@pytest.mark.parametrize("pieces", [None, {1}])
+@pytest.mark.parametrize("side", [7, 40, 500])
+def test_boxes_of_zones_miss_no_cell_of_a_zone(pieces, side) -> None:
+    """Also where a tract reaches beyond the tissue, and cells of the two grids do not fit."""
+    labels = np.zeros((90, 131), np.uint8)
+    labels[20:61, 8:70] = labels[20:50, 90:120] = 1
+    labels[52:75, 30:45] = labels[5:12, 100:110] = 2
+    made = segmentation(labels, 3.0)
+    tissue = tissue_of(labels * (labels == 1), 3.0)
+    zones = Zones(made, find_regions(made, "portal"), tissue, 9.0, pieces)
+    whole = zones.window(0, 0, 131, 90)
+    seen = np.zeros(labels.shape, dtype=int)
+    for left, top, width, height in zones.boxes(side, side):
+        seen[top : top + height, left : left + width] += 1
+    assert seen.max() == 1
+    assert (seen[whole.code > 0] == 1).all()
