@@ -72,7 +72,7 @@ def slides_agreement(
         lost = sorted(readings.cases - set(measured.index))
         left_out += [f"{readers.name}: no slide for {list_some(lost)}"] if lost else []
         unread = sorted(set(measured.index) - readings.cases)
-        notes = [f"{len(unread)} slides without a reading: {list_some(unread)}"] if unread else []
+        notes = [f"no reading of {list_some(unread)}"] if unread else []
         notes += [f"column not used: {name}" for name in readings.unused]
         if readings.repeated:
             notes.append("several slides of one patient: the intervals are too narrow")

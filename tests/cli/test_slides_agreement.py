@@ -66,7 +66,7 @@ def test_readings_without_a_slide_are_said_and_end_in_status_3(folder: Path) -> 
     done = agree(folder, text.replace("bx0,6,F1\n", ""))
     assert done.exit_code == 3
     assert "readers.csv: no slide for bx99" in done.stderr
-    assert "1 slides without a reading: bx0" in done.stderr
+    assert "no reading of bx0" in done.stderr
     assert set(pd.read_csv(folder / "out.csv")["n"]) == {7}
 
 

@@ -537,12 +537,16 @@ def _write_slides(folder: Path) -> None:
         {
             "case": ["biopsy-01", "biopsy-02", "biopsy-03"],
             "patient": ["b1", "b2", "b3"],
+            "mpp_x_um": [0.253, 0.253, 0.506],
+            "segmentation_source": "classical",
+            "segmentation_maker": "forest.skops 1a2b3c4d",
             "wsi_original_morphometry_tissue_area_mm2": [12.41, 8.07, 15.2],
             "wsi_original_morphometry_core_length_mm": [18.3, 11.9, 22.6],
             "wsi_original_morphometry_fragment_count": [1.0, 3.0, 2.0],
         }
     )
     frame.to_csv(folder / "slides.csv", index=False)
+    (folder / "slides.codebook.csv").write_text("column,label\nno_table_of_slides,none\n")
     for i, case in enumerate(frame["case"]):
         write_picture(folder / f"{case}.png", 50 + i, (400, 160))
 

@@ -57,6 +57,14 @@ def test_every_step_has_its_section_in_the_order_of_a_paper(page: Page) -> None:
     assert "Not part of this run" not in page.text
 
 
+def test_slides_say_who_labelled_them_and_show_measures_alone(page: Page) -> None:
+    said = "Portal tracts are those of a classical pixel classifier, not of a network: "
+    assert said + "forest.skops 1a2b3c4d." in page.text
+    assert "tissue area (mm²)" in page.text
+    assert "mpp" not in page.text
+    assert "no_table_of_slides" not in page.text
+
+
 def test_what_was_not_done_is_said_once(run_dir: Path, tmp_path: Path) -> None:
     root = build_run(tmp_path, scale=0.15, pictures=1)
     page = render(root)
