@@ -52,6 +52,7 @@ def test_every_benchmark_is_run_here(repository: Path) -> None:
         "r_agreement.py",
         "radmlbench.py",
         "slides_segment.py",
+        "slides_whole.py",
     }
 
 

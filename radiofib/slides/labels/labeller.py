@@ -90,7 +90,8 @@ class Labeller:
         stated = dict(card) if isinstance(card, Mapping) else read_sidecar(card) if card else {}
         text = canonical_json(stated)
         path = Path(model).absolute()
-        facts = _opened(path, _stamp(path), text, settings).facts()
+        # Not kept open: where slides are divided among processes, this one labels none.
+        facts = open_segmenter(path, settings, stated=stated).facts()
         return cls(path, text, settings, threads, facts)
 
     def key(self, slide: Slide, content: str, settings: SlideSettings, case: str) -> str:

@@ -21,7 +21,7 @@ __all__ = ["Detail", "measure_detail"]
 
 Floats = NDArray[np.float64]
 
-_BLOCK_PIXELS = 1024
+_BLOCK_PIXELS = 768
 _LEVELS, _LEVEL_OD = 16, 0.05
 _WAYS = ((0, 1), (1, -1), (1, 0), (1, 1))
 
@@ -115,8 +115,7 @@ def measure_detail(
     sums = _Sums(2 * count + 1)
     pairs = np.zeros((len(ZONES) + 1, _LEVELS, _LEVELS, len(_WAYS)), dtype=np.int64)
     for block in _blocks(slide, zones, fine, parts, max(1, block_pixels // parts)):
-        amounts = separate(optical_density(block.rgb, white))
-        haematoxylin, eosin = (np.ascontiguousarray(amounts[..., i]) for i in range(2))
+        haematoxylin, eosin = _stains(block.rgb, white)
         found = find_nuclei(haematoxylin, um)
         _count_pairs(pairs, _levels(haematoxylin), block.code, block.core)
         group = _groups(block, count)
@@ -177,6 +176,11 @@ def _finer(window: ZoneWindow, parts: int) -> tuple[NDArray[np.int8], NDArray[np
         window.code.repeat(parts, axis=0).repeat(parts, axis=1),
         window.tract.repeat(parts, axis=0).repeat(parts, axis=1),
     )
+
+
+def _stains(rgb: NDArray[np.uint8], white: tuple[float, float, float]) -> tuple[Floats, Floats]:
+    amounts = separate(optical_density(rgb, white))
+    return amounts[..., 0].copy(), amounts[..., 1].copy()
 
 
 def _groups(block: _Block, count: int) -> NDArray[np.int32]:
