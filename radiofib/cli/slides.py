@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from radiofib.table import FeatureTable
 
 __all__ = ["register"]
+
+
+class StainNorm(StrEnum):
+    """How colours are brought to a reference."""
+
+    none = "none"
+    macenko = "macenko"
+    reinhard = "reinhard"
+
 
 slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
 
@@ -61,6 +71,9 @@ def slides_run(
     overlap: Annotated[
         float, typer.Option(help="Share of a tile that neighbours have in common, up to 0.5.")
     ] = 0.0,
+    stain_norm: Annotated[
+        StainNorm, typer.Option(help="Bring colours to a reference before the network sees them.")
+    ] = StainNorm.none,
     batch: Annotated[int | None, typer.Option(help="Tiles the network is given at once.")] = None,
     provider: Annotated[
         list[str] | None, typer.Option(help="Where the network runs: cpu, cuda ...")
@@ -93,6 +106,7 @@ def slides_run(
         "overlap": overlap,
         "portal": portal or [],
         "tissue": tissue or [],
+        "stain_normalisation": stain_norm.value,
         "batch": batch,
         "providers": provider or ["cpu"],
     }

@@ -25,6 +25,7 @@ from radiofib.slides.reader import Slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.tissue.clean import CleanTissue
+from radiofib.slides.tissue.stain_norm import StainMap, fit_stain_map
 from radiofib.store import read_record, write_record
 
 __all__ = [
@@ -133,12 +134,21 @@ class Labeller:
             labels = read_labels(out / picture, into=folder / f"{key}.again")
             found = Segmentation(labels, grid, segmenter.classes, "model", segmenter.name)
         else:
+            colours = self._colours(slide, tissue)
             found = segment_slide(
-                slide, segmenter, folder, key=key, tissue=tissue, threads=self.threads
+                slide,
+                segmenter,
+                folder,
+                key=key,
+                tissue=tissue,
+                threads=self.threads,
+                recolour=colours,
             )
             keep_labels(found, out / picture)
             tiles = tiles_done(folder)[key][1]
-            content = {"case": case, "tiles": tiles}
+            content: dict[str, Any] = {"case": case, "tiles": tiles}
+            if colours is not None:
+                content["stain_map"] = colours.provenance()
             write_record(out / PIECES, key, content, home=out, files=[picture])
         try:
             yield found
@@ -150,6 +160,13 @@ class Labeller:
         """Return of how many tiles the labels of a finished slide are."""
         record = read_record(out / PIECES, key, home=out)
         return 0 if record is None else int(record["tiles"])
+
+    def _colours(self, slide: Slide, tissue: CleanTissue) -> StainMap | None:
+        """Return what gives the network the colours of the reference."""
+        method = self.settings.stain_normalisation
+        if method == "none":
+            return None
+        return fit_stain_map(slide, tissue.grid, tissue.tissue, method)
 
     def _segmenter(self) -> Segmenter:
         segmenter = _opened(self.model, _stamp(self.model), self.card, self.settings)

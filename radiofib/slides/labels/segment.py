@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ def segment_slide(
     key: str,
     tissue: CleanTissue | None = None,
     threads: int = 1,
+    recolour: Callable[[Tile], Tile] | None = None,
 ) -> Segmentation:
     """Label a slide by a network, going on where an earlier run under the same key ended.
 
@@ -113,6 +114,9 @@ def segment_slide(
         Of the slide; default: found here.
     threads : int
         Tiles at once.
+    recolour : callable, optional
+        Gives the tile that the network sees for one of the slide, such as a
+        :class:`~radiofib.slides.tissue.stain_norm.StainMap`.
 
     Returns
     -------
@@ -134,7 +138,7 @@ def segment_slide(
         [group.box for group in plan.groups],
         [len(group.tiles) for group in plan.groups],
     ) as store:
-        for number, found in _asked(slide, segmenter, plan, store.finished, threads):
+        for number, found in _asked(slide, segmenter, plan, store.finished, threads, recolour):
             group = plan.groups[number]
             stitch: Any = blended_labels if segmenter.blends else stitched_labels
             store.write(number, stitch(group, plan.tiling, found))
@@ -151,12 +155,18 @@ class _Part:
 
 
 def _asked(
-    slide: Slide, segmenter: Segmenter, plan: SlidePlan, first: int, threads: int
+    slide: Slide,
+    segmenter: Segmenter,
+    plan: SlidePlan,
+    first: int,
+    threads: int,
+    recolour: Callable[[Tile], Tile] | None,
 ) -> Iterator[tuple[int, list[NDArray[Any]]]]:
     """Yield the number of each group from `first` on with what the network says on its tiles."""
 
     def ask(part: _Part) -> list[NDArray[Any]]:
-        return segmenter.run(part.tiles)
+        seen = part.tiles if recolour is None else [recolour(tile) for tile in part.tiles]
+        return segmenter.run(seen)
 
     # A GPU does one thing at a time; threads would only hold its memory.
     threads = 1 if segmenter.on_gpu else threads

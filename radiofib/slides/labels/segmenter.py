@@ -92,6 +92,7 @@ class Segmenter:
             "stride": self.stride,
             "output": self.role,
             "margin_um": self.settings.margin_um,
+            "stain_normalisation": self.settings.stain_normalisation,
             "classes": [[c.name, list(c.color), c.compartment] for c in self.classes],
             "providers": list(session.providers),
             "runtime": {k: v for k, v in environment(_RUNTIMES).items() if k in _RUNTIMES},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from radiofib.config import StrictModel
@@ -30,6 +32,11 @@ class SegmentSettings(StrictModel):
         onnxruntime's CPU provider was found to do to the last bit.
     providers : tuple of str
         Where the network runs, as for :func:`radiofib.deep.open_session`.
+    stain_normalisation : {"none", "macenko", "reinhard"}
+        Bring each slide's haematoxylin and eosin to a reference before the network sees it, by
+        one map fitted on the slide's tissue (:mod:`radiofib.slides.tissue.stain_norm`). For a
+        network trained on slides that were normalised alike. Measured amounts of stain are always
+        those of the slide itself.
 
     Examples
     --------
@@ -43,3 +50,4 @@ class SegmentSettings(StrictModel):
     tissue: tuple[str, ...] = ()
     batch: int | None = Field(default=None, ge=1)
     providers: tuple[str, ...] = ("cpu",)
+    stain_normalisation: Literal["none", "macenko", "reinhard"] = "none"

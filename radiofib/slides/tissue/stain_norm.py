@@ -77,7 +77,8 @@ class StainMap:
         """Return pixels, shape (..., 3), in the colours of the reference."""
         if self.method == "macenko":
             density = optical_density(rgb, self.white).astype(np.float64) @ self.matrix
-            mapped = (np.array(self.white) + 1) * 10.0**-density - 1
+            # A negative density is lighter than glass: below -1 it is white in any case.
+            mapped = (np.array(self.white) + 1) * 10.0 ** -density.clip(-1) - 1
         else:
             balanced = (rgb / np.array(self.white)).clip(0, 1)
             lab = (rgb2lab(balanced) - self.mean) / self.sd * REINHARD_SD + REINHARD_MEAN
