@@ -64,11 +64,11 @@ def slides_agreement(
         raise UsageError("labels are compared with a reference", hint="--labels and --reference")
     if readers is None and labels is None:
         raise UsageError("nothing to compare with", hint="--readers, or --labels and --reference")
-    measured = read_slides(slides)
+    measured, ours = read_slides(slides)
     frames, left_out = [], []
     if readers is not None:
         readings = read_readings(readers)
-        frames.append(reader_agreement(measured, readings, level))
+        frames.append(reader_agreement(measured, readings, level, ours=ours))
         lost = sorted(readings.cases - set(measured.index))
         left_out += [f"{readers.name}: no slide for {list_some(lost)}"] if lost else []
         unread = sorted(set(measured.index) - readings.cases)

@@ -202,6 +202,7 @@ def test_tables_go_to_spss_with_labels_codebook_and_reasons(folder: Path, tmp_pa
     assert not {"mpp_x_um", "tissue_px_um"} & set(FeatureTable.read(tmp_path / "slides.csv").X)
 
 
+@pytest.mark.slow
 def test_a_slide_of_another_stain_is_said_with_what_to_do(tmp_path: Path) -> None:
     for stain in ("sirius_red", "masson"):
         made.write_png(tmp_path / f"{stain}.png", drawn(stain)[0][:, :900])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image, ImageDraw
 
 from radiofib.cohort import Cohort
@@ -17,6 +18,7 @@ from radiofib.table import FeatureTable
 from tests.slides import forest, made
 
 
+@pytest.mark.slow
 def test_classical_labels_and_warnings_are_said_under_the_cohorts_names(tmp_path: Path) -> None:
     picture = Image.fromarray(made.biopsy(8.0, seed=1, length_um=2500.0)[0])
     ImageDraw.Draw(picture).rectangle([200, 160, 215, 175], fill=made.PURPLE)

@@ -36,7 +36,7 @@ _BY_STAGE = (
 )
 
 
-def read_slides(path: str | Path) -> pd.DataFrame:
+def read_slides(path: str | Path) -> tuple[pd.DataFrame, str]:
     """Read the measures of slides by case, columns by key of the registry.
 
     Parameters
@@ -49,6 +49,8 @@ def read_slides(path: str | Path) -> pd.DataFrame:
     -------
     DataFrame
         Measures, and ``mpp_x_um`` where the table has it.
+    str
+        How they are called beside readers; a pixel classifier is not to pass for a network.
 
     Raises
     ------
@@ -75,10 +77,14 @@ def read_slides(path: str | Path) -> pd.DataFrame:
         raise TableError("a case has two rows", where=path.name, found=twice)
     wanted = [*measures, *(c for c in ("mpp_x_um",) if c in frame)]
     numbers = frame[wanted].astype("float64").rename(columns=known)
-    return numbers.set_axis(cases.to_numpy(), axis=0)
+    sources = frame.get("segmentation_source", pd.Series(dtype=str))
+    name = f"{OURS} (classical)" if "classical" in set(sources) else OURS
+    return numbers.set_axis(cases.to_numpy(), axis=0), name
 
 
-def reader_agreement(slides: pd.DataFrame, readings: Readings, level: float = 0.95) -> pd.DataFrame:
+def reader_agreement(
+    slides: pd.DataFrame, readings: Readings, level: float = 0.95, *, ours: str = OURS
+) -> pd.DataFrame:
     """Return how far slides agree with readers, and readers with each other.
 
     Counts have weighted kappa by the distance of the counts as numbers, ICC(A,1) and the limits
@@ -95,6 +101,8 @@ def reader_agreement(slides: pd.DataFrame, readings: Readings, level: float = 0.
         Of the same cases; what only one of the two has is left out.
     level : float
         Of the intervals.
+    ours : str
+        How the slides are called beside readers.
 
     Returns
     -------
@@ -125,19 +133,19 @@ def reader_agreement(slides: pd.DataFrame, readings: Readings, level: float = 0.
             hint="name cases as the slides are named, without suffix",
         )
     frames: list[pd.DataFrame] = []
-    ours = slides.loc[both]
-    sources = {OURS: ours, **{n: f.reindex(both) for n, f in readings.readers.items()}}
+    own = slides.loc[both]
+    sources = {ours: own, **{n: f.reindex(both) for n, f in readings.readers.items()}}
     for (one, first), (other, second) in itertools.combinations(sources.items(), 2):
         for key, found in _compared(first, second, level):
             frames.append(_told(found, one, other, key))
     for name, theirs in sources.items():
-        if _LENGTH in theirs and _AREA in ours:
-            found = _tried(_area_and_length, ours[_AREA], theirs[_LENGTH], level)
-            frames.append(_told(found, OURS, name, f"{_AREA} with {_LENGTH}"))
-        if "stage" in theirs and name != OURS:
-            for key in (k for k in _BY_STAGE if k in ours and ours[k].notna().any()):
-                found = _tried(_by_stage, ours[key], theirs["stage"], level)
-                frames.append(_told(found, OURS, name, f"{key} with stage"))
+        if _LENGTH in theirs and _AREA in own:
+            found = _tried(_area_and_length, own[_AREA], theirs[_LENGTH], level)
+            frames.append(_told(found, ours, name, f"{_AREA} with {_LENGTH}"))
+        if "stage" in theirs and name != ours:
+            for key in (k for k in _BY_STAGE if k in own and own[k].notna().any()):
+                found = _tried(_by_stage, own[key], theirs["stage"], level)
+                frames.append(_told(found, ours, name, f"{key} with stage"))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -199,5 +199,5 @@ def _number(cell: Any, where: str) -> float:
 
 def _unused(name: str) -> str:
     known = [text for spec in SLIDE_REGISTRY for text in (spec.key, spec.name)]
-    near = difflib.get_close_matches(name.lower(), known, 1)
+    near = difflib.get_close_matches(name.lower(), known, 1, cutoff=0.8)
     return f"{name} (did you mean {near[0]}?)" if near else name

@@ -152,7 +152,7 @@ def _pairs(
     if not given:
         raise UsageError("no annotations are given", hint="name GeoJSON files or a folder of them")
     if missing := [p for p in given if not p.exists()]:
-        raise UsageError("no such file or folder", where=str(missing[0]))
+        raise UsageError("no such file or folder", where=str(missing[0]), hint="check the path")
     places = [Path(p) for p in slides]
     folders = dict.fromkeys(p if p.is_dir() else p.parent for p in given)
     pairs: dict[Path, AnnotatedSlide] = {}

@@ -108,10 +108,13 @@ def test_slides_are_read_from_csv_or_folder_and_other_tables_refused(tmp_path: P
     frame.to_csv(tmp_path / "slides.csv", index=False)
     frame.to_parquet(tmp_path / "slides.parquet")
     for path in (tmp_path, tmp_path / "slides.csv"):
-        found = read_slides(path)
+        found, name = read_slides(path)
+        assert name == "radiofib"
         assert found.index.tolist() == ["007", "b"]
         assert found[COUNT].isna().tolist() == [False, True]
         assert found["mpp_x_um"].tolist() == [0.5, 0.5]
+    frame.assign(segmentation_source="classical").to_csv(tmp_path / "c.csv", index=False)
+    assert read_slides(tmp_path / "c.csv")[1] == "radiofib (classical)"
     frame[["case", "vendor"]].to_csv(tmp_path / "other.csv", index=False)
     with pytest.raises(TableError, match="not a table of slides"):
         read_slides(tmp_path / "other.csv")
