@@ -7,19 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from radiofib.errors import ModelError
 from radiofib.provenance import hash_file, hash_object, radiofib_version
 from radiofib.slides.labels.files import read_labels
 from radiofib.slides.labels.kept import LABELS, keep_labels
 from radiofib.slides.labels.labeller import PIECES, Labeller, tissue_facts
-from radiofib.slides.pixels.classifier import PixelClassifier, load_classifier, segment_classical
 from radiofib.slides.reader import Slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.tissue.clean import CleanTissue
 from radiofib.store import read_record, write_record
+
+if TYPE_CHECKING:  # else every run with a network would wait for scikit-learn, in each process
+    from radiofib.slides.pixels.classifier import PixelClassifier
 
 __all__ = ["AnyLabeller", "ClassicalLabeller"]
 
@@ -56,6 +58,8 @@ class ClassicalLabeller:
         ModelError
             As :func:`~radiofib.slides.pixels.classifier.load_classifier`.
         """
+        from radiofib.slides.pixels.classifier import load_classifier
+
         path = Path(model).absolute()
         classifier = load_classifier(path)
         facts = {
@@ -94,6 +98,8 @@ class ClassicalLabeller:
         ModelError
             When the classifier's file has changed since the run began.
         """
+        from radiofib.slides.pixels.classifier import segment_classical
+
         classifier = _opened(self.model, self.facts["sha256"])
         picture = f"{LABELS}/{case}.png"
         for needed in (out / LABELS, out / PIECES):
@@ -117,6 +123,8 @@ class ClassicalLabeller:
 @lru_cache(maxsize=1)
 def _opened(path: Path, digest: str) -> PixelClassifier:
     """Open a classifier once in each process."""
+    from radiofib.slides.pixels.classifier import load_classifier
+
     if hash_file(path) != digest:
         raise ModelError("the classifier has changed since the run began", where=path.name)
     return load_classifier(path)
