@@ -72,7 +72,7 @@ class RadiofibError(Exception):
         # What was found may be another error's text: its advice is given once, at the end.
         found, _, inner = (self.found or "").partition(" Next: ")
         facts = [
-            f"{word} {fact.rstrip('.')}" if inner else f"{word} {fact}"
+            f"{word} {fact.rstrip('.')}" if inner or fact.endswith(").") else f"{word} {fact}"
             for word, fact in (("expected", self.expected), ("found", found))
             if fact
         ]
