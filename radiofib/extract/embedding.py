@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from radiofib.engines import ExtractionConfig, RoiFeatures
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.errors import EngineError, ImageError, ModelError, RadiofibError
 from radiofib.extract.embedding_volume import volume_input
+from radiofib.images.dicom_header import read_header
 from radiofib.images.picture import open_picture
+from radiofib.images.sniff import file_format
 from radiofib.preprocess.instances import slice_axis
 from radiofib.provenance import environment
 from radiofib.registry import deep_feature
@@ -29,6 +31,7 @@ from radiofib.roi import Roi
 __all__ = [
     "FAILED",
     "Embedder",
+    "White",
     "embedder_of",
     "embedding_columns",
     "embedding_entry",
@@ -357,7 +360,7 @@ def with_embedding(
         embedder.check(roi)
         white = white_for(embedder, image or roi, acquisition)
         found: dict[str, float] = dict(
-            zip(columns, embedder.measure(roi, white).tolist(), strict=True)
+            zip(columns, embedder.measure(roi, white.value).tolist(), strict=True)
         )
     except Exception as error:  # what cannot be shown to a network leaves the others alone
         told = str(error) if isinstance(error, RadiofibError) else type(error).__name__
@@ -367,11 +370,27 @@ def with_embedding(
             features.missing | dict.fromkeys(columns, reason),
             features.flags,
         )
-    return RoiFeatures(features.values | found, features.missing, features.flags)
+    flags = dict.fromkeys(columns, white.remark) if white.remark else {}
+    return RoiFeatures(features.values | found, features.missing, features.flags | flags)
 
 
-def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float | None:
-    """Return the value of white of a picture file; None where something else says it.
+class White(NamedTuple):
+    """The value of white of a picture.
+
+    Parameters
+    ----------
+    value : float or None
+        None where ``intensity`` or the card says how intensities become the input.
+    remark : str
+        What was taken for granted; "" for nothing.
+    """
+
+    value: float | None
+    remark: str = ""
+
+
+def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> White:
+    """Return the value of white of a picture file.
 
     Raises
     ------
@@ -379,7 +398,7 @@ def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float
         When neither the file nor the settings say what is white.
     """
     if embedder.of_volumes or embedder.settings.intensity is not None:
-        return None
+        return White(None)
     if image.origin_mm is not None:
         raise ImageError(
             "an image with intensities has no white",
@@ -387,12 +406,24 @@ def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float
             "{type: window, low: -100, high: 300} or {type: percentile, low: 1, high: 99}",
         )
     if embedder.settings.white is not None:
-        return embedder.settings.white
+        return White(embedder.settings.white)
     try:
         pixels, _ = open_picture(Path(acquisition.image))
     except ImageError as error:  # it was read before: no picture file, but DICOM or the like
+        white = _dicom_white(Path(acquisition.image))
+        if white is not None:
+            return White(white, f"white is {white:g}: the DICOM file stores 8 bits")
         raise ImageError(
             "the file does not say which value is white",
-            hint="state 'white' under 'embedding', 255 for frames of 8 bits",
+            expected="a picture of 8 or 16 bits, or DICOM with 8 bits stored",
+            hint="state 'white' under 'embedding', the grey that is shown as white",
         ) from error
-    return white_of(pixels)
+    return White(white_of(pixels))
+
+
+def _dicom_white(path: Path) -> float | None:
+    """Return the value of white of a DICOM frame, None for another file or one that is unclear."""
+    try:
+        return read_header(path).white if file_format(path) == "DICOM" else None
+    except ImageError:
+        return None

@@ -219,7 +219,7 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
         channel=acquisition.channel,
     )
     embedder = reader.embedder
-    white = white_for(embedder, roi, acquisition)
+    white = white_for(embedder, roi, acquisition).value
     embedding, features = embedder.with_feature_map(roi, white)
     means = features.reshape(len(features), -1).mean(axis=1)
     if features.shape[0] != embedding.size or np.abs(means - embedding).max() > _SAME * max(
