@@ -20,6 +20,7 @@ __all__ = [
     "ImageError",
     "MaskError",
     "MissingExtraError",
+    "MissingModelError",
     "ModelError",
     "RadiofibError",
     "SlideError",
@@ -148,6 +149,10 @@ class SplitError(RadiofibError):
 
 class ModelError(RadiofibError):
     """A stager cannot be trained, stored, read or applied."""
+
+
+class MissingModelError(ModelError, UsageError):
+    """A model that a command or a configuration names is not there (exit status 2)."""
 
 
 class ExportError(RadiofibError):

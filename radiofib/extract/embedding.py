@@ -6,23 +6,21 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
 from radiofib.deep.card import MissingFactsError, Role
-from radiofib.deep.inputs import picture_input, white_of
+from radiofib.deep.inputs import picture_input
 from radiofib.deep.intensity import Window, normalised
 from radiofib.deep.network import Network, RunSettings, open_network, run_many
 from radiofib.engines import ExtractionConfig, RoiFeatures
 from radiofib.engines.embedding import EmbeddingSettings
-from radiofib.errors import EngineError, ImageError, ModelError, RadiofibError
+from radiofib.errors import EngineError, MissingModelError, ModelError, RadiofibError
 from radiofib.extract.embedding_volume import volume_input
-from radiofib.images.dicom_header import read_header
-from radiofib.images.picture import open_picture
-from radiofib.images.sniff import file_format
+from radiofib.extract.embedding_white import White, white_of_file
 from radiofib.preprocess.instances import slice_axis
 from radiofib.provenance import environment
 from radiofib.registry import deep_feature
@@ -31,7 +29,6 @@ from radiofib.roi import Roi
 __all__ = [
     "FAILED",
     "Embedder",
-    "White",
     "embedder_of",
     "embedding_columns",
     "embedding_entry",
@@ -241,7 +238,7 @@ def embedder_of(config: ExtractionConfig) -> Embedder | None:
         return None
     path = Path(settings.model).resolve()
     if not path.is_file():
-        raise ModelError(
+        raise MissingModelError(
             "no such model file",
             where=settings.model,
             expected="the network that section 'embedding' names",
@@ -374,56 +371,8 @@ def with_embedding(
     return RoiFeatures(features.values | found, features.missing, features.flags | flags)
 
 
-class White(NamedTuple):
-    """The value of white of a picture.
-
-    Parameters
-    ----------
-    value : float or None
-        None where ``intensity`` or the card says how intensities become the input.
-    remark : str
-        What was taken for granted; "" for nothing.
-    """
-
-    value: float | None
-    remark: str = ""
-
-
 def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> White:
-    """Return the value of white of a picture file.
-
-    Raises
-    ------
-    ImageError
-        When neither the file nor the settings say what is white.
-    """
-    if embedder.of_volumes or embedder.settings.intensity is not None:
+    """Return the value of white of a picture file; see :func:`white_of_file`."""
+    if embedder.of_volumes:
         return White(None)
-    if image.origin_mm is not None:
-        raise ImageError(
-            "an image with intensities has no white",
-            hint="state under 'embedding' how they become grey, such as intensity: "
-            "{type: window, low: -100, high: 300} or {type: percentile, low: 1, high: 99}",
-        )
-    if embedder.settings.white is not None:
-        return White(embedder.settings.white)
-    try:
-        pixels, _ = open_picture(Path(acquisition.image))
-    except ImageError as error:  # it was read before: no picture file, but DICOM or the like
-        white = _dicom_white(Path(acquisition.image))
-        if white is not None:
-            return White(white, f"white is {white:g}: the DICOM file stores 8 bits")
-        raise ImageError(
-            "the file does not say which value is white",
-            expected="a picture of 8 or 16 bits, or DICOM with 8 bits stored",
-            hint="state 'white' under 'embedding', the grey that is shown as white",
-        ) from error
-    return White(white_of(pixels))
-
-
-def _dicom_white(path: Path) -> float | None:
-    """Return the value of white of a DICOM frame, None for another file or one that is unclear."""
-    try:
-        return read_header(path).white if file_format(path) == "DICOM" else None
-    except ImageError:
-        return None
+    return white_of_file(embedder.settings, image, Path(acquisition.image))
