@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from radiofib._checks import list_some
-from radiofib.errors import ModelError
+from radiofib.errors import MissingModelError, ModelError
 from radiofib.provenance import canonical_json, environment
 
 __all__ = ["check_versions", "read_metadata", "read_model", "write_model"]
@@ -91,7 +91,7 @@ def read_metadata(path: Path, *, hint: str) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             metadata = json.loads(archive.read(_METADATA))
     except FileNotFoundError as error:
-        raise ModelError("no such file", where=str(path), hint="check the path") from error
+        raise MissingModelError("no such file", where=str(path), hint="check the path") from error
     except (KeyError, zipfile.BadZipFile, OSError, ValueError) as error:
         raise ModelError(
             "not a model written by radiofib",

@@ -101,7 +101,30 @@ class StrictModel(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise _explain(cls, error, where) from error
+            found = error.errors(include_url=False)
+            raise _explain(cls, found, where) from error
+
+    @classmethod
+    def check_stated(cls, data: dict[str, Any], *, where: str) -> None:
+        """Raise for a key of `data` that is not known or not possible; absent ones do not count.
+
+        Examples
+        --------
+        >>> class Bins(StrictModel):
+        ...     width: float
+        ...     count: int
+        >>> Bins.check_stated({"width": 10}, where="facts.yaml")
+        >>> Bins.check_stated({"width": "wide"}, where="facts.yaml")
+        Traceback (most recent call last):
+        radiofib.errors.ConfigError: facts.yaml: 'width': Input should be a valid number, unable to
+        parse string as a number (found 'wide').
+        """
+        try:
+            cls.model_validate(data)
+        except ValidationError as error:
+            found = [e for e in error.errors(include_url=False) if e["type"] != "missing"]
+            if found:
+                raise _explain(cls, found, where) from error
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
@@ -109,8 +132,7 @@ class StrictModel(BaseModel):
         return cls.parse(load_yaml(path) or {}, where=Path(path).name)
 
 
-def _explain(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
-    found = error.errors(include_url=False)
+def _explain(model: type[BaseModel], found: list[Any], where: str) -> ConfigError:
     # A misspelt required key is also a missing one: the misspelling is what helps.
     first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
     place = ".".join(str(part) for part in first["loc"])
@@ -123,13 +145,15 @@ def _explain(model: type[BaseModel], error: ValidationError, where: str) -> Conf
             expected=list_some(known, 30) or None,
             hint=f"did you mean {close!r}?" if close else None,
         )
-    more = error.error_count() - 1
+    more = len(found) - 1
     also = f"; {more} more to correct" if more else ""
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    # A rule that says itself what it found, or is about several keys, needs no more words.
+    told = first["type"] == "missing" or "found " in message or isinstance(first["input"], dict)
     return ConfigError(
         f"{place!r}: {message}{also}" if place else f"{message}{also}",
         where=where,
-        found=repr(first["input"])[:80] if first["type"] != "missing" else None,
+        found=None if told else repr(first["input"])[:80],
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "ImageError",
     "MaskError",
     "MissingExtraError",
+    "MissingModelError",
     "ModelError",
     "RadiofibError",
     "SlideError",
@@ -72,7 +73,7 @@ class RadiofibError(Exception):
         # What was found may be another error's text: its advice is given once, at the end.
         found, _, inner = (self.found or "").partition(" Next: ")
         facts = [
-            f"{word} {fact.rstrip('.')}" if inner else f"{word} {fact}"
+            f"{word} {fact.rstrip('.')}" if inner or fact.endswith(").") else f"{word} {fact}"
             for word, fact in (("expected", self.expected), ("found", found))
             if fact
         ]
@@ -148,6 +149,10 @@ class SplitError(RadiofibError):
 
 class ModelError(RadiofibError):
     """A stager cannot be trained, stored, read or applied."""
+
+
+class MissingModelError(ModelError, UsageError):
+    """A model that a command or a configuration names is not there (exit status 2)."""
 
 
 class ExportError(RadiofibError):

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from radiofib.cli.app import main
 from radiofib.engines import ExtractionConfig
+from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.engines.ibsi import IbsiSettings
 from radiofib.engines.liver import LiverSettings
 from radiofib.filters.ibsi import (
@@ -302,3 +303,15 @@ def test_defaults_of_the_table_are_the_models() -> None:
     assert study.evaluation.settings == ("cv", "loso")
     assert study.export == ("csv", "parquet", "sav", "rds")
     assert (study.seed, study.label, study.stager.name) == (0, "stage", "logistic")
+
+
+def test_every_key_of_an_embedding_is_in_its_table(repository: Path) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    part = text[text.index("The keys under `embedding`:") :]
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", part.split("\n\n")[1], re.MULTILINE)
+    fields = EmbeddingSettings.model_fields
+    assert set(dict(rows)) == set(fields)
+    for name, default in rows:
+        value = fields[name].default
+        if isinstance(value, float | str):
+            assert default.strip("`") == str(value), name

@@ -47,9 +47,17 @@ FACT_COLUMNS = (
     "intensities",
     "native_geometry",
     "pixel_mm",
+    "image_look",
 )
 #: Facts of one channel, which say nothing of the case as a whole.
-CHANNEL_FACTS = (*FILE_COLUMNS, "registration", "intensities", "native_geometry", "pixel_mm")
+CHANNEL_FACTS = (
+    *FILE_COLUMNS,
+    "registration",
+    "intensities",
+    "native_geometry",
+    "pixel_mm",
+    "image_look",
+)
 #: Channels without a volume: no liver mask, nothing to align.
 FLAT_CHANNELS = ("us", "wsi")
 #: All columns with a meaning; any other is a covariate.

@@ -1,7 +1,8 @@
 """Pictures of a cohort that are one picture, or frames of one sweep.
 
 Two pictures are the same when their files or decoded pixels are equal, or when at most 36 of the
-256 bits of their perceptual hashes differ, whoever they are said to be of. Frames of one patient
+256 bits of their perceptual hashes differ, whoever they are said to be of; of cleaned pictures
+the nearest of the hashes before and after the cleaning counts. Frames of one patient
 or series are one sweep up to 60 bits. On simulated frames, different views of one machine differ
 in about 100 bits (standard deviation 9), so that 36 is seven standard deviations away; what a new
 compression, another brightness or size, a border, or 1 % cut off leave lies below it in nearly
@@ -48,6 +49,10 @@ class Picture(NamedTuple):
         Series of frames, "" when not known.
     file, pixels, look : str
         Hashes of the file, of the decoded pixels and of what is seen ("" for none).
+    before : str
+        Of a cleaned picture, the hash of what was seen before text and graphics were blanked
+        ("" for none). Which pixels are taken for text depends on how the file was compressed, so
+        that two cleaned copies may look less alike than the screens they are from.
 
     Examples
     --------
@@ -61,6 +66,12 @@ class Picture(NamedTuple):
     file: str
     pixels: str
     look: str
+    before: str = ""
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """Hashes of what is seen, each once."""
+        return tuple(dict.fromkeys(filter(None, (self.look, self.before))))
 
 
 class Copy(NamedTuple):
@@ -166,11 +177,13 @@ def group_pictures(pictures: Sequence[Picture]) -> PictureGroups:
     """
     links: list[tuple[int, int, int, int]] = []  # kind, bits, first, second
     once = _equals(pictures, links)
-    shown = [k for k in once if pictures[k].look]
-    looks = [pictures[k].look for k in shown]
+    shown = [(k, look) for k in once for look in pictures[k].looks]
+    looks = [look for _, look in shown]
     for i, j, bits in near_hashes(looks, SWEEP_BITS) if len(shown) > 1 else ():
         for a, b, distance in zip(i.tolist(), j.tolist(), bits.tolist(), strict=True):
-            first, second = shown[a], shown[b]
+            first, second = shown[a][0], shown[b][0]
+            if first == second:
+                continue
             if distance <= SAME_BITS:
                 links.append((2, distance, first, second))
             elif _together(pictures[first], pictures[second]):

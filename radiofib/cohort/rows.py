@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,7 +195,20 @@ def _fact(column: str, value: object, root: Path | None) -> Any:
     if column == "pixel_mm":
         text = cells.text_of(value)
         return text if text == UNKNOWN_PIXEL else pixel_text(parse_pixel(text))
+    if column == "image_look":
+        return _look(value)
     return cells.parse_path(value, root) if column in FILE_COLUMNS else cells.parse_name(value)
+
+
+def _look(value: object) -> str:
+    text = cells.text_of(value).lower()
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise CohortError(
+            "not a hash of a picture",
+            expected="64 hexadecimal digits, as 'radiofib ultrasound clean' writes them",
+            found=repr(text[:20]),
+        )
+    return text
 
 
 def parse_stages(

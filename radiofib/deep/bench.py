@@ -14,7 +14,8 @@ import PIL.Image
 from radiofib.deep.card import Role
 from radiofib.deep.network import Network, RunSettings, Timing, open_network, run_pictures
 from radiofib.deep.providers import CPU, provider_name, short_name
-from radiofib.errors import ImageError, ModelError
+from radiofib.deep.range_doubts import range_doubts
+from radiofib.errors import ModelError, UsageError
 
 __all__ = ["BenchRow", "bench_model", "find_pictures", "write_frames"]
 
@@ -41,7 +42,8 @@ class BenchRow:
         Shares of the work: reading and preparing (summed over threads), copies to and from the
         device, the network.
     notes : tuple of str
-        Why a provider was not in use, what was found about the batch, the first error.
+        Why a provider was not in use, what of the card is in doubt, what was found about the
+        batch, the first error.
     """
 
     provider: str
@@ -65,15 +67,15 @@ def find_pictures(folder: str | Path) -> list[Path]:
 
     Raises
     ------
-    ImageError
+    UsageError
         When there is no such folder, or no picture in it.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ImageError("no such folder of images", where=str(folder), hint="check the path")
+        raise UsageError("no such folder of images", where=str(folder), hint="check the path")
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
     if not found:
-        raise ImageError(
+        raise UsageError(
             "no picture in this folder", where=str(folder), expected=", ".join(_SUFFIXES)
         )
     return found
@@ -177,7 +179,7 @@ def _measure(
         if found.error is not None:
             failed += 1
             error = error or str(found.error)
-    notes = [*timing.notes]
+    notes = [*range_doubts(network.card.preprocessing), *timing.notes]
     if error:
         notes.append(f"{failed} failed, first: {error}")
     shares = timing.shares()

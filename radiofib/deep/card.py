@@ -98,13 +98,14 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        When the file cannot be read, or holds no mapping.
+        When the file cannot be read, holds no mapping, or states what cannot be.
     """
     path = Path(path)
     # JSON is read by the YAML loader too: every JSON card is plain YAML, and repeated keys show.
     data = load_yaml(path)
     if not isinstance(data, dict):
         raise ConfigError("the card is no mapping", where=path.name, found=type(data).__name__)
+    ModelCard.check_stated(data, where=path.name)
     return data
 
 

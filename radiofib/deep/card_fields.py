@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from radiofib._checks import list_some
 from radiofib.config import StrictModel
@@ -244,6 +244,17 @@ class ModelCard(StrictModel):
     parity: Parity | None = None
     precision: Precision = "fp32"
     variant: VariantParity | None = None
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and any(isinstance(v, str | int) for v in value):
+            shape = ", ".join(f"{{name: {v}}}" for v in value if isinstance(v, str | int))
+            raise ValueError(
+                f"each class is a mapping with its name: write classes: [{shape}], for a segmenter "
+                "each with a colour such as '#d55e00' too"
+            )
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelCard:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from radiofib._checks import list_some
 from radiofib.deep.ports import Port
-from radiofib.errors import ModelError
+from radiofib.errors import MissingModelError, ModelError
 from radiofib.provenance import hash_file, hash_object
 
 __all__ = [
@@ -189,7 +189,7 @@ def read_graph(path: str | Path) -> GraphFacts:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError("no such model file", where=str(path), hint="check the path")
+        raise MissingModelError("no such model file", where=str(path), hint="check the path")
     try:
         if path.stat().st_size == 0:
             raise _DamagedError("the file is empty")

@@ -20,6 +20,7 @@ from radiofib.deep.card import (
 )
 from radiofib.deep.graph import GraphFacts, check_external, describe_external, read_graph
 from radiofib.deep.providers import CPU, short_name
+from radiofib.deep.range_doubts import range_doubts
 from radiofib.deep.session import open_session
 from radiofib.errors import ConfigError, ModelError, RadiofibError
 from radiofib.provenance import hash_file
@@ -51,6 +52,8 @@ class Inspection:
         What must be put right before the model can be used.
     unstated : bool
         Whether facts of the card are stated nowhere.
+    doubts : tuple of str
+        What a person should look at; the model can be used.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Inspection:
     providers: Mapping[str, str]
     problems: tuple[str, ...]
     unstated: bool = False
+    doubts: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
@@ -76,6 +80,7 @@ class Inspection:
             "card": None if self.card is None else self.card.model_dump(mode="json"),
             "providers": dict(self.providers),
             "problems": list(self.problems),
+            "doubts": list(self.doubts),
         }
 
     def render(self, width: int = 80) -> str:
@@ -115,6 +120,7 @@ class Inspection:
         if self.card is not None:
             yield from _card_rows(self.card)
         yield from _labelled("problem", self.problems)
+        yield from _labelled("to look at", self.doubts)
 
 
 def _labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -222,6 +228,7 @@ def inspect_model(path: str | Path, stated: Mapping[str, Any] | None = None) -> 
         providers=providers,
         problems=tuple(problems),
         unstated=unstated,
+        doubts=() if card is None else range_doubts(card.preprocessing),
     )
 
 

@@ -129,7 +129,8 @@ def cross_validate(
         splits = patient_folds(
             patients, stages, folds=folds, random_state=random_state, copies=copies
         )
-    check_no_leak(splits, patients, copies=copies)
+    cases = described["case"].to_numpy()[rows]
+    check_no_leak(splits, patients, copies=copies, cases=cases)
     X = stager_frame(table, stager.context_columns)
     if copies is not None and "patient" in stager.context_columns:
         # Folds within folds keep copies together as well.

@@ -163,7 +163,12 @@ def feature_counts(
             np.array([place[r] for r in split.train.tolist() if r in place], dtype=np.intp)
             for split in splits
         ]
-        check_no_leak(splits, described["patient"].to_numpy(), copies=copies)
+        check_no_leak(
+            splits,
+            described["patient"].to_numpy(),
+            copies=copies,
+            cases=described["case"].to_numpy(),
+        )
     whole = _rows(table, stager, rows, stages)
     found = [_counted(stager, whole.take(train)) for train in trains]
     counts = [each for each in found if each is not None]

@@ -9,10 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from radiofib._checks import check_same_length
+from radiofib._checks import check_same_length, list_some
 from radiofib.errors import SplitError
 
-__all__ = ["GROUP_COLUMN", "copy_groups", "is_missing", "link_copies", "link_groups", "texts"]
+__all__ = [
+    "GROUP_COLUMN",
+    "copies_apart",
+    "copy_groups",
+    "is_missing",
+    "link_copies",
+    "link_groups",
+    "texts",
+]
 
 #: Column of ``obs`` in which pictures that are one, or of one sweep, have one name.
 GROUP_COLUMN = "image_group"
@@ -86,6 +94,60 @@ def link_groups(patients: Values, copies: Values | None) -> NDArray[np.str_]:
         (first.setdefault(str(copy), k), k) for k, copy in enumerate(copies) if not is_missing(copy)
     ]
     return np.array(link_copies(names, pairs), dtype=str) if pairs else names
+
+
+def copies_apart(
+    patients: Values,
+    copies: Values | None,
+    sides: Sequence[Values],
+    names: Sequence[str],
+    *,
+    cases: Values | None = None,
+) -> SplitError:
+    """Return the error that names pictures of one group on two sides of a split.
+
+    Parameters
+    ----------
+    patients, copies : sequence of shape (n_rows,)
+        As in :func:`link_groups`.
+    sides : two sequences of int
+        Rows of either side.
+    names : two str
+        What the sides are called.
+    cases : sequence of shape (n_rows,), optional
+        What rows are called; else by their number.
+
+    Examples
+    --------
+    >>> print(copies_apart(["p1", "p2"], ["g1", "g1"], ([0], [1]), ("train", "test"),
+    ...                    cases=["a", "b"]))
+    copies of one picture, or frames of one sweep, are in train and test (found case a of patient
+    p1 in train and case b of patient p2 in test). Next: give cases with one image_group, and all
+    others of their patients, one part (column 'split'), or take the copies out.
+    """
+    first, second = ([int(k) for k in side] for side in sides)
+
+    def told(row: int) -> str:
+        what = f"row {row + 1}" if cases is None else f"case {cases[row]}"
+        return f"{what} of patient {patients[row]}"
+
+    pairs = []
+    if copies is not None:
+        other = {str(copies[k]): k for k in reversed(second) if not is_missing(copies[k])}
+        mine = {str(copies[k]): k for k in reversed(first) if not is_missing(copies[k])}
+        pairs = [
+            f"{told(mine[group])} in {names[0]} and {told(other[group])} in {names[1]}"
+            for group in sorted(set(mine) & set(other), key=lambda group: mine[group])
+        ]
+    linked = link_groups(patients, copies)
+    both = sorted(set(linked[first]) & set(linked[second]))
+    return SplitError(
+        f"copies of one picture, or frames of one sweep, are in {names[0]} and {names[1]}",
+        found=list_some(pairs, most=3)
+        or f"pictures shared, through others, with {list_some(both)}",
+        hint="give cases with one image_group, and all others of their patients, one part "
+        "(column 'split'), or take the copies out",
+    )
 
 
 def copy_groups(obs: pd.DataFrame) -> NDArray[np.object_] | None:

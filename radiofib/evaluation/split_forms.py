@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from radiofib._checks import check_known, check_same_length, list_some
 from radiofib.errors import SplitError, TableError
-from radiofib.evaluation.linked import Values, is_missing, link_copies, link_groups, texts
+from radiofib.evaluation.linked import (
+    Values,
+    copies_apart,
+    is_missing,
+    link_copies,
+    link_groups,
+    texts,
+)
 from radiofib.evaluation.splits import (
     IndexArray,
     Split,
@@ -105,7 +113,12 @@ def leave_one_centre_out(
 
 
 def fixed_splits(
-    patients: Values, names: Values, *, train: str = "train", copies: Values | None = None
+    patients: Values,
+    names: Values,
+    *,
+    train: str = "train",
+    copies: Values | None = None,
+    cases: Values | None = None,
 ) -> list[Split]:
     """Return one split for each published part but `train`, all trained on `train`.
 
@@ -120,6 +133,8 @@ def fixed_splits(
         Name of the training part.
     copies : sequence of shape (n_rows,), optional
         As in :func:`patient_folds`.
+    cases : sequence of shape (n_rows,), optional
+        What rows are called in messages.
 
     Raises
     ------
@@ -148,7 +163,7 @@ def fixed_splits(
         )
     rows = np.flatnonzero(parts == train)
     splits = [Split(p, rows, np.flatnonzero(parts == p)) for p in found if p != train]
-    check_no_leak(splits, who, copies=copies)
+    check_no_leak(splits, who, copies=copies, cases=cases)
     return splits
 
 
@@ -159,6 +174,8 @@ def draw_parts(
     *,
     given: Values | None = None,
     random_state: int = 0,
+    copies: Values | None = None,
+    cases: Values | None = None,
 ) -> list[str]:
     """Deal patients into named parts at random, stage by stage, such as 60/20/20.
 
@@ -176,6 +193,10 @@ def draw_parts(
         Part of rows that have one already, such as an external set: their patients keep it and
         are not dealt.
     random_state : int
+    copies : sequence of shape (n_rows,), optional
+        As in :func:`patient_folds`: patients that share a picture are dealt as one.
+    cases : sequence of shape (n_rows,), optional
+        What rows are called in messages.
 
     Returns
     -------
@@ -185,7 +206,8 @@ def draw_parts(
     Raises
     ------
     SplitError
-        When shares are not positive or do not add up to 1, or a patient is in two given parts.
+        When shares are not positive or do not add up to 1, or a patient, or copies of a picture,
+        are in two given parts.
 
     Examples
     --------
@@ -194,15 +216,12 @@ def draw_parts(
     >>> [parts.count(name) for name in shares]
     [12, 4, 4]
     """
-    who, labels = texts(patients, "patient"), texts(stages, "stage")
+    own, labels = texts(patients, "patient"), texts(stages, "stage")
+    who = link_groups(own, copies)
     check_same_length(patients=who, stages=labels)
     if min(shares.values(), default=0) <= 0 or abs(sum(shares.values()) - 1) > 1e-9:
         raise SplitError("shares must be positive and add up to 1", found=str(dict(shares)))
-    part: dict[str, str] = {}
-    for name, value in zip(who.tolist(), () if given is None else given, strict=given is not None):
-        own = "" if is_missing(value) else str(value).strip()
-        if own and part.setdefault(name, own) != own:
-            raise SplitError("a patient is in two parts", found=f"{name}: {part[name]} and {own}")
+    part = {} if given is None else _given_parts(own, who, given, copies, cases)
     strata: dict[str, list[str]] = {}
     for name in sorted(set(who.tolist()) - set(part)):
         counts = Counter(labels[who == name].tolist())
@@ -220,6 +239,30 @@ def draw_parts(
         for place, name in zip(np.repeat(np.arange(len(names)), number), shuffled, strict=True):
             part[name] = names[place]
     return [part[name] for name in who.tolist()]
+
+
+def _given_parts(
+    patients: NDArray[np.str_],
+    linked: NDArray[np.str_],
+    given: Values,
+    copies: Values | None,
+    cases: Values | None,
+) -> dict[str, str]:
+    """Return the part of each group of patients that has one already."""
+    check_same_length(patients=patients, given=given)
+    rows: dict[str, dict[str, list[int]]] = {}
+    for k, value in enumerate(given):
+        if not is_missing(value):
+            rows.setdefault(str(linked[k]), {}).setdefault(str(value).strip(), []).append(k)
+    for parts in rows.values():
+        if len(parts) == 1:
+            continue
+        (one, first), (two, second) = list(parts.items())[:2]
+        both = sorted(set(patients[first]) & set(patients[second]))
+        if both:
+            raise SplitError("a patient is in two parts", found=f"{both[0]}: {one} and {two}")
+        raise copies_apart(patients, copies, (first, second), (one, two), cases=cases)
+    return {name: next(iter(parts)) for name, parts in rows.items()}
 
 
 def read_split_file(path: str | Path, cases: Sequence[Any]) -> list[str | None]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from radiofib._checks import check_same_length, list_some
 from radiofib.errors import SplitError
-from radiofib.evaluation.linked import Values, is_missing, link_groups, texts
+from radiofib.evaluation.linked import Values, copies_apart, is_missing, link_groups, texts
 
 __all__ = [
     "Split",
@@ -42,7 +42,11 @@ class Split:
 
 
 def check_no_leak(
-    splits: Iterable[Split], patients: Values, *, copies: Values | None = None
+    splits: Iterable[Split],
+    patients: Values,
+    *,
+    copies: Values | None = None,
+    cases: Values | None = None,
 ) -> None:
     """Raise when a patient is on both sides of a split, or a row is tested twice.
 
@@ -51,7 +55,7 @@ def check_no_leak(
     Raises
     ------
     SplitError
-        Naming the split and the patients.
+        Naming the split and the patients; for copies also the rows, by `cases` where given.
 
     Examples
     --------
@@ -70,14 +74,12 @@ def check_no_leak(
                 where=f"split {split.name!r}",
                 found=list_some(both),
             )
-        both = sorted(set(linked[split.train]) & set(linked[split.test]))
-        if both:
-            raise SplitError(
-                "copies of one picture are in training and test",
-                where=f"split {split.name!r}",
-                found=f"pictures shared with {list_some(both)}",
-                hint="put cases that share a picture, or a sweep, into one part",
+        if set(linked[split.train]) & set(linked[split.test]):
+            error = copies_apart(
+                names, copies, (split.train, split.test), ("training", "test"), cases=cases
             )
+            error.where = f"split {split.name!r}"
+            raise error
         np.add.at(tested, split.test, 1)
     if (tested > 1).any():
         rows = list_some(np.flatnonzero(tested > 1) + 1)

@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from radiofib._checks import check_no_duplicates
 from radiofib._series import source_exists
 from radiofib.cohort import Acquisition, Cohort
@@ -276,6 +278,7 @@ def _finished(key: str, record: CutRecord) -> _Finished:
 
 def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> _Finished:
     roi = regions.measured
+    _refuse_one_grey(roi)
     engine = get_engine(work.config.engine, threads=work.threads)
     if work.config.instances.kind != "whole":
         record = measure_instances(acquisition, roi, work.config, engine)
@@ -295,6 +298,19 @@ def _extract(work: _Work, acquisition: Acquisition, regions: Regions, key: str) 
 
 def _is_there(acquisition: Acquisition) -> bool:
     return all(source_exists(path) for path in (acquisition.image, acquisition.mask) if path)
+
+
+def _refuse_one_grey(roi: Roi) -> None:
+    """Raise for a picture whose region has one grey: texture would be a matter of conventions."""
+    if roi.ndim != 2:
+        return
+    greys = roi.pixels[roi.mask]
+    if greys.size and np.ptp(greys) == 0:
+        raise EngineError(
+            "all pixels of the region have one grey: there is nothing to measure",
+            found=f"{float(greys[0]):g} in {greys.size} pixel{'' if greys.size == 1 else 's'}",
+            hint="look at the picture: an empty frame, or a mask off the image?",
+        )
 
 
 def _refuse_empty(features: RoiFeatures, roi: Roi) -> None:

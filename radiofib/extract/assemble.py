@@ -14,6 +14,7 @@ from radiofib.cohort import Cohort
 from radiofib.cohort.geometry import odd_phases
 from radiofib.engines import Engine, ExtractionConfig
 from radiofib.extract.copies import CopyTable
+from radiofib.extract.depths import DepthTable
 from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
 from radiofib.extract.embedding import embedding_columns, embedding_entry
 from radiofib.extract.liver import liver_columns
@@ -71,7 +72,9 @@ class TableBuilder:
             for channel in cohort.channels
             if channel in dimensions
         }
-        self._images = [key for key, _ in cohort.rows]
+        groups = cohort.rows
+        self._images = [key for key, _ in groups]
+        self._members = [{a.channel: a for a in members} for _, members in groups]
         self._cut = rows is not None
         made_of = list(enumerate([key[1] for key in self._images])) if rows is None else list(rows)
         self._source = [number for number, _ in made_of]
@@ -86,6 +89,7 @@ class TableBuilder:
         self._notes: Counter[str] = Counter()
         self._doubts: list[Doubt] = []
         self._pictures = CopyTable(cohort)
+        self._depths = DepthTable()
         self._flags: Counter[tuple[str, str]] = Counter()
 
     def add(
@@ -143,9 +147,11 @@ class TableBuilder:
             Channel to key and content; of images that were cut, with the features of all rows.
         """
         case, instance = self._images[self._source[number]]
+        members = self._members[self._source[number]]
         for key, piece in pieces.values():
             self._keys[key] = None
             self._pictures.add(self._source[number], piece)
+            self._depths.add(members[piece.channel], piece.picture)
             self._notes.update(f"{piece.channel}: {_general(n)}" for n in piece.notes)
             self._doubts += [
                 Doubt(case, instance, piece.channel, n) for n in piece.notes if n.endswith(CHECK)
@@ -191,7 +197,7 @@ class TableBuilder:
             "pieces_hash": hash_object(sorted(self._keys)),
             "notes": dict(sorted(self._notes.items())),
             **embedding_entry(self._config),
-            **doubts_entry([*self._doubts, *self._pictures.doubts()]),
+            **doubts_entry([*self._doubts, *self._pictures.doubts(), *self._depths.doubts()]),
             **self._pictures.entry(),
             "flags": [
                 {"column": column, "remark": remark, "regions": count}

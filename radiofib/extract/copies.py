@@ -10,6 +10,7 @@ import pandas as pd
 
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.cohort.copies import KINDS, Picture, PictureGroups, group_pictures
+from radiofib.extract.depths import largest_grey
 from radiofib.extract.doubts import Doubt
 from radiofib.images import hash_source
 from radiofib.images.perceptual import hash_picture
@@ -23,11 +24,12 @@ _SERIES = "series"
 
 
 def picture_facts(acquisition: Acquisition, roi: Roi) -> dict[str, str]:
-    """Return the hashes of a picture from its decoded pixels; nothing for a volume."""
+    """Return hashes and the largest grey of a picture, decoded; nothing for a volume."""
     if roi.ndim != 2:
         return {}
     found = hash_picture(roi.pixels)
-    return {"file": hash_source(acquisition.image), "pixels": found.pixels, "look": found.look}
+    hashes = {"file": hash_source(acquisition.image), "pixels": found.pixels, "look": found.look}
+    return hashes | largest_grey(roi)
 
 
 class _Pictured(Protocol):
@@ -58,7 +60,7 @@ class CopyTable:
             return
         acquisition = next(a for a in self._rows[row][1] if a.channel == piece.channel)
         series = acquisition.extra.get(_SERIES)
-        facts = {"file": "", "pixels": "", "look": "", **piece.picture}
+        facts = {name: piece.picture.get(name, "") for name in ("file", "pixels", "look")}
         self._at.append((row, acquisition))
         self._pictures.append(
             Picture(
@@ -66,6 +68,7 @@ class CopyTable:
                 acquisition.patient,
                 "" if series is None or pd.isna(series) else str(series),
                 **facts,
+                before=str(acquisition.extra.get("image_look") or ""),
             )
         )
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from radiofib.cohort import Acquisition
 from radiofib.deep.card import MissingFactsError, Role
-from radiofib.deep.inputs import picture_input, white_of
+from radiofib.deep.inputs import picture_input
 from radiofib.deep.intensity import Window, normalised
 from radiofib.deep.network import Network, RunSettings, open_network, run_many
 from radiofib.engines import ExtractionConfig, RoiFeatures
 from radiofib.engines.embedding import EmbeddingSettings
-from radiofib.errors import EngineError, ImageError, ModelError, RadiofibError
+from radiofib.errors import EngineError, MissingModelError, ModelError, RadiofibError
 from radiofib.extract.embedding_volume import volume_input
-from radiofib.images.picture import open_picture
+from radiofib.extract.embedding_white import White, white_of_file
 from radiofib.preprocess.instances import slice_axis
 from radiofib.provenance import environment
 from radiofib.registry import deep_feature
@@ -238,7 +238,7 @@ def embedder_of(config: ExtractionConfig) -> Embedder | None:
         return None
     path = Path(settings.model).resolve()
     if not path.is_file():
-        raise ModelError(
+        raise MissingModelError(
             "no such model file",
             where=settings.model,
             expected="the network that section 'embedding' names",
@@ -357,7 +357,7 @@ def with_embedding(
         embedder.check(roi)
         white = white_for(embedder, image or roi, acquisition)
         found: dict[str, float] = dict(
-            zip(columns, embedder.measure(roi, white).tolist(), strict=True)
+            zip(columns, embedder.measure(roi, white.value).tolist(), strict=True)
         )
     except Exception as error:  # what cannot be shown to a network leaves the others alone
         told = str(error) if isinstance(error, RadiofibError) else type(error).__name__
@@ -367,32 +367,12 @@ def with_embedding(
             features.missing | dict.fromkeys(columns, reason),
             features.flags,
         )
-    return RoiFeatures(features.values | found, features.missing, features.flags)
+    flags = dict.fromkeys(columns, white.remark) if white.remark else {}
+    return RoiFeatures(features.values | found, features.missing, features.flags | flags)
 
 
-def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> float | None:
-    """Return the value of white of a picture file; None where something else says it.
-
-    Raises
-    ------
-    ImageError
-        When neither the file nor the settings say what is white.
-    """
-    if embedder.of_volumes or embedder.settings.intensity is not None:
-        return None
-    if image.origin_mm is not None:
-        raise ImageError(
-            "an image with intensities has no white",
-            hint="state under 'embedding' how they become grey, such as intensity: "
-            "{type: window, low: -100, high: 300} or {type: percentile, low: 1, high: 99}",
-        )
-    if embedder.settings.white is not None:
-        return embedder.settings.white
-    try:
-        pixels, _ = open_picture(Path(acquisition.image))
-    except ImageError as error:  # it was read before: no picture file, but DICOM or the like
-        raise ImageError(
-            "the file does not say which value is white",
-            hint="state 'white' under 'embedding', 255 for frames of 8 bits",
-        ) from error
-    return white_of(pixels)
+def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> White:
+    """Return the value of white of a picture file; see :func:`white_of_file`."""
+    if embedder.of_volumes:
+        return White(None)
+    return white_of_file(embedder.settings, image, Path(acquisition.image))

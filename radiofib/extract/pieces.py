@@ -28,7 +28,7 @@ from radiofib.table.reasons import fold_reasons
 __all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "write_piece"]
 
 #: Changes when the content of a piece changes its meaning.
-PIECE_SCHEMA = 3
+PIECE_SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Piece:
     notes : tuple of str
         What was done to arrive at the region.
     picture : mapping
-        Hashes of a picture: ``file``, ``pixels``, ``look``; empty for volumes.
+        Of a picture, hashes ``file``, ``pixels``, ``look`` and the ``largest`` grey; empty for
+        volumes.
     """
 
     case: str

@@ -40,7 +40,7 @@ _TAGS = (
     "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
     "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "SequenceOfUltrasoundRegions",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    "RealWorldValueMappingSequence",
+    "RealWorldValueMappingSequence", "BitsStored", "PixelRepresentation",
 )  # fmt: skip
 #: Philips numbers its private blocks from 10 up; the scale slope is element 0E of this one.
 _PHILIPS = "Philips MR Imaging DD 001"
@@ -77,6 +77,8 @@ class Header:
     frame_of_reference: str = ""
     real_world: tuple[float, float] | None = None
     philips_scale: float | None = None
+    bits: int = 0
+    signed: bool = False
 
     @property
     def is_image(self) -> bool:
@@ -87,6 +89,17 @@ class Header:
     def colour(self) -> bool:
         """True unless there is one grey value per pixel."""
         return not self.photometric.startswith("MONOCHROME")
+
+    @property
+    def white(self) -> float | None:
+        """255 for bytes without sign that are greys or colours as they are; else not known.
+
+        More bits say how many values there may be, not which of them a machine calls white.
+        """
+        as_stored = self.slope == 1 and self.intercept == 0 and not self.lookup
+        palette = self.photometric.startswith("PALETTE")
+        plain = self.bits == 8 and not self.signed and as_stored and not palette
+        return 255.0 if plain else None
 
 
 def numbers(dataset: pydicom.Dataset, name: str, count: int) -> tuple[float, ...] | None:
@@ -274,4 +287,6 @@ def _header(path: Path, dataset: pydicom.Dataset) -> Header:
         frame_of_reference=hashed_uid(dataset.get("FrameOfReferenceUID")),
         real_world=real_world_law(dataset),
         philips_scale=_philips_scale(dataset),
+        bits=_integer(dataset, "BitsStored"),
+        signed=_integer(dataset, "PixelRepresentation") != 0,
     )

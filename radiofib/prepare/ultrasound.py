@@ -29,12 +29,12 @@ from radiofib.prepare.ultrasound_config import UltrasoundPlan
 from radiofib.provenance import radiofib_version
 from radiofib.store import tidy
 
-__all__ = ["Cleaned", "clean_ultrasound", "folder_cohort"]
+__all__ = ["PICTURE_SUFFIXES", "Cleaned", "clean_ultrasound", "folder_cohort"]
 
 _PIECES = "pieces"
 _PICTURES = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "DICOM")
 #: What is called like a picture and is none (empty, cut short) is a failure, not passed over.
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".dcm", ".dicom")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".dcm", ".dicom")
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _ready(a: Acquisition, row: ScreenRow, home: Path) -> Acquisition:
     extra = {**a.extra, "pixel_mm": UNKNOWN_PIXEL}
     if row.pixel_y_mm is not None and row.pixel_x_mm is not None:
         extra["pixel_mm"] = pixel_text((row.pixel_y_mm, row.pixel_x_mm))
-    extra["mask_source"] = row.region
+    extra |= {"mask_source": row.region, "image_look": row.image_look or None}
     return replace(
         a, instance=row.instance, image=home / row.image, mask=home / row.mask, mask_label=None,
         extra=extra,
@@ -178,7 +178,7 @@ def folder_cohort(folder: str | Path, channel: str = "us") -> Cohort:
     """
     folder = Path(folder)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    pictures = [p for p in files if p.suffix.lower() in _SUFFIXES or _format(p) in _PICTURES]
+    pictures = [p for p in files if p.suffix.lower() in PICTURE_SUFFIXES or _format(p) in _PICTURES]
     if not pictures:
         raise CohortError(
             "folder holds no picture",

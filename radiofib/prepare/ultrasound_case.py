@@ -26,7 +26,7 @@ from radiofib.store import read_record, write_record
 __all__ = ["ScreenDone", "ScreenRow", "ScreenTask", "ScreenWork", "crashed", "do_screen"]
 
 #: Changes when the content of a finished piece changes its meaning.
-SCREEN_SCHEMA = 2
+SCREEN_SCHEMA = 3
 #: Colours of the picture of what was taken.
 _FRAME, _REMOVED = (80, 160, 255), (220, 40, 60)
 _LONGEST = 900
@@ -67,6 +67,8 @@ class ScreenRow:
         What was done.
     doubt : str
         What a person should look at; "" for nothing.
+    image_look : str
+        Hash of what was seen before text and graphics were blanked, for telling copies.
     image, mask, valid, picture : str
         Files, relative to the folder.
     """
@@ -100,6 +102,7 @@ class ScreenRow:
     frame: int | None = None
     notes: str = ""
     doubt: str = ""
+    image_look: str = ""
     image: str = ""
     mask: str = ""
     valid: str = ""
@@ -248,6 +251,7 @@ def _described(
         frame=frame.number if frame.frames > 1 else None,
         notes="; ".join([*frame.notes, *image.notes, *said]),
         doubt="; ".join(image.doubts),
+        image_look=image.look,
     )  # fmt: skip
     return row, spacing
 

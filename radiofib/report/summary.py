@@ -75,7 +75,7 @@ def summary_sentences(context: Context) -> tuple[list[str], list[str]]:
         same = known is not None and who == _who(known, context)
         said.append(f"{start} {_with_interval(unseen)}{'' if same else f' [{who}]'}.")
     said += _control_sentences(context)
-    cautions = [*_cautions(context, known, unseen), *set_cautions(context)]
+    cautions = [*_left_out(context), *_cautions(context, known, unseen), *set_cautions(context)]
     return said, [*cautions, *audit_findings(context)]
 
 
@@ -86,6 +86,15 @@ def _failed_steps(context: Context) -> list[str]:
         return []
     reasons = failures.loc[failures["step"].isin(("train", "evaluate")), "reason"]
     return [shorten(reason, 400) for reason in dict.fromkeys(reasons)][:3]
+
+
+def _left_out(context: Context) -> list[str]:
+    """Return which feature sets were left out, and why."""
+    failures = context.folder.table("failures")
+    if failures is None:
+        return []
+    reasons = failures.loc[failures["step"] == "feature sets", "reason"]
+    return [shorten(str(reason), 400) for reason in reasons]
 
 
 def _control_sentences(context: Context) -> list[str]:

@@ -31,6 +31,7 @@ from radiofib.study.channel_sets import ChannelSet, channel_sets
 from radiofib.study.config import CamConfig, StudyConfig
 from radiofib.study.examples import pick_examples
 from radiofib.study.folder import RunFolder
+from radiofib.study.lost_sets import why_all_missing
 from radiofib.study.model import labelled
 from radiofib.study.parts import training_rows
 from radiofib.study.progress import Progress
@@ -165,18 +166,45 @@ def _reader(
     for channels in channel_sets(study):
         channel = _only_channel(channels, rows, embedder)
         if channel is not None:
-            stager, _ = load_stager(folder.root / channels.model_file)
+            stager = _trained(channels, folder)
             return _Reader(embedder, stager, channel, asked, study.seed)
+    columns = [c for channel in _channels(rows) for c in embedder.columns(channel)]
+    columns = [c for c in columns if c in rows.X]
+    why = why_all_missing(rows, columns) if columns else None
+    if why is not None:
+        raise ModelError(
+            "class activation maps need a stager that was trained on embeddings, and no case has "
+            "one",
+            found=why,
+        )
     raise ConfigError(
         "class activation maps need a stager that sees the embedding of one channel alone",
         hint="add a set to the study, such as feature_sets: {Embedding: [embedding]}",
     )
 
 
+def _trained(channels: ChannelSet, folder: RunFolder) -> BaseStager:
+    """Return the stager of a set; say which one is not there, and where the reason is."""
+    path = folder.root / channels.model_file
+    if not path.is_file():
+        whose = f"of set {channels.name!r}" if channels.name else "of all features"
+        raise ModelError(
+            f"the stager {whose} is not there: it was not trained",
+            where=channels.model_file,
+            hint="failures.csv says why, step 'train'",
+        )
+    stager, _ = load_stager(path)
+    return stager
+
+
+def _channels(rows: FeatureTable) -> list[str]:
+    return list(dict.fromkeys(str(c).partition("_")[0] for c in rows.X))
+
+
 def _only_channel(channels: ChannelSet, rows: FeatureTable, embedder: Embedder) -> str | None:
     """Return the channel whose embedding is all that a set holds; None for another set."""
     columns = [str(c) for c in channels.of(rows).X]
-    for channel in dict.fromkeys(c.partition("_")[0] for c in columns):
+    for channel in _channels(rows):
         if columns == embedder.columns(channel):
             return channel
     return None
@@ -191,7 +219,7 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
         channel=acquisition.channel,
     )
     embedder = reader.embedder
-    white = white_for(embedder, roi, acquisition)
+    white = white_for(embedder, roi, acquisition).value
     embedding, features = embedder.with_feature_map(roi, white)
     means = features.reshape(len(features), -1).mean(axis=1)
     if features.shape[0] != embedding.size or np.abs(means - embedding).max() > _SAME * max(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radiofib.evaluation import Split, fixed_splits
-from radiofib.evaluation.linked import copy_groups, is_missing, link_groups
+from radiofib.evaluation.linked import copy_groups, is_missing
 from radiofib.evaluation.split_forms import draw_parts
 from radiofib.study.config import StudyConfig
 from radiofib.table import FeatureTable
@@ -44,7 +43,13 @@ def fixed_parts(study: StudyConfig, rows: FeatureTable) -> list[Split]:
     >>> [(split.name, split.test.tolist()) for split in fixed_parts(study, table)]
     [('test', [2]), ('external', [1])]
     """
-    splits = fixed_splits(_patients(rows), _parts(study, rows), train=TRAIN)
+    splits = fixed_splits(
+        _patients(rows),
+        _parts(study, rows),
+        train=TRAIN,
+        copies=copy_groups(rows.obs),
+        cases=rows.obs["case"].tolist(),
+    )
     return sorted(splits, key=lambda s: (s.name in _CHOOSING, s.name != "test", s.name))
 
 
@@ -58,12 +63,12 @@ def training_rows(study: StudyConfig, rows: FeatureTable) -> FeatureTable:
     return rows.subset(np.array(_parts(study, rows)) == TRAIN)
 
 
-def _patients(rows: FeatureTable) -> NDArray[np.str_]:
-    """Return the patient of each row; pictures that are copies of one another count as one."""
+def _patients(rows: FeatureTable) -> list[str]:
+    """Return the patient of each row, or its case where no patient is named."""
     obs = rows.obs
     own = obs["patient"] if "patient" in obs else obs["case"]
-    patients = own.where(own.notna(), obs["case"]).astype(str).tolist()
-    return link_groups(patients, copy_groups(obs))
+    patients: list[str] = own.where(own.notna(), obs["case"]).astype(str).tolist()
+    return patients
 
 
 def _parts(study: StudyConfig, rows: FeatureTable) -> list[str]:
@@ -73,4 +78,12 @@ def _parts(study: StudyConfig, rows: FeatureTable) -> list[str]:
         return ["" if is_missing(part) else str(part).strip() for part in given]
     stages = rows.obs["stage"].astype(str).tolist()
     shares = study.evaluation.parts
-    return draw_parts(_patients(rows), stages, shares, given=given, random_state=study.seed)
+    return draw_parts(
+        _patients(rows),
+        stages,
+        shares,
+        given=given,
+        random_state=study.seed,
+        copies=copy_groups(rows.obs),
+        cases=rows.obs["case"].tolist(),
+    )

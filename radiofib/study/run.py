@@ -33,6 +33,7 @@ from radiofib.study.foresee import StudyWarning, impossible_splits
 from radiofib.study.interpret import interpret_step
 from radiofib.study.judge import readers_step
 from radiofib.study.landmarks import check_landmarks, learn_step
+from radiofib.study.lost_sets import without_lost_sets
 from radiofib.study.model import build_stager, evaluate_step, train_step
 from radiofib.study.prepare import prepare_cohort
 from radiofib.study.progress import Progress, silent
@@ -140,11 +141,8 @@ def run_study(
     write_failures(folder, failures)
     write_doubts(folder, table)
     if table.n_rows == 0:
-        folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
-        folder.discard(
-            "model_uncertainty.npz", "interpret", "audit", "checklists", "doubts.csv", "cam"
-        )
-        folder.discard(*SUBMISSION_FILES)
+        _discard_results(folder)
+        folder.discard("doubts.csv")
         raise RadiofibError(
             "no case could be used",
             where=cohort.source,
@@ -155,26 +153,41 @@ def run_study(
     folder.write_frame("cohort.csv", cohort.obs())
     folder.write_text("study.yaml", study_yaml(study))
     features_hash = hash_file(folder.path("features/features.parquet"))
+    try:
+        trained, lost = without_lost_sets(study, table)
+    except RadiofibError:
+        _discard_results(folder)
+        raise
+    failures += lost
     failures += audit_step(study, table, cohort.scheme, folder, features_hash, tell)
-    failures += train_step(study, table, cohort.scheme, folder, features_hash, tell)
-    failures += evaluate_step(study, table, cohort.scheme, folder, features_hash, tell)
-    failures += counts_step(study, table, cohort.scheme, folder, features_hash, tell)
-    failures += uncertainty_step(study, table, cohort.scheme, folder, features_hash, tell)
-    failures += interpret_step(study, table, cohort.scheme, folder, features_hash, tell)
-    failures += clinical_step(study, table, cohort.scheme, folder, features_hash, tell)
+    failures += train_step(trained, table, cohort.scheme, folder, features_hash, tell)
+    failures += evaluate_step(trained, table, cohort.scheme, folder, features_hash, tell)
+    failures += counts_step(trained, table, cohort.scheme, folder, features_hash, tell)
+    failures += uncertainty_step(trained, table, cohort.scheme, folder, features_hash, tell)
+    failures += interpret_step(trained, table, cohort.scheme, folder, features_hash, tell)
+    failures += clinical_step(trained, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
-    failures += explain_step(study, table, cohort.scheme, folder, features_hash, workers, tell)
-    failures += cam_step(study, table, cohort, config, folder, features_hash, tell)
-    failures += submission_step(study, table, cohort, folder, features_hash, tell)
+    failures += explain_step(trained, table, cohort.scheme, folder, features_hash, workers, tell)
+    failures += cam_step(trained, table, cohort, config, folder, features_hash, tell)
+    failures += submission_step(trained, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failures += examples_step(study, cohort, table, folder)
     write_failures(folder, failures)
-    folder.write_json("run.json", _facts(study, cohort, config, table, failures))
+    folder.write_json(
+        "run.json", _facts(study, cohort, config, table, failures, main_model(trained))
+    )
     tell("report", 0, 1)
     report = write_report(folder.root)
     folder.write_manifest()
     tell("report", 1, 1)
     return RunResult(folder.root, report, table.n_rows, tuple(failures))
+
+
+def _discard_results(folder: RunFolder) -> None:
+    """Remove what an earlier run made of features that this one does not have."""
+    folder.discard("report.html", "model.skops", "predictions.csv", "evaluation", "export")
+    folder.discard("model_uncertainty.npz", "interpret", "audit", "checklists", "cam")
+    folder.discard(*SUBMISSION_FILES)
 
 
 def _once(failures: Sequence[Failure]) -> list[Failure]:
@@ -301,6 +314,7 @@ def _facts(
     config: ExtractionConfig,
     table: FeatureTable,
     failures: Sequence[Failure],
+    model: str,
 ) -> dict[str, Any]:
     scheme = cohort.scheme
     card = DataCard.read(study.card) if study.card else None
@@ -332,7 +346,7 @@ def _facts(
             "failures": len(failures),
         },
         "main": {
-            "model": main_model(study),
+            "model": model,
             "setting": study.evaluation.settings[0],
             "target": study.main,
         },

@@ -6,8 +6,15 @@ from pathlib import Path
 
 from radiofib.cohort import Cohort
 from radiofib.config import load_yaml
-from radiofib.errors import ConfigError
-from radiofib.prepare import Cleaned, UltrasoundPlan, clean_ultrasound, folder_cohort
+from radiofib.datacard import list_cards
+from radiofib.errors import CohortError, ConfigError
+from radiofib.prepare import (
+    PICTURE_SUFFIXES,
+    Cleaned,
+    UltrasoundPlan,
+    clean_ultrasound,
+    folder_cohort,
+)
 from radiofib.study.extraction import open_cohort
 from radiofib.study.folder import RunFolder, write_failures
 from radiofib.study.prepare import ULTRASOUND, ULTRASOUND_TABLE, write_cohort
@@ -31,9 +38,26 @@ def read_plan(path: Path) -> UltrasoundPlan:
 
 
 def open_pictures(cohort: str, root: Path | None, scheme: str | None, channel: str) -> Cohort:
-    """Read a cohort table or a data card, or make a cohort of all pictures below a folder."""
-    if Path(cohort).is_dir():
+    """Read a cohort table or a data card, or make a cohort of all pictures below a folder.
+
+    Raises
+    ------
+    CohortError
+        When there is no such folder, table or card, or a picture is named.
+    """
+    path = Path(cohort)
+    if path.is_dir():
         return folder_cohort(cohort, channel)
+    known = "a folder of pictures, a cohort table (CSV, XLSX, SAV, Parquet) or a data card"
+    if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
+        raise CohortError(
+            "one picture is no cohort",
+            where=cohort,
+            expected=known,
+            hint="give the folder that holds it",
+        )
+    if not path.exists() and cohort not in list_cards():
+        raise CohortError("nothing is there", where=cohort, expected=known, hint="check the path")
     return open_cohort(cohort, root, scheme)
 
 

@@ -72,6 +72,53 @@ def test_inspect_without_card_asks_for_the_facts_and_takes_them(tmp_path: Path) 
     assert run("inspect", model, "--card", card).exit_code == 0
 
 
+def test_range_of_other_units_than_the_mean_is_to_be_looked_at(tmp_path: Path) -> None:
+    odd = {"mean": [123.7, 116.3, 103.5], "sd": [58.4, 57.1, 57.4]}
+    model = nets.extractor(tmp_path / "net.onnx", card=nets.facts(preprocessing=odd))
+    done = run("inspect", model)
+    text = " ".join(done.output.split())
+    assert "to look at value_range 0 to 1 does not fit mean 123.7 and sd 58.4" in text
+    assert done.exit_code == 0
+    [doubt] = json.loads(run("inspect", model, "--json").output)["doubts"]
+    assert "0 to 255" in doubt
+    bench = run("bench", model, "--count", 2)
+    assert bench.exit_code == 0
+    assert "does not fit" in bench.output
+    plain = nets.extractor(tmp_path / "plain.onnx", card=nets.facts())
+    assert "to look at" not in run("inspect", plain).output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["onnx", "inspect", "absent.onnx"],
+        ["onnx", "bench", "absent.onnx"],
+        ["onnx", "convert", "generic", "absent.onnx", "--out", "new.onnx"],
+        ["predict", "absent.skops", "f.csv", "--out", "p.csv"],
+        ["export", "absent.skops", "--to", "csv", "--out", "e"],
+        ["extract", "c.csv", "--config", "net.yaml", "--out", "f.parquet"],
+    ],
+)
+def test_a_model_that_is_not_there_is_wrong_usage(
+    tmp_path: Path,
+    arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "c.csv").write_text("case,channel,image\na,us,a.png\n", encoding="utf-8")
+    (tmp_path / "f.csv").write_text("case,x\na,1\n", encoding="utf-8")
+    section = "embedding: {model: absent.onnx, name: net, region: whole}\n"
+    (tmp_path / "net.yaml").write_text(section, encoding="utf-8")
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "absent." in said
+    assert "no such" in said
+
+
 def test_inspect_shows_external_data_that_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     model = external(tmp_path / "net" / "m.onnx", "../w.bin")
@@ -83,16 +130,16 @@ def test_inspect_shows_external_data_that_is_refused(tmp_path: Path) -> None:
     assert "external data lies outside the model's folder" in text
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no model"])
-def test_inspect_of_no_model_exits_1(
-    tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("content", "status"), [(None, 2), (b"", 1), (b"no model", 1)])
+def test_inspect_of_no_model(
+    tmp_path: Path, content: bytes | None, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "net.onnx"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SystemExit) as stop:
         main(["onnx", "inspect", str(path)])
-    assert stop.value.code == 1
+    assert stop.value.code == status
     assert "net.onnx" in capsys.readouterr().err
 
 
@@ -143,7 +190,7 @@ def test_bench_goes_on_without_bad_images_and_absent_providers(tmp_path: Path) -
     [
         (["--provider", "cdua"], 2, "did you mean 'cuda'"),
         (["--batch", "0"], 2, "batch must be positive"),
-        (["--images", "absent"], 1, "no such folder"),
+        (["--images", "absent"], 2, "no such folder"),
         (["--card", "absent.yaml"], 2, "absent.yaml"),
     ],
 )

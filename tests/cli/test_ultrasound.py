@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from radiofib.cli.app import app
 from radiofib.cohort import Cohort
+from radiofib.errors import CohortError
 from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
+from radiofib.study import open_pictures
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,15 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clean(*arguments: object) -> tuple[int, str]:
     done = CliRunner().invoke(app, ["ultrasound", "clean", *map(str, arguments), "--workers", "1"])
     return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("nothere", "nothing is there"), ("a.png", "one picture is no cohort")]
+)
+def test_what_is_no_cohort(pictures: Path, tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(CohortError, match=f"{name}: {said}.*a folder of pictures") as caught:
+        open_pictures(str(pictures / name), None, None, "us")
+    assert "Next: " in str(caught.value)
 
 
 def test_what_is_left_and_what_is_said(pictures: Path, tmp_path: Path) -> None:

@@ -145,6 +145,24 @@ def test_no_required_fact_is_guessed(name: str) -> None:
         card_from_metadata({}, facts, where="net.onnx")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("license: MIT", r"facts.yaml: 'license' is not a known key.*did you mean 'licence'"),
+        ("opset: new", r"facts.yaml: 'opset': Input should be a valid integer"),
+        ("classes: [low, high]", r"facts.yaml: 'classes': each class is a mapping with its name: "
+         r"write classes: \[\{name: low\}, \{name: high\}\]"),
+        ("preprocessing: {colour: red}", r"facts.yaml: 'preprocessing.colour': .*'grey' or 'rgb'"),
+    ],
+)  # fmt: skip
+def test_facts_that_cannot_be_are_told_with_their_file(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "facts.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=said):
+        read_sidecar(tmp_path / "facts.yaml")
+
+
 def test_misspelt_fact_is_named_not_called_missing() -> None:
     facts = nets.facts()
     facts["preprocessing"]["resise"] = facts["preprocessing"].pop("resize")

@@ -26,6 +26,7 @@ from radiofib.evaluation import (
 from radiofib.evaluation.audit import audit
 from radiofib.evaluation.clinical import setting_splits
 from radiofib.evaluation.linked import copy_groups, link_groups
+from radiofib.evaluation.split_forms import draw_parts
 from radiofib.staging import LogisticStager
 from radiofib.table import FeatureTable
 
@@ -87,8 +88,24 @@ def test_published_parts_that_tear_a_group_are_refused() -> None:
     copies: list[Any] = [None] * N
     assert len(fixed_splits(PATIENTS, parts, copies=copies)) == 1
     copies[3] = copies[60] = "g1"
-    with pytest.raises(SplitError, match="copies of one picture are in training and test"):
+    with pytest.raises(SplitError, match=r"copies of one picture.* are in training and test"):
         fixed_splits(PATIENTS, parts, copies=copies)
+
+
+def test_pictures_that_are_one_through_a_third_part_are_named_too() -> None:
+    parts = ["train", "test", "val", "val"]
+    patients, copies = ["a", "c", "b", "b"], ["g1", "g2", "g1", "g2"]
+    with pytest.raises(SplitError, match="pictures shared, through others, with a"):
+        fixed_splits(patients, parts, copies=copies)
+
+
+def test_pictures_in_two_given_parts_are_not_dealt() -> None:
+    given: list[Any] = ["train", "external", None]
+    with pytest.raises(SplitError, match=r"case x of patient a in train and case y of"):
+        draw_parts(
+            list("abc"), [0, 0, 0], {"train": 0.5, "test": 0.5}, given=given,
+            copies=["g1", "g1", None], cases=list("xyz"),
+        )  # fmt: skip
 
 
 def test_links_run_through_patients() -> None:

@@ -15,10 +15,12 @@ from radiofib.cohort import Cohort
 from radiofib.engines import ExtractionConfig
 from radiofib.extract import extract_features
 from radiofib.extract.doubts import doubts_of
+from radiofib.prepare import UltrasoundPlan, folder_cohort
 from radiofib.report.blocks import Paragraph
 from radiofib.report.context import Context
 from radiofib.report.copies import copy_blocks
 from radiofib.simulate.frames import FRAME_MACHINES, alter, simulate_frame
+from radiofib.study import clean_files
 from radiofib.table import FeatureTable
 
 CONFIG = ExtractionConfig.parse(
@@ -117,3 +119,27 @@ def test_the_report_counts_them(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert isinstance(paragraph, Paragraph)
     for part in ("10 pictures", "7 are distinct", "4 groups", "several stages", "doubts.csv"):
         assert part in str(paragraph)
+
+
+def test_copies_are_told_by_what_was_seen_before_text_was_blanked(tmp_path: Path) -> None:
+    """What is taken for text differs between a file without loss and a compressed one."""
+    for k in range(2):
+        view = simulate_frame(FRAME_MACHINES[1], seed=3, number=k)
+        Image.fromarray(view).save(tmp_path / f"v{k}.png")
+        Image.fromarray(view).save(tmp_path / f"w{k}.jpg", quality=75)
+    plan = UltrasoundPlan.parse({"region": {"source": "image"}, "pictures": False}, where="test")
+    clean_files(folder_cohort(tmp_path), plan, tmp_path / "out", workers=1)
+    cleaned = pd.read_csv(tmp_path / "out/cohort.csv").assign(root=str(tmp_path / "out"))
+    cleaned["patient"] = cleaned["case"]
+    group = extracted(cleaned, tmp_path).obs.set_index("case")["image_group"].to_dict()
+    assert group["v0"] == group["w0"] != group["v1"] == group["w1"]
+    apart = extracted(cleaned.drop(columns="image_look"), tmp_path).obs
+    assert "image_group" not in apart or apart["image_group"].isna().any()
+
+
+def test_a_cohorts_hash_must_be_one(frame: pd.DataFrame) -> None:
+    rows = frame.drop(columns="root").assign(image_look=["12"] + [None] * 9)
+    cohort = Cohort.from_frame(rows, root=frame["root"].iloc[0])
+    [failure] = cohort.failures
+    assert "not a hash of a picture" in failure.reason
+    assert "64 hexadecimal digits" in failure.reason

@@ -223,31 +223,55 @@ def test_12_bits_in_16_are_refused_with_the_reason(tmp_path: Path, model: Path) 
     np.testing.assert_allclose(table.X, white.X, rtol=1e-6)
 
 
-def test_white_of_a_dicom_frame_must_be_stated(tmp_path: Path, model: Path) -> None:
+def dicom_frame(path: Path, grey: np.ndarray, bits: int, **changes: Any) -> None:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    grey = np.random.default_rng(3).integers(0, 256, (20, 24)).astype(np.uint8)
     frame = Dataset()
     frame.SOPClassUID = "1.2.840.10008.5.1.4.1.1.6.1"
     frame.SOPInstanceUID = generate_uid()
     frame.Modality = "US"
-    frame.Rows, frame.Columns, frame.SamplesPerPixel = 20, 24, 1
+    frame.Rows, frame.Columns, frame.SamplesPerPixel = *grey.shape, 1
     frame.PhotometricInterpretation = "MONOCHROME2"
-    frame.BitsAllocated = frame.BitsStored = 8
-    frame.HighBit, frame.PixelRepresentation = 7, 0
+    frame.BitsAllocated = 8 * grey.itemsize
+    frame.BitsStored, frame.HighBit, frame.PixelRepresentation = bits, bits - 1, 0
     frame.PixelData = grey.tobytes()
+    for name, value in changes.items():
+        setattr(frame, name, value)
     frame.file_meta = FileMetaDataset()
     frame.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    frame.save_as(tmp_path / "c0.dcm", enforce_file_format=True)
+    frame.save_as(path, enforce_file_format=True)
+
+
+def test_white_of_a_dicom_frame_of_8_bits_is_255_and_noted(tmp_path: Path, model: Path) -> None:
+    grey = np.random.default_rng(3).integers(0, 256, (20, 24)).astype(np.uint8)
+    dicom_frame(tmp_path / "c0.dcm", grey, 8)
     cases = pd.DataFrame([{"case": "c0", "channel": "us", "image": "c0.dcm"}])
-    _, failures = extract(tmp_path, cases, config(model))
-    assert "does not say which value is white" in failures[0].reason
-    table, failures = extract(tmp_path, cases, config(model, white=255))
+    table, failures = extract(tmp_path, cases, config(model))
     assert not failures
+    flags = [flag for flag in table.provenance["flags"] if "white is 255" in str(flag)]
+    assert flags
     PIL.Image.fromarray(grey).save(tmp_path / "c0.png")
     png, _ = extract(tmp_path, cases.assign(image="c0.png"), config(model))
     np.testing.assert_array_equal(table.X, png.X)
+    assert not png.provenance["flags"]
+    stated, _ = extract(tmp_path, cases, config(model, white=255))
+    np.testing.assert_array_equal(table.X, stated.X)
+    assert not stated.provenance["flags"]
+
+
+@pytest.mark.parametrize(("bits", "changes"), [(12, {}), (8, {"RescaleSlope": 2})])
+def test_white_of_other_dicom_frames_must_be_stated(
+    tmp_path: Path, model: Path, bits: int, changes: dict[str, Any]
+) -> None:
+    kind = np.uint8 if bits == 8 else np.uint16
+    grey = np.random.default_rng(3).integers(0, 2**bits, (20, 24)).astype(kind)
+    dicom_frame(tmp_path / "c0.dcm", grey, bits, **changes)
+    cases = pd.DataFrame([{"case": "c0", "channel": "us", "image": "c0.dcm"}])
+    _, failures = extract(tmp_path, cases, config(model))
+    assert "does not say which value is white" in failures[0].reason
+    _, failures = extract(tmp_path, cases, config(model, white=2 ** (bits + 1) - 1))
+    assert not failures
 
 
 def test_box_of_the_mask_with_its_margin(tmp_path: Path, model: Path) -> None:

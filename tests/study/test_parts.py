@@ -90,6 +90,27 @@ def test_published_parts_are_taken_as_they_are() -> None:
         fixed_parts(study, leaking)
 
 
+@pytest.mark.parametrize("shares", [{}, {"parts": SHARES}])
+def test_copies_in_two_given_parts_are_called_copies(tmp_path: Path, shares: dict) -> None:
+    given = {"settings": ["fixed"], **shares, "n_boot": 100, "controls": False}
+    study = StudyConfig.parse({**TEXT, "evaluation": given}, where="study.yaml")
+    table = _table(images=1)
+    parts = ["train"] * 40 + ["test"] * 40
+    group = [{3: "g1", 60: "g1"}.get(k) for k in range(80)]
+    rows = FeatureTable(table.X, table.obs.assign(split=parts, image_group=group))
+    with pytest.raises(SplitError) as caught:
+        fixed_parts(study, rows)
+    told = str(caught.value)
+    assert "copies of one picture" in told
+    assert "case p03_3 of patient p03 in train" in told
+    assert "case p60_60 of patient p60 in test" in told
+    assert "column 'split'" in told
+    [failure] = evaluate_step(study, rows, derive_scheme(["f0", "f4"]), RunFolder(tmp_path), "h",
+                              silent)  # fmt: skip
+    assert ")." not in failure.reason.split(" Next: ")[0].rstrip(".")[:-1]
+    assert "case p03_3" in failure.reason
+
+
 def test_copies_of_a_picture_stay_in_one_part() -> None:
     table = _table(images=1)
     group = [f"g{k % 20}" if k < 40 else None for k in range(80)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.deep.card import CARD_KEY, ModelCard, with_card
+from radiofib.deep.card import CARD_KEY, ModelCard, check_card, with_card
 from radiofib.deep.card_fields import card_json
 from radiofib.deep.convert.common import ConvertSettings, Made
 from radiofib.deep.convert.facts import card_of, merge_facts
@@ -25,7 +25,8 @@ from radiofib.deep.convert.parity import (
 from radiofib.deep.convert.weights import WeightSource, read_source
 from radiofib.deep.graph import read_graph
 from radiofib.deep.inputs import picture_input, read_picture_input
-from radiofib.errors import UsageError
+from radiofib.deep.session import open_session
+from radiofib.errors import ModelError, UsageError
 
 __all__ = ["convert_model"]
 
@@ -72,7 +73,8 @@ def convert_model(
     UsageError, ConfigError
         When facts are not stated, or TorchScript is not said to be trusted.
     ModelError
-        When weights and architecture do not fit, or the conversion is not its source.
+        When weights and architecture do not fit, the conversion is not its source, or outputs
+        are not finite.
     """
     settings = settings or ConvertSettings()
     stated = dict(stated or {})
@@ -88,6 +90,8 @@ def convert_model(
         card = card_of(made.known, stated, where=opened.path.name)
         if made.reference is not None:
             card = _compared(plain, card, made, settings, where=opened.path.name)
+        else:
+            _check_finite(plain, card, settings, where=opened.path.name)
         with_card(plain, card, Path(folder) / "finished.onnx").replace(out)
     return card
 
@@ -128,6 +132,29 @@ def _compared(
     return card.model_copy(update={"parity": parity})
 
 
+def _check_finite(plain: Path, card: ModelCard, settings: ConvertSettings, *, where: str) -> None:
+    """Raise when an ONNX model, which has no source to compare with, gives what is no number."""
+    session = open_session(plain)
+    check_card(card, session.inputs, session.outputs, opset=session.opset, where=where)
+    inputs = _inputs(card, settings)
+    step = session.inputs[0].shape[0] or 1
+    names = [output.name for output in card.outputs]
+    for start in range(0, len(inputs) - step + 1, step):
+        found = run_outputs(plain, inputs[start : start + step], names)
+        for name, values in found.items():
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                kind = "a picture" if settings.images else "a seeded input"
+                raise ModelError(
+                    f"the model gives values that are not finite for {kind}",
+                    where=where,
+                    expected="numbers",
+                    found=f"{int((~np.isfinite(values)).sum())} of {values.size} values of "
+                    f"{name!r} are NaN or infinite",
+                    hint="nothing was written; check value_range, mean and sd in the card, and "
+                    "export the model again in float32",
+                )
+
+
 def _as_large(ours: NDArray[Any] | None, theirs: NDArray[Any]) -> NDArray[Any]:
     """Enlarge logits when the source gives them enlarged already."""
     if ours is None:
@@ -150,7 +177,7 @@ def _inputs(card: ModelCard, settings: ConvertSettings) -> NDArray[Any]:
         if settings.images:
             raise UsageError("volumes are compared on seeded inputs", hint="leave the images out")
         rng = np.random.default_rng(0)
-        shape = (max(2, settings.inputs // 4), how.channels, *(how.size or ()))
+        shape = (max(2, settings.inputs // 4), how.channels, *(how.size or (32, 32, 32)))
         return rng.normal(size=shape).astype(how.dtype)
     if settings.images:
         return np.stack([read_picture_input(path, how) for path in settings.images])

@@ -23,7 +23,7 @@ from radiofib.deep.convert.names import fit_weights, without_prefix
 from radiofib.deep.convert.resnet import resnet_graph, resnet_plan, resnet_shapes
 from radiofib.deep.convert.torchscript import module_outputs
 from radiofib.deep.convert.weights import WeightSource
-from radiofib.errors import ModelError
+from radiofib.errors import ConfigError, ModelError
 
 __all__ = ["make_resnet"]
 
@@ -71,6 +71,15 @@ def make_resnet(
     }
     if plan.classes:
         class_names(plan.classes, stated, where=where)
+    elif stated.get("classes"):
+        raise ConfigError(
+            "classes are named, and the network has no layer that tells classes",
+            where=where,
+            expected="weights with fc.weight and fc.bias",
+            found="none: it gives an embedding alone",
+            hint="leave the classes out (--classes, or 'classes' in the card), or give weights "
+            "with their last layer",
+        )
     if source.module is not None:
         # The program itself is the source; it need not give more than the logits.
         return Made(known, _scripted(source, roles), f"TorchScript, {torch_version()}")

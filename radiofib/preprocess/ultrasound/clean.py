@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import ImageError
+from radiofib.images.perceptual import perceptual_hash
 from radiofib.images.picture import luma
 from radiofib.preprocess.ultrasound.find import Found, find_images, screen_level
 from radiofib.preprocess.ultrasound.geometry import Frame, Quad, WholePicture
@@ -66,6 +67,10 @@ class CleanImage:
         What was done.
     doubts : tuple of str
         What a person should look at.
+    look : str
+        Perceptual hash of the image with all that is drawn on it
+        (:func:`radiofib.images.perceptual.perceptual_hash`), by which copies are told: what is
+        taken for text depends on how a file was compressed.
     """
 
     pixels: NDArray[np.generic]
@@ -77,6 +82,7 @@ class CleanImage:
     shares: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    look: str = ""
 
     @property
     def grey(self) -> NDArray[np.float64]:
@@ -368,6 +374,7 @@ def _blanked(
         {name: float(value) for name, value in shares.items()},
         notes,
         doubts,
+        perceptual_hash(np.where(mask, own, 0)[box]),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import helper
 
 from radiofib.deep.card import read_card
 from radiofib.deep.convert import ConvertSettings, convert_model
@@ -19,6 +20,7 @@ from radiofib.deep.convert.seeded import seeded_segformer
 from radiofib.deep.convert.segformer import SegFormerPlan
 from radiofib.deep.session import open_session
 from radiofib.errors import ConfigError, ModelError, UsageError
+from tests.deep import nets
 from tests.deep.convert import claims, sources
 
 torch = pytest.importorskip("torch")
@@ -326,3 +328,39 @@ def test_resnet34_and_segformer_b0_at_full_size(tmp_path: Path) -> None:
     assert card.parity is not None
     assert card.parity.largest_absolute <= claims.SEGFORMER_ABSOLUTE
     assert card.parity.equal_labels >= claims.SEGFORMER_LABELS
+
+
+def test_an_onnx_model_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["p"]),
+        helper.make_node("Sub", ["p", "two"], ["below"]),
+        helper.make_node("Log", ["below"], ["l"]),
+        helper.make_node("Flatten", ["l"], ["embedding"]),
+    ]
+    facts = nets.facts(
+        preprocessing={"mean": [0, 0, 0], "sd": [1, 1, 1]},
+        outputs=[{"name": "embedding", "role": "embedding"}],
+    )
+    model = nets.save(
+        tmp_path / "log.onnx", nodes, {"two": np.full((1, 3, 1, 1), 2.0)},
+        image=("N", 3, 8, 8), outputs=[("embedding", ("N", 3))],
+    )  # fmt: skip
+    out = tmp_path / "new.onnx"
+    with pytest.raises(ModelError, match=r"log.onnx: the model gives values that are not finite"):
+        convert_model("generic", model, out, stated=facts)
+    assert not out.exists()
+    good = nets.extractor(tmp_path / "good.onnx", batch=2)
+    assert convert_model("generic", good, out, stated=nets.facts()).parity is None
+    assert out.exists()
+
+
+@pytest.mark.parametrize("architecture", ["resnet10", "resnet10-3d"])
+def test_classes_of_a_network_without_a_head_are_refused(tmp_path: Path, architecture: str) -> None:
+    axes = 3 if architecture.endswith("3d") else 2
+    plan = ResNetPlan("resnet10", channels=1, classes=0, axes=axes)
+    source = sources.resnet_file(tmp_path / "w.pt", plan, side=32)
+    with pytest.raises(ConfigError, match=r"no layer that tells classes.*leave the classes out"):
+        convert_model(
+            architecture, source, tmp_path / "n.onnx", stated=sources.stated(2),
+            settings=ConvertSettings(size=(32,) * axes, inputs=2),
+        )  # fmt: skip
