@@ -251,10 +251,11 @@ def full_size(folder: Path, seed: int, mpp: float, cores: int, levels: int) -> d
     made = time.perf_counter()
     with open_slide(folder / "s.tif") as opened:
         grid = opened.grid(8.0)
-        clean = clean_tissue(opened, grid, opened.read_all(grid))
+        overview = opened.read_all(grid)
+        clean = clean_tissue(opened, grid, overview)
     fragments = find_fragments(clean.whole, grid)
     corners = [(int(f.polygon.exterior[0][1]), int(f.polygon.exterior[0][0])) for f in fragments]
-    found = group_levels(clean.whole, corners, grid)
+    found = group_levels(clean.whole, corners, grid, overview=overview)
     lengths = [f.length_mm for f in fragments]
     best = found.best(lengths, [f.area_mm2 for f in fragments])
     end = time.perf_counter()

@@ -156,6 +156,7 @@ def measure_slide(
         tissue.mask,
         _first_cells(fragments),
         grid,
+        overview=overview,
         settings=settings.levels,
         widest_um=settings.wedge_width_mm * 1000,
     )
