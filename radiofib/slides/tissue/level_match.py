@@ -10,13 +10,15 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from radiofib.slides.tissue.level_pattern import STEP_UM, features
+from radiofib.slides.tissue.level_pattern import STEP_UM, features, structure
 from radiofib.slides.tissue.level_profile import Profile
 
 __all__ = ["Match", "Signature", "match_pieces", "signatures"]
 
 Floats = NDArray[np.float64]
 
+#: Least autocorrelation of stain that holds tracts or veins.
+_STRUCTURE = 0.1
 #: Agreement is judged over this many stations at a time (1 mm).
 _CHUNK = 20
 #: Correlation of the inside and of the width of sections of one core over a chunk, about; of
@@ -61,13 +63,18 @@ class Signature:
 def signatures(profiles: Sequence[Profile]) -> dict[int, Signature]:
     """Return the signatures of those pieces that have a pattern, by position.
 
+    None has one where the stain is noise: there is nothing that sections could share.
+
     Examples
     --------
     >>> signatures([Profile(3000, 1.2e6, (0, 0), np.ones(60), np.zeros(60))])
     {}
     """
     found = [(i, p, p.pattern) for i, p in enumerate(profiles) if p.pattern is not None]
-    inside = features([pattern for _, _, pattern in found])
+    patterns = [pattern for _, _, pattern in found]
+    if structure(patterns) < _STRUCTURE:
+        return {}
+    inside = features(patterns)
     return {
         i: Signature(values, _swelling(profile.width))
         for (i, profile, _), values in zip(found, inside, strict=True)

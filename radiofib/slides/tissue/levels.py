@@ -1,4 +1,4 @@
-"""Serial levels: pieces of tissue that are cuts of the same core, told by their shape."""
+"""Serial levels: pieces that are cuts of the same core, told by what lies inside and by shape."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class LevelSettings(StrictModel):
     ----------
     levels : int, optional
         Number of levels, when it is known: 1 says that every piece is a piece of its own. None
-        looks at the shapes.
+        looks at the pieces.
     min_likeness : float
         Least likeness of two cuts of one core, see
         :func:`radiofib.slides.tissue.level_profile.likeness`.
@@ -176,7 +176,7 @@ def group_profiles(profiles: Sequence[Profile], settings: LevelSettings | None =
     *By pattern*: where the profiles have one, pieces are joined whose inside agrees, see
     :mod:`radiofib.slides.tissue.level_groups`.
 
-    *By shape*, where that finds no levels: pieces alike are joined. There are N levels when the
+    *By shape*, where nothing is seen inside or it agrees less clearly: pieces alike are joined. There are N levels when the
     groups of N pieces hold at least `min_share` of the tissue and are alike enough on average. Two
     cores that happen to be alike among others that are not do not pass; nor do broken biopsies,
     whose pieces are of every length.
@@ -206,12 +206,14 @@ def group_profiles(profiles: Sequence[Profile], settings: LevelSettings | None =
     alike = np.zeros((count, count))
     for i, j in combinations(range(count), 2):
         alike[i, j] = alike[j, i] = likeness(profiles[i], profiles[j], min_ratio=settings.min_ratio)
+    agree = {pair for pair, m in matches.items() if m.strength >= settings.mean_strength}
     if settings.levels is None:
+        for i, j in matches.keys() - agree:
+            alike[i, j] = alike[j, i] = 0.0  # one outline, but other tracts
         found = _by_shape(alike, profiles, settings)
     else:
-        for (i, j), match in matches.items():
-            if match.strength >= settings.mean_strength:
-                alike[i, j] = alike[j, i] = 1 + match.strength
+        for i, j in agree:
+            alike[i, j] = alike[j, i] = 1 + matches[i, j].strength
         found = _told(alike, profiles, settings.levels)
     return _numbered([[[i] for i in group] for group in found], profiles) if found else alone
 
