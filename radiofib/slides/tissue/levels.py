@@ -176,10 +176,10 @@ def group_profiles(profiles: Sequence[Profile], settings: LevelSettings | None =
     *By pattern*: where the profiles have one, pieces are joined whose inside agrees, see
     :mod:`radiofib.slides.tissue.level_groups`.
 
-    *By shape*, where nothing is seen inside or it agrees less clearly: pieces alike are joined. There are N levels when the
-    groups of N pieces hold at least `min_share` of the tissue and are alike enough on average. Two
-    cores that happen to be alike among others that are not do not pass; nor do broken biopsies,
-    whose pieces are of every length.
+    *By shape*, where nothing is seen inside or it agrees less clearly: pieces alike are joined.
+    There are N levels when the groups of N pieces hold at least `min_share` of the tissue and are
+    alike enough on average. Two cores that happen to be alike among others that are not do not
+    pass; nor do broken biopsies, whose pieces are of every length.
 
     *Told*: the largest piece takes the N - 1 most alike to it, by pattern, by shape and else by
     size, and so on.
