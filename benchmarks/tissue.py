@@ -253,7 +253,7 @@ def full_size(folder: Path, seed: int, mpp: float, cores: int, levels: int) -> d
     grid = clean.grid
     fragments = find_fragments(clean.whole, grid, usable=clean.tissue.mask)
     corners = [f.first_cell for f in fragments]
-    found = group_levels(clean.whole, corners, grid)
+    found = group_levels(clean.whole, corners, grid, overview=clean.overview)
     lengths = [f.length_mm for f in fragments]
     best = found.best(lengths, [f.area_mm2 for f in fragments])
     end = time.perf_counter()

@@ -141,6 +141,7 @@ def measure_slide(
         whole,
         cells,
         grid,
+        overview=clean.overview,
         settings=settings.levels,
         widest_um=settings.wedge_width_mm * 1000,
     )

@@ -18,6 +18,7 @@ SMALL = {
     "export_speed.py": ["--small", "--runs", "1"],
     "extraction_overhead.py": ["--regions", "2"],
     "feature_maps.py": ["--small", "--runs", "1"],
+    "levels.py": ["--small"],
     "lifs_recipes.py": ["--small"],
     "liver_localiser.py": ["--small"],
     "memory.py": ["--small"],

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage as ndi
 from scipy.spatial import cKDTree
 
 from radiofib.slides.tissue.centreline import centre_line
+from radiofib.slides.tissue.level_pattern import STEP_UM, Pattern, stain_pattern
 
-__all__ = ["STEP_UM", "Profile", "core_profile", "likeness", "without_line"]
+__all__ = ["Profile", "core_profile", "likeness", "without_line"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: Stations of a profile lie this far apart, um.
-STEP_UM = 50.0
 #: Beyond what their lengths differ by, cuts of one core are shifted by at most this share.
 _SHIFT = 0.02
 #: Shorter profiles say nothing about shape.
@@ -25,6 +25,8 @@ _STATIONS = 40
 _STRAIGHT = 0.05
 #: Strong bends are the same from this correlation on.
 _BENT = 0.97
+#: The course of a line at a cell is taken over about this many.
+_COURSE = 6.0
 #: Different cores seldom share a strong bend: one that agrees adds this much.
 _BONUS = 0.15
 
@@ -43,6 +45,8 @@ class Profile:
         Width at stations :data:`STEP_UM` apart, um; empty without a centre line.
     bend : ndarray
         Signed distance of the stations from the straight line that fits them best, um.
+    pattern : Pattern, optional
+        What lies inside, where the picture was looked at.
     """
 
     length_um: float
@@ -50,10 +54,16 @@ class Profile:
     centre: tuple[float, float]
     width: Floats
     bend: Floats
+    pattern: Pattern | None = None
 
 
 def core_profile(
-    mask: Bools, um: tuple[float, float], *, corner: tuple[int, int] = (0, 0), widest_um: float
+    mask: Bools,
+    um: tuple[float, float],
+    *,
+    corner: tuple[int, int] = (0, 0),
+    widest_um: float,
+    stain: Floats | None = None,
 ) -> Profile:
     """Measure the shape of one piece.
 
@@ -70,6 +80,8 @@ def core_profile(
         Row and column of the mask's corner on the slide.
     widest_um : float
         Pieces in which a wider circle fits have no centre line.
+    stain : ndarray of shape (n, 2), optional
+        Stain of the pixels of the piece, in their order, for its pattern.
 
     Examples
     --------
@@ -85,17 +97,28 @@ def core_profile(
     line = centre_line(mask, um, widest_um=widest_um)
     path = np.empty((0, 2)) if line is None else line.path_um
     length = float(np.ptp(places, axis=0).max()) if line is None else line.length_um
-    if len(path) < 3 or length < _STATIONS * STEP_UM:
+    if len(path) < 3 or length < 2 * STEP_UM:
         return Profile(length, area, centre, np.empty(0), np.empty(0))
-    along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(path, axis=0).T))]
-    at = np.arange(STEP_UM / 2, along[-1], STEP_UM)
-    stations = np.column_stack([np.interp(at, along, path[:, k]) for k in (0, 1)])
-    dense = np.arange(0.0, along[-1], min(um))  # the path has long straight ends
-    line_places = np.column_stack([np.interp(dense, along, path[:, k]) for k in (0, 1)])
-    where = dense[cKDTree(line_places).query(places)[1]] / STEP_UM - 0.5
+    if (path[-1] - path[0])[np.argmax(np.abs(path[-1] - path[0]))] < 0:
+        path = path[::-1]  # cores that lie the same way are read the same way
+    line_places = _points_along(path, min(um))  # the path has long straight ends
+    nearest = cKDTree(line_places).query(places)[1]
+    where = nearest * min(um) / STEP_UM
+    stations = _points_along(path, STEP_UM, first=STEP_UM / 2)
+    pattern = None
+    if stain is not None:
+        pattern = stain_pattern(
+            stain,
+            where,
+            _across(places, line_places, nearest),
+            count=len(stations),
+            width_um=area / length,
+            cell_um2=um[0] * um[1],
+        )
     # Shared between two stations: whole cells in whole steps would make the width jump.
+    where -= 0.5
     below = np.floor(where).astype(np.int64)
-    size = len(at) + 2
+    size = len(stations) + 2
     cells = np.bincount((below + 1).clip(0, size - 1), below + 1 - where, minlength=size)
     cells += np.bincount((below + 2).clip(0, size - 1), where - below, minlength=size)
     width = cells[1:-1] * um[0] * um[1] / STEP_UM
@@ -103,7 +126,22 @@ def core_profile(
     normal = np.array([-axis[1], axis[0]]) / max(float(np.hypot(*axis)), 1e-9)
     bend: Floats = np.asarray((stations - stations[0]) @ normal, dtype=np.float64)
     shape: Floats = np.asarray(width, dtype=np.float64)
-    return Profile(length, area, centre, shape, without_line(bend))
+    return Profile(length, area, centre, shape, without_line(bend), pattern)
+
+
+def _points_along(path: Floats, step: float, *, first: float = 0.0) -> Floats:
+    along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(path, axis=0).T))]
+    at = np.arange(first, along[-1], step)
+    return np.column_stack([np.interp(at, along, path[:, k]) for k in (0, 1)])
+
+
+def _across(places: Floats, line: Floats, nearest: NDArray[np.int64]) -> Floats:
+    """Return the signed distance of places from a line."""
+    course = np.gradient(ndi.gaussian_filter1d(line, _COURSE, axis=0), axis=0)
+    course /= np.maximum(np.hypot(*course.T), 1e-9)[:, None]
+    from_line, along = places - line[nearest], course[nearest]
+    distance: Floats = along[:, 0] * from_line[:, 1] - along[:, 1] * from_line[:, 0]
+    return distance
 
 
 def without_line(values: Floats) -> Floats:

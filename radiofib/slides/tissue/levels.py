@@ -1,4 +1,4 @@
-"""Serial levels: pieces of tissue that are cuts of the same core, told by their shape."""
+"""Serial levels: pieces that are cuts of the same core, told by what lies inside and by shape."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage as ndi
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from radiofib.config import StrictModel
 from radiofib.registry import FeatureSpec
 from radiofib.slides.reader import Grid
+from radiofib.slides.tissue.level_groups import group_matches, match_all
+from radiofib.slides.tissue.level_pattern import stains
 from radiofib.slides.tissue.level_profile import Profile, core_profile, likeness
 
 __all__ = [
@@ -67,12 +70,16 @@ class LevelSettings(StrictModel):
     ----------
     levels : int, optional
         Number of levels, when it is known: 1 says that every piece is a piece of its own. None
-        looks at the shapes.
+        looks at the pieces.
     min_likeness : float
         Least likeness of two cuts of one core, see
         :func:`radiofib.slides.tissue.level_profile.likeness`.
     mean_likeness : float
         Least mean of the likenesses within groups.
+    min_strength, mean_strength : float
+        Least agreement of what lies inside two cuts of one core, see
+        :class:`radiofib.slides.tissue.level_match.Match`: of the best pair of a slide, and on
+        average over the pairs of a core.
     min_ratio : float
         Least ratio of the lengths and of the areas of two cuts of one core.
     min_share : float
@@ -87,6 +94,8 @@ class LevelSettings(StrictModel):
     levels: int | None = Field(default=None, ge=1, le=50)
     min_likeness: float = Field(default=0.4, gt=0, le=1)
     mean_likeness: float = Field(default=0.6, gt=0, le=1)
+    min_strength: float = Field(default=1.5, gt=0)
+    mean_strength: float = Field(default=1.0, gt=0)
     min_ratio: float = Field(default=0.9, gt=0, le=1)
     min_share: float = Field(default=0.8, gt=0.5, le=1)
 
@@ -164,13 +173,16 @@ def group_profiles(profiles: Sequence[Profile], settings: LevelSettings | None =
 
     Notes
     -----
-    *By shape*: pieces alike are joined. There are N levels when the groups of N pieces hold at
-    least `min_share` of the tissue and are alike enough on average. Two cores that happen to be
-    alike among others that are not do not pass; nor do broken biopsies, whose pieces are of every
-    length.
+    *By pattern*: where the profiles have one, pieces are joined whose inside agrees, see
+    :mod:`radiofib.slides.tissue.level_groups`.
 
-    *Told*: the largest piece takes the N - 1 most alike to it, by shape and else by size, and
-    so on.
+    *By shape*, where nothing is seen inside or it agrees less clearly: pieces alike are joined.
+    There are N levels when the groups of N pieces hold at least `min_share` of the tissue and are
+    alike enough on average. Two cores that happen to be alike among others that are not do not
+    pass; nor do broken biopsies, whose pieces are of every length.
+
+    *Told*: the largest piece takes the N - 1 most alike to it, by pattern, by shape and else by
+    size, and so on.
 
     The levels of a core are numbered from the top of the slide (from the left where they lie
     side by side). Pieces of no group go to the level whose nearest piece is nearest.
@@ -180,15 +192,30 @@ def group_profiles(profiles: Sequence[Profile], settings: LevelSettings | None =
     alone = Levels(1, tuple(range(1, count + 1)), (1,) * count)
     if count < 2 or settings.levels == 1:
         return alone
+    matches = match_all(profiles)
+    if settings.levels is None:
+        groups = group_matches(
+            matches,
+            profiles,
+            min_strength=settings.min_strength,
+            mean_strength=settings.mean_strength,
+            min_share=settings.min_share,
+        )
+        if groups:
+            return _numbered(groups, profiles)
     alike = np.zeros((count, count))
     for i, j in combinations(range(count), 2):
         alike[i, j] = alike[j, i] = likeness(profiles[i], profiles[j], min_ratio=settings.min_ratio)
-    groups = (
-        _by_shape(alike, profiles, settings)
-        if settings.levels is None
-        else _told(alike, profiles, settings.levels)
-    )
-    return _numbered(groups, profiles) if groups else alone
+    agree = {pair for pair, m in matches.items() if m.strength >= settings.mean_strength}
+    if settings.levels is None:
+        for i, j in matches.keys() - agree:
+            alike[i, j] = alike[j, i] = 0.0  # one outline, but other tracts
+        found = _by_shape(alike, profiles, settings)
+    else:
+        for i, j in agree:
+            alike[i, j] = alike[j, i] = 1 + matches[i, j].strength
+        found = _told(alike, profiles, settings.levels)
+    return _numbered([[[i] for i in group] for group in found], profiles) if found else alone
 
 
 def _by_shape(
@@ -225,17 +252,23 @@ def _told(alike: Floats, profiles: Sequence[Profile], levels: int) -> list[list[
     return groups
 
 
-def _numbered(groups: list[list[int]], profiles: Sequence[Profile]) -> Levels:
-    size = len(groups[0])
+def _numbered(groups: list[list[list[int]]], profiles: Sequence[Profile]) -> Levels:
+    """Give cores and levels numbers; a group is a core, as the pieces of each section."""
+    size = max(len(sections) for sections in groups)
     centres = np.array([p.centre for p in profiles])
-    spread = np.mean([np.ptp(centres[group], axis=0) for group in groups], axis=0)
+    middles = [
+        np.array([centres[pieces].mean(axis=0) for pieces in sections]) for sections in groups
+    ]
+    spread = np.mean([np.ptp(places, axis=0) for places in middles], axis=0)
     axis = 1 if spread[1] >= spread[0] else 0
-    groups = [sorted(g, key=lambda i: (centres[i, axis], i)) for g in groups]
-    groups.sort(key=lambda g: (centres[g[0], axis], centres[g[0], 1 - axis]))
+    order = sorted(
+        range(len(groups)), key=lambda g: (middles[g][:, axis].min(), middles[g][:, 1 - axis].min())
+    )
+    levels = _levels_of([middles[g][:, axis] for g in order], size)
     core, level = np.zeros((2, len(profiles)), dtype=np.int64)
-    for number, group in enumerate(groups, start=1):
-        for place, piece in enumerate(group, start=1):
-            core[piece], level[piece] = number, place
+    for number, (g, places) in enumerate(zip(order, levels, strict=True), start=1):
+        for pieces, place in zip(groups[g], places, strict=True):
+            core[pieces], level[pieces] = number, place
     grouped = np.flatnonzero(level)
     number = len(groups)
     for piece in np.flatnonzero(level == 0).tolist():
@@ -245,11 +278,29 @@ def _numbered(groups: list[list[int]], profiles: Sequence[Profile]) -> Levels:
     return Levels(size, tuple(core.tolist()), tuple(level.tolist()))
 
 
+def _levels_of(places: list[Floats], size: int) -> list[list[int]]:
+    """Return the level of each section of each core, from its place along the slide.
+
+    Cores with all sections take them in order; the sections of others go to the levels that lie
+    nearest, no two to the same.
+    """
+    whole = np.mean([np.sort(p) for p in places if len(p) == size], axis=0)
+    found = []
+    for here in places:
+        if len(here) == size:
+            found.append((np.argsort(np.argsort(here, kind="stable"), kind="stable") + 1).tolist())
+        else:
+            rows, columns = linear_sum_assignment(np.abs(here[:, None] - whole))
+            found.append((columns[np.argsort(rows)] + 1).tolist())
+    return found
+
+
 def group_levels(
     mask: Bools,
     first_cells: Sequence[tuple[int, int]],
     grid: Grid,
     *,
+    overview: NDArray[np.uint8] | None = None,
     settings: LevelSettings | None = None,
     widest_um: float = 2500.0,
 ) -> Levels:
@@ -263,6 +314,8 @@ def group_levels(
         A cell of each piece, in the order of the fragments.
     grid : Grid
         Grid of the mask.
+    overview : ndarray of uint8, optional
+        The slide on that grid: what lies inside the pieces is compared, too.
     settings : LevelSettings, optional
         A number of levels, or the limits of the rule.
     widest_um : float
@@ -284,12 +337,14 @@ def group_levels(
         label = int(labels[row, column])
         place = places[label - 1]
         corner = (place[0].start, place[1].start)
+        piece = labels[place] == label
         profiles.append(
             core_profile(
-                labels[place] == label,
+                piece,
                 (grid.um_x, grid.um_y),
                 corner=corner,
                 widest_um=widest_um,
+                stain=None if overview is None else stains(overview[place][piece]),
             )
         )
     return group_profiles(profiles, settings)
