@@ -67,7 +67,8 @@ def write_labels(
         _chunk(stream, b"pHYs", struct.pack(">IIB", *(round(1e6 / side) for side in um), 1))
         if note is not None:
             _chunk(stream, b"tEXt", _KEYWORD + note.encode("ascii"))
-        packer = zlib.compressobj(6)
+        # Labels are runs of equal values: half the time for files of the same size.
+        packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
         rows = max(1, _AT_ONCE // (width + 1))
         for top in range(0, height, rows):
             band = labels[top : top + rows]
