@@ -213,7 +213,9 @@ def test_colour_is_shown_as_grey_and_16_bits_by_their_white(tmp_path: Path, mode
 
 
 def test_12_bits_in_16_are_refused_with_the_reason(tmp_path: Path, model: Path) -> None:
-    PIL.Image.fromarray(np.full((20, 24), 4000, np.uint16)).save(tmp_path / "c0.png")
+    PIL.Image.fromarray(np.linspace(0, 4000, 480).reshape(20, 24).astype(np.uint16)).save(
+        tmp_path / "c0.png"
+    )
     frame = pd.DataFrame([{"case": "c0", "channel": "us", "image": "c0.png"}])
     _, failures = extract(tmp_path, frame, config(model))
     assert "too little of the range" in failures[0].reason
