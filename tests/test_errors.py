@@ -40,6 +40,7 @@ def test_what_the_user_can_mend_by_another_call_is_a_usage_error() -> None:
         "CohortError",
         "TableError",
         "MissingExtraError",
+        "MissingModelError",
     }
 
 

@@ -149,7 +149,7 @@ def _bad_rows(root: Path, frame: pd.DataFrame) -> pd.DataFrame:
         "nan_voxel": {"image": "images/nan.mha"},
         "bad_stage": {"stage": "F9"},
         "one_voxel": {"mask": picture("one", one)},
-        "constant": {"image": picture("constant", np.full((40, 40), 77, np.uint8))},
+        "constant": {"image": picture("flat", np.full((40, 40), 77, np.uint8))},
         "no_scanner": {"scanner": None},
     }
     rows = []
@@ -216,7 +216,7 @@ def test_an_absent_network_is_told_before_anything_is_measured(
     section = "extraction:\n  embedding: {model: absent.onnx, name: net, region: whole}\n"
     study.write_text(study.read_text().replace("extraction:\n", section))
     out = tmp_path / "run"
-    assert _exit_status("run", str(study), "--root", str(tmp_path), "--out", str(out)) == 1
+    assert _exit_status("run", str(study), "--root", str(tmp_path), "--out", str(out)) == 2
     said = capsys.readouterr().err
     assert "absent.onnx: no such model file" in said
     assert "leave 'embedding' out" in said

@@ -189,7 +189,8 @@ def _near(first: int, second: int) -> NDArray[np.bool_]:
     longer = max(first, second)
     if min(first, second) < _ALIKE * longer:
         return np.ones(len(shift), dtype=bool)
-    return np.abs(shift + (second - first) / 2) <= _SHIFT * longer
+    possible: NDArray[np.bool_] = np.abs(shift + (second - first) / 2) <= _SHIFT * longer
+    return possible
 
 
 def _agreement(one: Floats, two: Floats) -> Floats:
