@@ -27,6 +27,7 @@ from radiofib.slides.labels.classical import AnyLabeller
 from radiofib.slides.measure import not_asked_for
 from radiofib.slides.pieces import MAKER
 from radiofib.slides.specs import column
+from radiofib.slides.specs.artefacts import ARTEFACT_SPECS
 from radiofib.study.config import SlidesConfig
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress
@@ -71,7 +72,8 @@ def slide_features(
     Returns
     -------
     FeatureTable, list of Failure
-        Rows and failures under the cohort's names of cases.
+        Rows and failures under the cohort's names of cases; without what lies on the glass, which
+        ``slides.csv`` has.
     """
     labeller = slide_labeller(
         None if config.model is None else root / config.model,
@@ -90,13 +92,16 @@ def slide_features(
         labeller=labeller,
         tiles=lambda done, total: tell("tiles", done, total),
     )
+    # What no slide of the study was asked for: a stager has no use for it.
     unasked = not_asked_for(config.measures or SlideSettings(), labelled=labeller is not None)
     named = _without(_renamed(table, cohort, owner), {column(key) for key in unasked})
     facts = table.obs[[*MAKER, "warnings"]]
     shown = replace(named, obs=pd.concat([named.obs, facts], axis=1))
     tracts = None if labeller is None else tract_features(tract_table(table, out), table)
     write_slide_tables(shown, out, None if tracts is None else _of_cases(tracts, owner))
-    return named, [_named(f, owner) for f in failures]
+    # Pen, dust and blur go with places and people, not with the disease: a stager never sees them.
+    flaws = {column(spec.key) for spec in ARTEFACT_SPECS}
+    return _without(named, flaws), [_named(f, owner) for f in failures]
 
 
 def slide_labeller(
@@ -194,7 +199,7 @@ def _named(failure: Failure, owner: dict[str, Acquisition]) -> Failure:
 
 
 def _without(table: FeatureTable, columns: set[str]) -> FeatureTable:
-    """Leave columns out that no slide of the study was asked for: a stager has no use for them."""
+    """Leave columns out."""
     return FeatureTable(
         table.X.drop(columns=[c for c in table.X if c in columns]),
         table.obs,

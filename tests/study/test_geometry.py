@@ -83,5 +83,9 @@ def test_measures_that_no_slide_was_asked_for_are_no_columns(tmp_path: Path) -> 
     assert "morphometry_tissue_area_mm2" in columns["plain"]
     assert not any(c.startswith("collagen") for c in columns["model"])
     assert not any(c.startswith(("portal", "interface", "septa")) for c in columns["plain"])
+    # What lies on the glass is in the table of slides, and no feature.
+    assert not any(c.startswith("artefact") for c in columns["model"])
+    written = pd.read_csv(tmp_path / "model/slides.csv")
+    assert written["wsi_original_artefact_pen_area_mm2"].tolist() == [0.0]
     tracts = pd.read_csv(tmp_path / "model/tracts.csv")
     assert set(tracts["case"]) <= {"a"}

@@ -21,8 +21,10 @@ from radiofib.slides.morphometry.segmented import measure_segmented
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.morphometry.shapes import shape_measures
 from radiofib.slides.morphometry.tracts import compartment_areas, find_tracts, tract_rows
+from radiofib.slides.reader import Grid
 from radiofib.slides.specs import SLIDE_REGISTRY
 from radiofib.slides.specs.tracts import TRACT_REGISTRY, tract_codebook
+from radiofib.slides.tissue.map import map_tissue
 from tests.slides.qupath.test_geojson import check_qupath
 from tests.slides.segmented import segmentation, simulated, tissue_of
 
@@ -361,3 +363,25 @@ def test_a_whole_slide_of_known_tracts(tmp_path: Path, mpp: float) -> None:
         assert values["portal_complete_tract_count"] == truth["n_complete_tracts"]
         areas = sorted(t["pixels"] for t in truth["tracts"])
         assert sorted(round(row["area_um2"] / cell) for row in found.tracts) == areas
+
+
+def test_a_tract_that_an_artefact_cuts_is_partial_and_one_with_a_speck_is_whole() -> None:
+    labels = np.zeros((120, 240), np.uint8)
+    labels[10:110, 10:230] = 1
+    labels[40:80, 40:80] = labels[40:80, 160:200] = 2
+    hidden = np.zeros((30, 60), dtype=bool)
+    hidden[14:16, 14:16] = True  # inside the first
+    hidden[8:22, 48:51] = True  # along one side of the second
+    under = hidden.repeat(4, axis=0).repeat(4, axis=1)
+    made = segmentation(np.where(under, 0, labels).astype(np.uint8), 2.0)
+    whole = (labels > 0)[::4, ::4]
+    place = (int(np.argwhere(whole)[0][0]), int(np.argwhere(whole)[0][1]))
+    grid = Grid(60, 30, 4, 4, 8.0, 8.0)
+    tissue = map_tissue(whole, [place], grid, hidden)
+    tracts = find_tracts(made, tissue)
+    rows = tract_rows(tracts, tissue, made.grid)
+    assert [row["complete"] for row in rows] == [1, 0]
+    assert rows[1]["border_contact_um"] == 40 * 2.0
+    areas = compartment_areas(made, tissue)
+    assert areas[1, 2] == pytest.approx((2 * 1600 - 64 - 8 * 40) * 4 / 1e6)
+    assert areas[1, 1] == pytest.approx((np.count_nonzero((labels == 1) & ~under)) * 4 / 1e6)

@@ -64,6 +64,18 @@ def test_a_band_of_double_density_is_a_fold_and_crowded_nuclei_are_not() -> None
     assert areas(kinds(picture)) == {"fold": pytest.approx(80 * 10, rel=0.25)}
 
 
+def test_solid_tissue_among_vacuoles_is_no_fold() -> None:
+    """A tract in a fatty liver takes up twice the light of all around it, in its colour."""
+    rng = np.random.default_rng(0)
+    picture = core(width=100).astype(float)
+    flesh = rng.uniform(0.2, 0.8, (100, 400, 1))  # part of a cell that is no vacuole
+    flesh[30:45, 150:260] = 1.0
+    glass = np.array(made.GLASS)
+    picture[60:160, 50:450] = glass * (picture[60:160, 50:450] / glass) ** flesh
+    picture = picture.clip(0, 255)
+    assert "fold" not in areas(kinds(picture.round().astype(np.uint8)))
+
+
 def test_a_closed_dark_ring_is_a_bubble_and_an_open_one_is_not() -> None:
     picture = core()
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
@@ -133,6 +145,7 @@ def test_area_is_right_on_dark_and_noisy_ground(ground: int, noise: float) -> No
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(1800)
 def test_artefacts_on_simulated_slides_are_found_as_claimed(tmp_path: Path) -> None:
     table = tissue.compared(tissue.artefact_findings(tmp_path))
     assert len(table) == 12
