@@ -79,7 +79,7 @@ class RadiofibError(Exception):
         ]
         if facts:
             text += f" ({'; '.join(facts)})"
-        text = text.rstrip(".") + "."
+        text = _closed(text)
         hint = self.hint or inner
         return f"{text} Next: {_closed(hint)}" if hint else text
 

@@ -119,7 +119,7 @@ class ExtractionConfig(StrictModel):
     >>> ExtractionConfig.parse({"imageType": {"Orginal": {}}}, where="params.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: params.yaml: 'imageType': unknown image type 'Orginal' (expected
-    Original, LoG, ...); did you mean 'Original'? ...
+    Original, LoG, ...); did you mean 'Original'?
     """
 
     engine: str = "native"

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from radiofib.deep.inputs import white_of
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.errors import ImageError
-from radiofib.images.dicom_header import read_header
 from radiofib.images.picture import open_picture
 from radiofib.images.sniff import file_format
 from radiofib.roi import Roi
@@ -74,6 +73,10 @@ def white_of_file(settings: EmbeddingSettings, image: Roi, path: Path) -> White:
 def _dicom_white(path: Path) -> float | None:
     """Return the value of white of a DICOM frame, None for another file or one that is unclear."""
     try:
-        return read_header(path).white if file_format(path) == "DICOM" else None
+        if file_format(path) != "DICOM":
+            return None
+        from radiofib.images.dicom_header import read_header  # who reads no DICOM waits for none
+
+        return read_header(path).white
     except ImageError:
         return None

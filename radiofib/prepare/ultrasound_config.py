@@ -76,7 +76,7 @@ class UltrasoundPlan(StrictModel):
     >>> UltrasoundPlan.parse({"frames": "last"}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: 'frames': rule for frames is not known (expected all,
-    first, middle, or a whole number n from 1 for every n-th; found 'last'). (found 'last').
+    first, middle, or a whole number n from 1 for every n-th; found 'last').
     """
 
     channels: tuple[str, ...] = ("us",)

@@ -42,7 +42,7 @@ class MaskSettings(StrictModel):
     >>> MaskSettings.parse({"label": 5}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: pattern and label are about masks in a folder: give
-    'folder' (found {'label': 5}).
+    'folder'.
     """
 
     folder: Path | None = None

@@ -38,7 +38,7 @@ class ClinicalConfig(StrictModel):
     40.0
     >>> ClinicalConfig.parse({"scores": []}, where="study.yaml")
     Traceback (most recent call last):
-    radiofib.errors.ConfigError: study.yaml: name covariates or scores (found {'scores': []}).
+    radiofib.errors.ConfigError: study.yaml: name covariates or scores.
     """
 
     covariates: tuple[str, ...] = ()

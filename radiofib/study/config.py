@@ -231,8 +231,7 @@ class StudyConfig(StrictModel):
     ('logistic', 5)
     >>> StudyConfig.parse({"title": "A study"}, where="study.yaml")
     Traceback (most recent call last):
-    radiofib.errors.ConfigError: study.yaml: name the data: give either 'card' or 'cohort'
-    (found {'title': 'A study'}).
+    radiofib.errors.ConfigError: study.yaml: name the data: give either 'card' or 'cohort'.
     """
 
     title: str

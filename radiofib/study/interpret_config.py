@@ -56,8 +56,7 @@ class InterpretConfig(StrictModel):
     'proportional_odds'
     >>> InterpretConfig.parse({"model": "firth"}, where="study.yaml")
     Traceback (most recent call last):
-    radiofib.errors.ConfigError: study.yaml: name the terms, or have them chosen with 'select'
-    (found {'model': 'firth'}).
+    radiofib.errors.ConfigError: study.yaml: name the terms, or have them chosen with 'select'.
     """
 
     model: Literal["proportional_odds", "logistic", "firth"] = "proportional_odds"

@@ -107,7 +107,7 @@ class FunctionalSettings(StrictModel):
     >>> FunctionalSettings.parse({"phases": ["GED4"]}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: arterial 'ged1' is not among the phases ged4: name
-    the channel, or set arterial to null (found {'phases': ['GED4']}).
+    the channel, or set arterial to null.
     """
 
     pre: Channel = "t1"

@@ -105,7 +105,7 @@ class Normalisation(StrictModel):
     >>> Normalisation.parse({"method": "reference_tissue"}, where="study.yaml")
     Traceback (most recent call last):
     radiofib.errors.ConfigError: study.yaml: reference_tissue needs the name of a tissue as
-    'inside', for instance spleen or muscle (found {'method': 'reference_tissue'}).
+    'inside', for instance spleen or muscle.
     """
 
     method: Literal["zscore", "percentile", "nyul", "reference_tissue"] = "zscore"

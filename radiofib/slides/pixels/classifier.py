@@ -109,7 +109,7 @@ def load_classifier(path: str | Path) -> PixelClassifier:
     --------
     >>> load_classifier("no-such.skops")
     Traceback (most recent call last):
-    radiofib.errors.ModelError: no-such.skops: no such file. Next: check the path.
+    radiofib.errors.MissingModelError: no-such.skops: no such file. Next: check the path.
     """
     path = Path(path)
     metadata = read_metadata(path, hint="train with: radiofib slides fit-pixels")
