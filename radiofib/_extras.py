@@ -23,6 +23,7 @@ EXTRAS: dict[str, tuple[str, str]] = {
     "shap": ("models", "shap"),
     "imblearn": ("models", "imbalanced-learn"),
     "interpret": ("models", "interpret-core"),
+    "pyvips": ("vips", "pyvips"),
     "dask": ("cluster", "dask"),
     "distributed": ("cluster", "distributed"),
 }

@@ -10,6 +10,8 @@ import openslide
 from numpy.typing import NDArray
 from PIL import Image
 
+from radiofib.slides.vips_levels import VipsLevels
+
 __all__ = ["BLOCK", "LevelPixels"]
 
 #: Side of a block that is kept, in pixels of its level; that of most tiles of slides and networks.
@@ -37,6 +39,8 @@ class LevelPixels:
         Colour of what was not scanned, as ``#FFFFFF``.
     most_bytes : int
         Most memory for pixels that are kept.
+    faster : VipsLevels, optional
+        Decodes what it can, to the same pixels.
 
     Examples
     --------
@@ -48,9 +52,14 @@ class LevelPixels:
     """
 
     def __init__(
-        self, source: openslide.AbstractSlide, ground: str, most_bytes: int = _MOST
+        self,
+        source: openslide.AbstractSlide,
+        ground: str,
+        most_bytes: int = _MOST,
+        *,
+        faster: VipsLevels | None = None,
     ) -> None:
-        self._source, self._ground = source, ground
+        self._source, self._ground, self._faster = source, ground, faster
         self._blocks: dict[Key, Pixels] = {}
         self._left = most_bytes
         self._lock = Lock()
@@ -121,6 +130,9 @@ class LevelPixels:
         return found
 
     def _decoded(self, level: int, first: tuple[int, int], size: tuple[int, int]) -> Pixels:
+        found = None if self._faster is None else self._faster.read(level, first, size)
+        if found is not None:
+            return found
         region = self._source.read_region(self.start(level, first), level, size)
         alpha = region.getchannel("A")
         if alpha.getextrema() == (255, 255):

@@ -14,18 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import openslide
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, UnidentifiedImageError
 
-from radiofib.errors import SlideError, UsageError
+from radiofib.errors import RadiofibError, SlideError, UsageError
 from radiofib.provenance import hash_file, hash_object
 from radiofib.slides.level_pixels import LevelPixels
+from radiofib.slides.vips_levels import VipsLevels, open_vips
 
-__all__ = ["Grid", "Slide", "open_slide"]
+__all__ = ["Decoder", "Grid", "Slide", "open_slide"]
+
+#: What decodes the pixels of a slide; they are the same.
+Decoder = Literal["openslide", "vips"]
 
 #: A level may be this much coarser than asked for and still serve.
 LEVEL_TOLERANCE = 0.01
@@ -89,6 +93,7 @@ class Slide:
         path: Path,
         mpp: tuple[float, float],
         mpp_source: str,
+        faster: VipsLevels | None = None,
     ) -> None:
         self._source = source
         self.path = path
@@ -110,7 +115,7 @@ class Slide:
         red, green, blue = ImageColor.getrgb(ground)[:3]
         #: Colour of what was not scanned.
         self.ground = (red, green, blue)
-        self._pixels = LevelPixels(source, ground)
+        self._pixels = LevelPixels(source, ground, faster=faster)
 
     def __enter__(self) -> Self:
         return self
@@ -256,7 +261,9 @@ class Slide:
             ) from error
 
 
-def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
+def open_slide(
+    path: str | Path, *, mpp: float | None = None, decoder: Decoder = "openslide"
+) -> Slide:
     """Open a whole-slide image, or a plain TIFF, PNG or JPEG picture with a given pixel size.
 
     Parameters
@@ -266,9 +273,14 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     mpp : float, optional
         Side of a level-0 pixel in um, for slides that do not say. A slide that says keeps its
         own value.
+    decoder : {"openslide", "vips"}
+        What decodes pixels. libvips (extra ``vips``) is faster on Aperio and plain TIFF slides and
+        used only where its pixels are those of OpenSlide.
 
     Raises
     ------
+    MissingExtraError
+        When libvips is asked for and not installed.
     SlideError
         When the file is missing, not a slide, broken, not 8-bit colour, or does not say how
         large a pixel is and `mpp` is not given.
@@ -294,10 +306,11 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     source = _open(path)
     try:
         size, origin = _pixel_size(source.properties, path.name, mpp)
-        return Slide(source, path, size, origin)
-    except (SlideError, ValueError) as error:
+        faster = open_vips(path, source) if decoder == "vips" else None
+        return Slide(source, path, size, origin, faster)
+    except (RadiofibError, ValueError) as error:
         source.close()
-        if isinstance(error, SlideError):
+        if isinstance(error, RadiofibError):
             raise
         raise SlideError("unusable slide properties", where=path.name) from error
 

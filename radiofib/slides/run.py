@@ -21,7 +21,7 @@ from radiofib.slides.labels.labeller import PIECES, UNFINISHED, Labeller, TileWa
 from radiofib.slides.labels.store import disk_explained
 from radiofib.slides.measure import measure_slide
 from radiofib.slides.pieces import METHOD, finished_piece, slide_table, write_piece
-from radiofib.slides.reader import Slide, open_slide
+from radiofib.slides.reader import Decoder, Slide, open_slide
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.stain_check import stain_warnings
 from radiofib.slides.tissue.clean import clean_tissue
@@ -49,6 +49,7 @@ def run_slides(
     out: str | Path,
     *,
     mpp: float | None = None,
+    decoder: Decoder = "openslide",
     workers: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     settings: SlideSettings | None = None,
@@ -73,6 +74,8 @@ def run_slides(
         whose values are the numbers of the classes.
     mpp : float, optional
         Side of a level-0 pixel in um, for slides that do not say.
+    decoder : {"openslide", "vips"}
+        What decodes pixels, see :func:`~radiofib.slides.open_slide`; results do not depend on it.
     workers : int, optional
         Processes; default one per core. Results do not depend on it. With a model the cores are
         shared out: each process works on one slide with as many threads as there are cores for
@@ -129,7 +132,7 @@ def run_slides(
     workers = min(effective_workers(workers), len(jobs))
     if labeller is not None:
         labeller = replace(labeller, threads=max(1, effective_workers(None) // workers))
-    work = partial(_finish, out=out, mpp=mpp, settings=settings, labeller=labeller)
+    work = partial(_finish, out=out, mpp=mpp, decoder=decoder, settings=settings, labeller=labeller)
     tiled = isinstance(labeller, Labeller)
     outcomes: dict[str, _Outcome] = {}
     with TileWatch(out, tiles) if tiled and tiles else nullcontext() as watch:
@@ -167,11 +170,12 @@ def _finish(
     *,
     out: Path,
     mpp: float | None,
+    decoder: Decoder,
     settings: SlideSettings,
     labeller: AnyLabeller | None,
 ) -> _Outcome:
     try:
-        with disk_explained(out.name), open_slide(job.path, mpp=mpp) as slide:
+        with disk_explained(out.name), open_slide(job.path, mpp=mpp, decoder=decoder) as slide:
             content = slide.content_hash()
             labels = None if labeller is None else labeller.key(slide, content, settings, job.case)
             key = _key(job, slide, content, settings, labels)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from radiofib.errors import ModelError
-from radiofib.provenance import hash_file, hash_object, radiofib_version
+from radiofib.provenance import hash_file
 from radiofib.slides.labels.files import read_labels
 from radiofib.slides.labels.kept import LABELS, keep_labels
-from radiofib.slides.labels.labeller import PIECES, Labeller, tissue_facts
+from radiofib.slides.labels.labeller import PIECES, Labeller, labels_key
 from radiofib.slides.reader import Slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
@@ -73,17 +73,7 @@ class ClassicalLabeller:
 
     def key(self, slide: Slide, content: str, settings: SlideSettings, case: str) -> str:
         """Return the hash of all that the kept labels of a slide depend on, their name too."""
-        return hash_object(
-            {
-                "case": case,
-                "content": content,
-                "method": _METHOD,
-                "mpp": slide.mpp,
-                "model": self.facts,
-                "tissue": tissue_facts(settings),
-                "version": radiofib_version(),
-            }
-        )
+        return labels_key(self.facts | {"method": _METHOD}, slide, content, settings, case)
 
     @contextmanager
     def labelled(

@@ -34,6 +34,7 @@ __all__ = [
     "UNFINISHED",
     "Labeller",
     "TileWatch",
+    "labels_key",
     "tissue_facts",
 ]
 
@@ -97,17 +98,7 @@ class Labeller:
 
     def key(self, slide: Slide, content: str, settings: SlideSettings, case: str) -> str:
         """Return the hash of all that the kept labels of a slide depend on, their name too."""
-        return hash_object(
-            {
-                "case": case,
-                "content": content,
-                "method": _METHOD,
-                "mpp": slide.mpp,
-                "model": self.facts,
-                "tissue": tissue_facts(settings),
-                "version": radiofib_version(),
-            }
-        )
+        return labels_key(self.facts | {"method": _METHOD}, slide, content, settings, case)
 
     @contextmanager
     def labelled(
@@ -188,6 +179,36 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)  # opening it says what is wrong
     return facts.st_mtime_ns, facts.st_size
+
+
+def labels_key(
+    model: Mapping[str, Any], slide: Slide, content: str, settings: SlideSettings, case: str
+) -> str:
+    """Return the hash of all that the kept labels of a slide depend on, their name too.
+
+    Parameters
+    ----------
+    model : mapping
+        Facts of what labels, and the version of the way of labelling.
+    slide : Slide
+        Open.
+    content : str
+        Hash of the slide's content.
+    settings : SlideSettings
+        What counts as tissue.
+    case : str
+        Name of the slide.
+    """
+    return hash_object(
+        {
+            "case": case,
+            "content": content,
+            "mpp": slide.mpp,
+            "model": dict(model),
+            "tissue": tissue_facts(settings),
+            "version": radiofib_version(),
+        }
+    )
 
 
 def tissue_facts(settings: SlideSettings) -> dict[str, Any]:
