@@ -128,6 +128,10 @@ def clean_tissue(slide: Slide, settings: SlideSettings | None = None) -> CleanTi
             hint="clean the slide and scan it again, or leave nothing out (artefacts: null)",
         )
     whole = whole_tissue(usable, stained.mask, found, grid.cell_um2, settings)
+    # What an artefact cut off and nothing joins again is a speck, not a fragment.
+    large = _pieces_of(whole, settings.min_tissue_um2 / grid.cell_um2)
+    if (large & usable).any():
+        whole, usable = large, usable & large
     tissue = TissueMask(usable, stained.white, stained.threshold)
     found = _without_specks(found.spread(whole & ~usable), whole, grid.cell_um2)
     return CleanTissue(grid, overview, tissue, whole, found)
@@ -238,6 +242,15 @@ def whole_tissue(
     )
     result: Bools = _touching(whole, usable) | usable
     return result
+
+
+def _pieces_of(mask: Bools, cells: float) -> Bools:
+    """Return the 4-connected pieces of a mask of at least so many cells."""
+    labels, count = ndi.label(mask)
+    keep = np.bincount(labels.ravel(), minlength=count + 1) >= cells
+    keep[0] = False
+    large: Bools = keep[labels]
+    return large
 
 
 def _touching(mask: Bools, other: Bools) -> Bools:

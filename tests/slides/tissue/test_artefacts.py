@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from benchmarks import tissue
 from radiofib.errors import SlideError
@@ -136,6 +137,18 @@ def test_a_stroke_across_a_core_takes_area_but_makes_no_second_core(tmp_path: Pa
     assert notes[0].polygon.area * 64e-6 == pytest.approx(values["artefact_pen_area_mm2"])
     assert set(values) == {spec.key for spec in ARTEFACT_SPECS}
     assert missing == {"artefact_blur_area_mm2": "pixels are too coarse to judge focus"}
+
+
+def test_what_dust_cuts_off_the_edge_is_no_fragment(tmp_path: Path) -> None:
+    picture = core()
+    picture[94:102, 446:454] = 40  # dust at the end of the core
+    picture[96:100, 454:457] = made.PINK
+    path = made.write_png(tmp_path / "a.png", picture)
+    with open_slide(path, mpp=8.0) as slide:
+        clean = clean_tissue(slide)
+    assert clean.artefacts.mask("dust").sum() >= 20
+    assert ndi.label(clean.whole)[1] == 1
+    assert not clean.tissue.mask[:, 454:].any()
 
 
 def test_a_slide_all_over_with_pen_is_refused_with_the_reason(tmp_path: Path) -> None:
