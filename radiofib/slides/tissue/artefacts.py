@@ -23,7 +23,8 @@ Bools = NDArray[np.bool_]
 OTHER_KIND = 1 + len(ARTEFACT_KINDS)
 #: Twice the same tissue has its colour: the factors of the channels differ no more than this.
 _FOLD_HUE = 1.4
-#: Of the tissue beside a fold, the densest part in this many stands for tissue without gaps.
+#: The densest part in this many stands for tissue without gaps, in a fold and beside it alike:
+#: nuclei make cells uneven, and the densest ones beside it are denser than the mean fold is.
 _SOLID_PART = 3
 #: Gaps in the rim of a bubble up to twice this many cells are bridged.
 _GAP = 3
@@ -310,6 +311,13 @@ def _folds(
     return found & tissue
 
 
+def _solid(cells: Floats) -> Floats:
+    """Return the mean of the densest part of some cells."""
+    total = cells.sum(axis=1)
+    mean: Floats = cells[total >= np.quantile(total, 1 - 1 / _SOLID_PART)].mean(axis=0)
+    return mean
+
+
 def _is_double(
     labels: NDArray[np.int32],
     number: int,
@@ -324,10 +332,6 @@ def _is_double(
     beside = tissue[around] & _near(piece, 8) & ~_near(labels[around] > 0, 2)
     if beside.sum() < 0.3 * piece.sum():
         return False
-    inside = density[around][piece].mean(axis=0)
     # Of fatty tissue most cells are partly vacuole: a portal tract is no fold for having none.
-    cells = density[around][beside]
-    total = cells.sum(axis=1)
-    outside = cells[total >= np.quantile(total, 1 - 1 / _SOLID_PART)].mean(axis=0)
-    factor = inside / np.maximum(outside, 0.01)
+    factor = _solid(density[around][piece]) / np.maximum(_solid(density[around][beside]), 0.01)
     return bool(factor.min() >= settings.fold_factor and factor.max() <= _FOLD_HUE * factor.min())

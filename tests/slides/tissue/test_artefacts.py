@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from benchmarks import tissue
 from radiofib.errors import SlideError
@@ -68,12 +69,27 @@ def test_solid_tissue_among_vacuoles_is_no_fold() -> None:
     """A tract in a fatty liver takes up twice the light of all around it, in its colour."""
     rng = np.random.default_rng(0)
     picture = core(width=100).astype(float)
+    # What makes cells of 8 um uneven is nuclei, in all channels alike; there is hardly any noise.
+    picture[60:160, 50:450] = made.PINK + (picture[60:160, 50:450] - made.PINK) / 4
     flesh = rng.uniform(0.2, 0.8, (100, 400, 1))  # part of a cell that is no vacuole
     flesh[30:45, 150:260] = 1.0
     glass = np.array(made.GLASS)
     picture[60:160, 50:450] = glass * (picture[60:160, 50:450] / glass) ** flesh
     picture = picture.clip(0, 255)
     assert "fold" not in areas(kinds(picture.round().astype(np.uint8)))
+
+
+def test_a_fold_of_uneven_tissue_is_found() -> None:
+    """Nuclei and sinusoids make cells vary by a third: the densest are no measure of the mean."""
+    rng = np.random.default_rng(0)
+    picture = core().astype(float)
+    glass = np.array(made.GLASS)
+    layers = rng.gamma(9.0, 1 / 9, (2, 80, 400, 1))
+    pink = np.array(made.PINK) / glass
+    picture[60:140, 50:450] = glass * pink ** layers[0]
+    picture[60:140, 150:160] *= pink ** layers[1, :, 100:110]
+    found = areas(kinds(picture.round().astype(np.uint8)))
+    assert found == {"fold": pytest.approx(80 * 10, rel=0.25)}
 
 
 def test_a_closed_dark_ring_is_a_bubble_and_an_open_one_is_not() -> None:
@@ -121,6 +137,18 @@ def test_a_stroke_across_a_core_takes_area_but_makes_no_second_core(tmp_path: Pa
     assert notes[0].polygon.area * 64e-6 == pytest.approx(values["artefact_pen_area_mm2"])
     assert set(values) == {spec.key for spec in ARTEFACT_SPECS}
     assert missing == {"artefact_blur_area_mm2": "pixels are too coarse to judge focus"}
+
+
+def test_what_dust_cuts_off_the_edge_is_no_fragment(tmp_path: Path) -> None:
+    picture = core()
+    picture[94:102, 446:454] = 40  # dust at the end of the core
+    picture[96:100, 454:457] = made.PINK
+    path = made.write_png(tmp_path / "a.png", picture)
+    with open_slide(path, mpp=8.0) as slide:
+        clean = clean_tissue(slide)
+    assert clean.artefacts.mask("dust").sum() >= 20
+    assert ndi.label(clean.whole)[1] == 1
+    assert not clean.tissue.mask[:, 454:].any()
 
 
 def test_a_slide_all_over_with_pen_is_refused_with_the_reason(tmp_path: Path) -> None:
