@@ -114,20 +114,22 @@ def labels_of(model, batch):
 
 class Radiofib:
     package = "radiofib"
-    what = "tissue, tiles, labels stitched on disk and kept as PNG"
+    what = "tissue without artefacts, tiles, labels stitched on disk and kept as PNG"
 
     def __init__(self, folder, threads):
         from radiofib.slides.labels.segmenter import open_segmenter
 
         self.folder, self.threads = folder, threads
         self.segmenter = open_segmenter(folder / "hotspot.onnx")
+        self.decoder = "vips" if importlib.util.find_spec("pyvips") else "openslide"
+        self.what = f"{Radiofib.what}; --decoder {self.decoder}"
 
     def run(self, out):
         from radiofib.slides.labels.files import write_labels
         from radiofib.slides.labels.segment import segment_slide
         from radiofib.slides.reader import open_slide
 
-        with open_slide(self.folder / "slide.svs") as slide:
+        with open_slide(self.folder / "slide.svs", decoder=self.decoder) as slide:
             found = segment_slide(slide, self.segmenter, out, key="k", threads=self.threads)
             write_labels(out / "k.png", found.labels, [c.color for c in found.classes], (UM, UM))
         return found.labels
@@ -273,7 +275,7 @@ def main():
     answer, sys.stdout = sys.stdout, sys.stderr
     kind = {"radiofib": Radiofib, "wsinfer": WSInfer, "tiatoolbox": TIAToolbox}[name]
     way = kind(folder, threads)
-    facts = {"version": importlib.metadata.version(kind.package), "what": kind.what}
+    facts = {"version": importlib.metadata.version(kind.package), "what": way.what}
     print(json.dumps(facts | {"stubs": absent}), file=answer, flush=True)
     for _ in sys.stdin:
         out = Path(tempfile.mkdtemp())

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from radiofib.deep.feed import in_order
+from radiofib.errors import SlideError
 from radiofib.slides.morphometry.regions import occupied
 from radiofib.slides.reader import Grid, Slide
 
@@ -21,6 +23,8 @@ WINDOW = 7
 #: Cells read at once, and how much of the glass around the tissue of a block is looked at.
 _BLOCK_CELLS = 128
 _GLASS_CELLS = 8
+#: Threads that read blocks and compare their pixels.
+_READERS = 2
 
 
 def block_differences(grey: Floats, parts: int) -> tuple[Floats, Floats]:
@@ -176,15 +180,28 @@ def _differences(slide: Slide, grid: Grid, tissue: Bools, um: float) -> tuple[Fl
     parts = _parts(grid, um)
     fine = grid.divided(parts)
     side = min(_BLOCK_CELLS, slide.block_side(fine, parts) // parts)
-    for block in slide.blocks(grid, side):
-        filled = occupied(tissue, block)
-        if filled is None:
-            continue
-        left, top = max(filled[0] - _GLASS_CELLS, 0), max(filled[1] - _GLASS_CELLS, 0)
-        right = min(filled[0] + filled[2] + _GLASS_CELLS, grid.width)
-        bottom = min(filled[1] + filled[3] + _GLASS_CELLS, grid.height)
-        box = (left, top, right - left, bottom - top)
+    boxes = (_with_glass(occupied(tissue, b), grid) for b in slide.blocks(grid, side))
+
+    def differences(box: tuple[int, int, int, int]) -> tuple[Floats, Floats]:
         rgb = slide.read(fine, *(length * parts for length in box))
-        place = (slice(top, bottom), slice(left, right))
-        near[place], far[place] = block_differences(rgb[..., 1].astype(np.float32), parts)
+        return block_differences(rgb[..., 1].astype(np.float32), parts)
+
+    for ready in in_order((b for b in boxes if b), differences, threads=_READERS, ahead=_READERS):
+        if ready.value is None:
+            raise ready.error or SlideError("a block was lost", where=slide.name)
+        left, top, width, height = ready.item
+        place = (slice(top, top + height), slice(left, left + width))
+        near[place], far[place] = ready.value
     return near, far
+
+
+def _with_glass(
+    box: tuple[int, int, int, int] | None, grid: Grid
+) -> tuple[int, int, int, int] | None:
+    """Return a box with the glass around it, whose noise is wanted too."""
+    if box is None:
+        return None
+    left, top = max(box[0] - _GLASS_CELLS, 0), max(box[1] - _GLASS_CELLS, 0)
+    right = min(box[0] + box[2] + _GLASS_CELLS, grid.width)
+    bottom = min(box[1] + box[3] + _GLASS_CELLS, grid.height)
+    return left, top, right - left, bottom - top
