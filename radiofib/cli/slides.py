@@ -159,7 +159,9 @@ def slides_remeasure(
         typer.Argument(metavar="[SLIDE]...", help="Slides or their folder; default beside DIR."),
     ] = None,
     mpp: Annotated[float | None, typer.Option(help="um per pixel, where a slide has none.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings of the run (.yaml).")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Other settings than those of the run (.yaml).")
+    ] = None,
     stages: Annotated[
         Path | None, typer.Option(help="CSV with case and stage, of the run.")
     ] = None,
@@ -168,8 +170,8 @@ def slides_remeasure(
 ) -> None:
     """Measure slides again after their GeoJSON was corrected in QuPath.
 
-    What was deleted is gone, what was added counts; DIR itself is not changed. Give --config and
-    --stages as for the run.
+    What was deleted is gone, what was added counts; DIR itself is not changed. Settings are those
+    of the run; give --stages as for the run.
 
     Example: radiofib slides remeasure slides biopsy1.svs biopsy2.ndpi --out corrected
     """
@@ -198,6 +200,7 @@ def slides_remeasure(
     results.write_frame("corrections.csv", found.corrections)
     listing = write_failures(results, found.failures)
     _warn(dict(found.corrections[["case", "notes"]].itertuples(index=False)))
+    _warn(dict(zip(found.table.obs["case"], found.table.obs["warnings"], strict=True)))
     n = found.table.n_rows
     typer.echo(f"{n} of {n + len(found.failures)} slides measured again: {out}")
     finish(found.failures, useful=n > 0, where=listing)

@@ -92,6 +92,8 @@ def write_piece(
         "png": measures_png(measures, caption=caption),
     }
     paths = _outputs(out, case, labelled=maker is not None)
+    if maker is None:  # labels of an earlier run are not those of this one
+        _outputs(out, case, labelled=True)["labels"].unlink(missing_ok=True)
     _keep_corrections(out, case, paths["geojson"], contents["geojson"])
     for kind, content in contents.items():
         _replace(paths[kind], content)

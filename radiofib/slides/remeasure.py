@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from radiofib.slides.qupath.geojson import to_geojson
 from radiofib.slides.reader import Slide, open_slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
+from radiofib.slides.stain_check import stain_warnings
 from radiofib.store import read_record, tidy, write_record
 from radiofib.table import FeatureTable
 
@@ -94,7 +95,7 @@ def remeasure_slides(
     progress : callable, optional
         Called with slides done, slides in all and the case just done.
     settings : SlideSettings, optional
-        As of the run.
+        Default those of the run, as its ``slides.parquet`` has them.
     stages : mapping, optional
         Case to stage, as of the run.
 
@@ -141,7 +142,7 @@ def remeasure_slides(
         )
     pairs, failures = match_annotations(folder, slides)
     tidy(out / _PIECES)
-    settings = settings or SlideSettings()
+    settings = settings or _settings_of(folder)
     work = partial(_finish, out=out, um=um, mpp=mpp, settings=settings, stages=dict(stages or {}))
     done: dict[str, dict[str, Any] | Failure] = {}
     for pair, outcome in map_pieces(work, pairs, workers=workers, on_crash=_crashed):
@@ -164,6 +165,16 @@ def remeasure_slides(
     )
 
 
+def _settings_of(folder: Path) -> SlideSettings:
+    """Return the settings of the run that wrote a folder; the usual ones for a mere export."""
+    path = folder / "slides.parquet"
+    if not path.is_file():
+        return SlideSettings()
+    stored = FeatureTable.from_parquet(path).provenance.get("settings", {})
+    known = {key: value for key, value in stored.items() if key != "um"}
+    return SlideSettings.parse(known, where=str(path))
+
+
 def _crashed(pair: AnnotatedSlide, error: Exception) -> Failure:
     reason = SlideError(
         "the process measuring the slide died",
@@ -184,6 +195,13 @@ def _finish(
     stages: dict[str, float],
 ) -> dict[str, Any] | Failure:
     try:
+        if pair.withheld and pair.case not in stages:
+            raise SlideError(
+                "the run withheld the counts of this slide because of its stage",
+                where=pair.slide.name,
+                expected="its stage",
+                hint="give the stages of the run (--stages)",
+            )
         content = pair.annotations.read_bytes()
         with open_slide(pair.slide, mpp=mpp or pair.mpp) as slide:
             key = hash_object(
@@ -257,7 +275,8 @@ def _measure(
         (out / LABELS).mkdir(exist_ok=True)
         keep_labels(found.annotated.segmentation, out / LABELS / f"{pair.case}.png")
         files.append(f"{LABELS}/{pair.case}.png")
-    piece = _piece(pair, slide, digest, found, measures)
+    warnings = stain_warnings(measures, settings.tracts.stain)
+    piece = _piece(pair, slide, digest, found, measures, warnings)
     write_record(out / _PIECES, key, piece, home=out, files=files)
     return piece
 
@@ -280,7 +299,12 @@ def _written(pieces: Path, name: str) -> set[str]:
 
 
 def _piece(
-    pair: AnnotatedSlide, slide: Slide, digest: str, found: Corrected, measures: SlideMeasures
+    pair: AnnotatedSlide,
+    slide: Slide,
+    digest: str,
+    found: Corrected,
+    measures: SlideMeasures,
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     notes = list(found.notes)
     notes += [f"{name}: corrections set aside by a later run, not used" for name in pair.set_aside]
@@ -293,7 +317,7 @@ def _piece(
         **_portal(found.segmentation),
         "notes": "; ".join(notes),
     }
-    content = measured_content(pair.case, slide, measures)
+    content = measured_content(pair.case, slide, measures, warnings=warnings)
     made = found.segmentation
     content["obs"] |= {
         "segmentation_source": "" if made is None else made.source,

@@ -17,6 +17,7 @@ from radiofib.slides import Labeller, SlideSettings, remeasure_slides, run_slide
 from radiofib.slides.remeasure import Remeasured
 from radiofib.slides.specs import column
 from radiofib.slides.specs.artefacts import ARTEFACT_SPECS
+from radiofib.study import write_slide_tables
 from radiofib.table import FeatureTable
 from tests.slides import made, nets
 from tests.slides.qupath_rules import check_qupath
@@ -268,3 +269,42 @@ def test_labels_that_no_run_kept_are_not_used(
     found = again(folder, tmp_path / "slides", tmp_path / "a", um=UM)
     assert found.corrections["labels"].tolist() == [""]
     assert "labels/inked.png: no labels of this slide" in found.corrections["notes"][0]
+
+
+def test_labels_of_an_earlier_run_are_not_those_of_one_without(
+    folder: Path, measured: tuple[Path, FeatureTable], tmp_path: Path
+) -> None:
+    out, table = measured
+    shutil.copytree(out, tmp_path / "slides")
+    slides = sorted(folder.glob("*.tiff"))
+    run_slides(slides, tmp_path / "slides", workers=1)
+    assert not list((tmp_path / "slides/labels").glob("*.png"))
+    found = again(folder, tmp_path / "slides", tmp_path / "found")
+    assert math.isnan(value(found.table, "portal_tract_count"))
+    assert value(table, "portal_tract_count") > 0
+
+
+def test_counts_that_a_stage_withheld_are_not_given_back(folder: Path, tmp_path: Path) -> None:
+    slides = sorted(folder.glob("inked.tiff"))
+    labeller = Labeller.of(folder / "net.onnx")
+    stages = {"inked": 4.0}
+    run_slides(slides, tmp_path / "run", labeller=labeller, workers=1, stages=stages)
+    refused = remeasure_slides(tmp_path / "run", slides, out=tmp_path / "a", workers=1)
+    assert [(f.case, "--stages" in f.reason) for f in refused.failures] == [("inked", True)]
+    found = remeasure_slides(tmp_path / "run", slides, out=tmp_path / "b", workers=1, stages=stages)
+    assert math.isnan(value(found.table, "portal_tract_count"))
+    assert value(found.table, "portal_area_mm2") > 0
+
+
+def test_settings_are_those_of_the_run(folder: Path, tmp_path: Path) -> None:
+    slides = sorted(folder.glob("inked.tiff"))
+    settings = SlideSettings.parse({"tracts": {"min_tract_um2": 30000}}, where="test")
+    labeller = Labeller.of(folder / "net.onnx")
+    table, _ = run_slides(slides, tmp_path / "run", labeller=labeller, workers=1, settings=settings)
+    write_slide_tables(table, tmp_path / "run")
+    found = remeasure_slides(tmp_path / "run", slides, out=tmp_path / "a", workers=1)
+    np.testing.assert_array_equal(found.table.X, table.X)
+    usual = remeasure_slides(
+        tmp_path / "run", slides, out=tmp_path / "b", workers=1, settings=SlideSettings()
+    )
+    assert not usual.table.X.equals(table.X)

@@ -12,6 +12,8 @@ from typing import Any
 
 from radiofib._checks import list_some
 from radiofib.errors import Failure, SlideError, UsageError
+from radiofib.provenance import hash_file
+from radiofib.slides.morphometry.portal import NOT_COUNTABLE
 
 __all__ = ["AnnotatedSlide", "match_annotations"]
 
@@ -36,6 +38,8 @@ class AnnotatedSlide:
         um per pixel that was given when the slide was measured first.
     counted : bool
         Whether tracts were counted then: if so, a file without any says that there are none.
+    withheld : bool
+        Whether counts were withheld then because of the stage.
     set_aside : tuple of str
         Names of corrected files that a later run has set aside and that are not used.
     """
@@ -45,6 +49,7 @@ class AnnotatedSlide:
     annotations: Path
     mpp: float | None = None
     counted: bool = False
+    withheld: bool = False
     set_aside: tuple[str, ...] = ()
 
 
@@ -120,9 +125,9 @@ def match_annotations(
         elif len(owners[labels[0]]) == 1:
             case = slide.stem if labels[0] == slide.name else labels[0]
             kept = tuple(set_aside.get(labels[0], ()))
-            own = recorded.get(case, [])
-            mpp, counted = _given_mpp(own), _has_tracts(own)
-            pairs.append(AnnotatedSlide(case, slide, texts[0], mpp, counted, kept))
+            own = _present(recorded.get(case, []), folder / f"{case}.png")
+            known = (_given_mpp(own), _has_tracts(own), _withheld(own))
+            pairs.append(AnnotatedSlide(case, slide, texts[0], *known, kept))
     for label, fitting in owners.items():
         if len(fitting) > 1:
             problem = "several slides fit these annotations"
@@ -181,6 +186,21 @@ def _pieces(folder: Path) -> dict[str, list[dict[str, Any]]]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # what a killed run left half-written says nothing
     return found
+
+
+def _present(pieces: list[dict[str, Any]], picture: Path) -> list[dict[str, Any]]:
+    """Return the records of the run that made the present picture of a case, else all."""
+    if not picture.is_file():
+        return pieces
+    digest = hash_file(picture)
+    made = [p for p in pieces if isinstance(o := p.get("outputs"), dict) and o.get("png") == digest]
+    return made or pieces
+
+
+def _withheld(pieces: Sequence[dict[str, Any]]) -> bool:
+    reasons = (piece.get("missing") for piece in pieces)
+    told = (r.get("portal_tract_count", "") for r in reasons if isinstance(r, dict))
+    return any(str(reason).startswith(NOT_COUNTABLE) for reason in told)
 
 
 def _given_mpp(pieces: Sequence[dict[str, Any]]) -> float | None:
