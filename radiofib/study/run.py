@@ -168,10 +168,16 @@ def run_study(
     failures += clinical_step(trained, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
     failures += explain_step(trained, table, cohort.scheme, folder, features_hash, workers, tell)
-    failures += cam_step(trained, table, cohort, config, folder, features_hash, tell)
+    failed, doubts = cam_step(trained, table, cohort, config, folder, features_hash, tell)
+    failures += failed
     failures += submission_step(trained, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
-    failures += examples_step(study, cohort, table, folder)
+    failed, more = examples_step(study, cohort, table, folder)
+    failures += failed
+    doubts += more
+    write_doubts(folder, table, more=doubts)
+    for one in doubts:
+        warnings.warn(one.doubt, StudyWarning, stacklevel=2)
     write_failures(folder, failures)
     folder.write_json(
         "run.json", _facts(study, cohort, config, table, failures, main_model(trained))
