@@ -16,7 +16,7 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError, ExportError, Failure, RadiofibError
 from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
-from radiofib.extract.embedding import embedder_of
+from radiofib.extract.embedding import embedding_doubts
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.audit import audit_step
@@ -123,7 +123,8 @@ def run_study(
         warnings.warn(str(error), StudyWarning, stacklevel=2)
     config = extraction_config(study, cohort, Path(root))
     check_feature_sets(study, config)
-    embedder_of(config)  # a network that is missing or states too little is told now
+    for one in embedding_doubts(config):  # a network that is missing is told now, too
+        warnings.warn(one.doubt, StudyWarning, stacklevel=2)
     check_landmarks(study, config)
     prepared = prepare_cohort(
         cohort,
