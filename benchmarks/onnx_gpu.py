@@ -84,25 +84,28 @@ def parity(model: Path, paths: Sequence[Path]) -> dict[str, float]:
     return found
 
 
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
 def as_row(row: BenchRow, model: Path, cpu: BenchRow, same: dict[str, float]) -> dict[str, Any]:
     """Return one line of the table; what was not measured is empty."""
-    nothing = row.used is False
-    faster = row.images_per_s / cpu.images_per_s if cpu.images_per_s and not nothing else None
+    rate, usual = row.images_per_s, cpu.images_per_s
     numbers = {
         "images": row.images,
         "batch": row.batch,
-        "images_per_s": round(row.images_per_s, 2),
-        "decode": round(row.decode, 4),
-        "transfer": round(row.transfer, 4),
-        "compute": round(row.compute, 4),
-        "times_cpu": None if faster is None else round(faster, 3),
+        "images_per_s": _rounded(rate, 2),
+        "decode": _rounded(row.decode, 4),
+        "transfer": _rounded(row.transfer, 4),
+        "compute": _rounded(row.compute, 4),
+        "times_cpu": _rounded(rate / usual if rate and usual else None, 3),
     }
     on_gpu = row.provider != CPU
     return {
         "model": model.name,
         "sha256": hash_file(model)[:12],
         "provider": row.provider,
-        **({} if nothing else numbers),
+        **(numbers if row.used else {}),
         **(same if on_gpu else {}),
         "note": "; ".join(row.notes),
     }

@@ -111,7 +111,8 @@ def warn(doubts: pd.DataFrame, where: Path) -> None:
     """Say what looks wrong in cases that were measured all the same."""
     for row in doubts.head(5).itertuples(index=False):
         name = " ".join(filter(None, (str(row.case), str(row.instance), str(row.channel))))
-        typer.secho(f"  {name}: {row.doubt}", err=True, fg=typer.colors.YELLOW)
+        said = ": ".join(filter(None, (name, str(row.doubt))))
+        typer.secho(f"  {said}", err=True, fg=typer.colors.YELLOW)
     if len(doubts):
         more = f" ({len(doubts) - 5} more)" if len(doubts) > 5 else ""
         typer.secho(f"{len(doubts)} to look at{more}: see {where}", err=True)

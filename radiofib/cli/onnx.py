@@ -105,8 +105,9 @@ def bench(
         for row in rows:
             if row.used:
                 typer.echo(
-                    f"{row.provider:<10}{row.images:>7}{row.batch:>7}{row.images_per_s:>10.1f}"
-                    f"{row.decode:>9.1%}{row.transfer:>10.1%}{row.compute:>9.1%}"
+                    f"{row.provider:<10}{row.images:>7}{row.batch:>7}"
+                    f"{_figure(row.images_per_s, '.1f'):>10}{_figure(row.decode, '.1%'):>9}"
+                    f"{_figure(row.transfer, '.1%'):>10}{_figure(row.compute, '.1%'):>9}"
                 )
             else:
                 typer.echo(f"{row.provider:<10} not in use")
@@ -116,3 +117,7 @@ def bench(
         raise typer.Exit(NOTHING_USEFUL)
     if any(row.failed or not row.used for row in rows):
         raise typer.Exit(DONE_WITH_FAILURES)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -71,6 +71,7 @@ def convert(
     Example: radiofib onnx convert resnet34 weights.pt --out us.onnx --card us.yaml
     """
     from radiofib.deep.convert import ConvertSettings, convert_model
+    from radiofib.deep.range_doubts import range_doubts
 
     stated = _stated(card, licence, classes)
     settings = ConvertSettings(
@@ -85,6 +86,8 @@ def convert(
     made = convert_model(architecture, source, out, stated=stated, settings=settings)
     typer.echo(f"{made.architecture}, {made.kind}: {out}")
     typer.echo(_told(made))
+    for doubt in range_doubts(made.preprocessing):
+        typer.secho(f"  {out.name}: {doubt}", err=True, fg=typer.colors.YELLOW)
 
 
 def _told(card: ModelCard) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,12 @@ class BenchRow:
     used : bool
         Whether it was in use; when not, nothing was measured.
     images, failed : int
-        Images that went through, and that did not.
+        Images that gave what can be used, and those that did not.
     batch : int
         Images at once.
-    images_per_s : float
-        Of the whole run, reading included.
-    decode, transfer, compute : float
+    images_per_s : float or None
+        Of the whole run, reading included; None, as the shares, where no image went through.
+    decode, transfer, compute : float or None
         Shares of the work: reading and preparing (summed over threads), copies to and from the
         device, the network.
     notes : tuple of str
@@ -51,10 +51,10 @@ class BenchRow:
     images: int = 0
     failed: int = 0
     batch: int = 0
-    images_per_s: float = 0.0
-    decode: float = 0.0
-    transfer: float = 0.0
-    compute: float = 0.0
+    images_per_s: float | None = None
+    decode: float | None = None
+    transfer: float | None = None
+    compute: float | None = None
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -182,16 +182,21 @@ def _measure(
     notes = [*range_doubts(network.card.preprocessing), *timing.notes]
     if error:
         notes.append(f"{failed} failed, first: {error}")
-    shares = timing.shares()
-    return BenchRow(
+    row = BenchRow(
         provider,
         used=True,
-        images=timing.images,
+        images=len(images) - failed,
         failed=failed,
         batch=timing.batch,
-        images_per_s=timing.rate,
+        notes=tuple(notes),
+    )
+    if not row.images:  # the speed of failing is no speed
+        return row
+    shares = timing.shares()
+    return replace(
+        row,
+        images_per_s=row.images / timing.wall_s,
         decode=shares["decode"],
         transfer=shares["transfer"],
         compute=shares["compute"],
-        notes=tuple(notes),
     )

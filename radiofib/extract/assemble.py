@@ -16,7 +16,7 @@ from radiofib.engines import Engine, ExtractionConfig
 from radiofib.extract.copies import CopyTable
 from radiofib.extract.depths import DepthTable
 from radiofib.extract.doubts import Doubt, doubts_entry, equal_channels
-from radiofib.extract.embedding import embedding_columns, embedding_entry
+from radiofib.extract.embedding import embedding_columns, embedding_doubts, embedding_entry
 from radiofib.extract.liver import liver_columns
 from radiofib.extract.pieces import Piece
 from radiofib.extract.ultrasound import ultrasound_columns
@@ -197,7 +197,14 @@ class TableBuilder:
             "pieces_hash": hash_object(sorted(self._keys)),
             "notes": dict(sorted(self._notes.items())),
             **embedding_entry(self._config),
-            **doubts_entry([*self._doubts, *self._pictures.doubts(), *self._depths.doubts()]),
+            **doubts_entry(
+                [
+                    *embedding_doubts(self._config),
+                    *self._doubts,
+                    *self._pictures.doubts(),
+                    *self._depths.doubts(),
+                ]
+            ),
             **self._pictures.entry(),
             "flags": [
                 {"column": column, "remark": remark, "regions": count}

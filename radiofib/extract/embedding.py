@@ -16,9 +16,11 @@ from radiofib.deep.card import MissingFactsError, Role
 from radiofib.deep.inputs import picture_input
 from radiofib.deep.intensity import Window, normalised
 from radiofib.deep.network import Network, RunSettings, open_network, run_many
+from radiofib.deep.range_doubts import range_doubts
 from radiofib.engines import ExtractionConfig, RoiFeatures
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.errors import EngineError, MissingModelError, ModelError, RadiofibError
+from radiofib.extract.doubts import Doubt
 from radiofib.extract.embedding_volume import volume_input
 from radiofib.extract.embedding_white import White, white_of_file
 from radiofib.preprocess.instances import slice_axis
@@ -31,6 +33,7 @@ __all__ = [
     "Embedder",
     "embedder_of",
     "embedding_columns",
+    "embedding_doubts",
     "embedding_entry",
     "embedding_versions",
     "shown_part",
@@ -324,6 +327,16 @@ def embedding_entry(config: ExtractionConfig) -> dict[str, Any]:
             "source": card.source.model_dump(mode="json"),
         }
     }
+
+
+def embedding_doubts(config: ExtractionConfig) -> list[Doubt]:
+    """Return what of the network's card looks wrong, as about no case; none without a network."""
+    embedder = embedder_of(config)
+    if embedder is None:
+        return []
+    name = embedder.network.session.name
+    how = embedder.network.card.preprocessing
+    return [Doubt("", "", "", f"{name}: {text}") for text in range_doubts(how)]
 
 
 def with_embedding(

@@ -7,6 +7,7 @@ never passed on, because they may quote the header.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,13 @@ _UNCOMPRESSED = {
     ExplicitVRBigEndian,
     DeflatedExplicitVRLittleEndian,
 }
+#: Transfer syntaxes of films compressed as video, PS3.5 8.2.5 to 8.2.8: by the end of the UID.
+_VIDEO = {
+    **dict.fromkeys(("100", "101"), "MPEG-2"),
+    **dict.fromkeys(("102", "103", "104", "105", "106"), "MPEG-4 AVC (H.264)"),
+    **dict.fromkeys(("107", "108"), "HEVC (H.265)"),
+}
+_VIDEO_UID = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.(10\d)(?:\.1)?")
 #: What was found where pixels cannot be decoded.
 UNDECODED = "pixel data that cannot be decoded"
 PIXEL_TAGS = (
@@ -121,6 +129,7 @@ def decode_dataset(
     ImageError
         When the pixels are damaged, or compressed in a way that cannot be decoded here.
     """
+    _refuse_video(dataset, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -137,6 +146,20 @@ def decode_dataset(
             ) from None
         raise damaged(path, UNDECODED) from None
     return values
+
+
+def _refuse_video(dataset: pydicom.Dataset, path: Path) -> None:
+    meta = getattr(dataset, "file_meta", {})
+    syntax = _VIDEO_UID.fullmatch(str(meta.get("TransferSyntaxUID", "")))
+    kind = _VIDEO.get(syntax[1]) if syntax else None
+    if kind is not None:
+        raise ImageError(
+            "DICOM film is compressed as video, which is not read",
+            where=str(path),
+            expected="frames, uncompressed or each compressed by itself",
+            found=kind,
+            hint="export its frames as pictures, or as DICOM without video compression",
+        )
 
 
 def _refuse_short(header: Header) -> None:

@@ -35,6 +35,8 @@ _PIECES = "pieces"
 _PICTURES = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "DICOM")
 #: What is called like a picture and is none (empty, cut short) is a failure, not passed over.
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".dcm", ".dicom")
+_FILMS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv", ".mpg", ".mpeg", ".webm")
+_EXPORT = "export the frames as pictures, or the film as DICOM"
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def folder_cohort(folder: str | Path, channel: str = "us") -> Cohort:
 
     A case is called like its file, with the folders below `folder` and without the suffix; of
     files that differ in their suffix alone all but the first keep it. The mask is the ``.json``
-    of the same name beside it (LabelMe), if there is one.
+    of the same name beside it (LabelMe), if there is one. Video files are failures of the cohort.
 
     Raises
     ------
@@ -179,12 +181,15 @@ def folder_cohort(folder: str | Path, channel: str = "us") -> Cohort:
     folder = Path(folder)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     pictures = [p for p in files if p.suffix.lower() in PICTURE_SUFFIXES or _format(p) in _PICTURES]
+    films = [p for p in files if p.suffix.lower() in _FILMS and p not in pictures]
     if not pictures:
+        others = f"{len(files)} other files" if files else "an empty folder"
         raise CohortError(
             "folder holds no picture",
             where=str(folder),
             expected=", ".join(_PICTURES),
-            found=f"{len(files)} other files" if files else "an empty folder",
+            found=f"{others}, {len(films)} of them video" if films else others,
+            hint=_EXPORT if films else None,
         )
     found: dict[str, Path] = {}
     for path in pictures:
@@ -195,7 +200,16 @@ def folder_cohort(folder: str | Path, channel: str = "us") -> Cohort:
         Acquisition(name, name, channel, path, mask=_sidecar(path), row=n)
         for n, (name, path) in enumerate(found.items(), start=1)
     ]
-    return Cohort(tuple(acquisitions), source=folder.name, root=folder)
+    failures = [
+        Failure.from_error(
+            ImageError("video files are not read", where=path.name, hint=_EXPORT),
+            case=path.relative_to(folder).as_posix(),
+            step="ultrasound",
+            channel=channel,
+        )
+        for path in films
+    ]
+    return Cohort(tuple(acquisitions), failures=tuple(failures), source=folder.name, root=folder)
 
 
 def _format(path: Path) -> str:

@@ -91,6 +91,7 @@ _FILES = (
     _File("interpret/total_points.csv", "probability of total points", always=False),
     _File("audit/verdicts.csv", "what the audit looked for and found", always=False),
     _File("cam/cam.csv", "class activation maps: which case, channel, question", always=False),
+    _File("cam/doubts.csv", "pictures without a map: names may be burned in", always=False),
     *(
         _File(f"checklists/{name}.csv", f"{words}, filled from this run", always=False)
         for name, words in CHECKLIST_NAMES.items()

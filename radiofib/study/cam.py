@@ -23,10 +23,12 @@ from radiofib.deep.cam_overlay import cam_overlay_png
 from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError, Failure, ModelError, RadiofibError
 from radiofib.evaluation.explain import tree_shap
+from radiofib.extract.doubts import Doubt
 from radiofib.extract.embedding import Embedder, embedder_of, shown_part, white_for
 from radiofib.images import load_roi
 from radiofib.provenance import hash_file
 from radiofib.staging import BaseStager, load_stager
+from radiofib.study.burned_in import held_back, held_back_doubts
 from radiofib.study.channel_sets import ChannelSet, channel_sets
 from radiofib.study.config import CamConfig, StudyConfig
 from radiofib.study.examples import pick_examples
@@ -53,6 +55,8 @@ _COLUMNS = (
     *("case", "file", "channel", "target", "kind", "note"),
     *("stage", "predicted", "score", "offset", "map_mean", "dependence", "learned_from"),
 )
+#: What is said of pictures that were not drawn, also by a run that finds the maps there.
+_DOUBTS = "cam/doubts.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +78,17 @@ def cam_step(
     folder: RunFolder,
     features_hash: str,
     tell: Progress,
-) -> list[Failure]:
+) -> tuple[list[Failure], list[Doubt]]:
     """Draw class activation maps of some pictures; ``cam/cam.csv`` and ``cam/*.png``.
 
     Pictures are taken stage by stage, with fixed parts only from those that the stager has not
     learned from. The map is that of the stage the stager predicts. For a logistic stager on
-    the embedding it is exact; for trees it is a heuristic and says so.
+    the embedding it is exact; for trees it is a heuristic and says so. Pictures that show
+    burned-in text are not drawn: the doubts name them.
     """
     if study.cam is None:
         folder.discard("cam")
-        return []
+        return [], []
     rows = labelled(table)
     models = {s.model_file: s for s in channel_sets(study)}
     stored = {n: hash_file(folder.root / n) for n in models if (folder.root / n).is_file()}
@@ -100,11 +105,19 @@ def cam_step(
         failures.extend(_draw(study, rows, cohort, config, folder, tell))
 
     try:
-        folder.step("cam", key, ("cam/cam.csv",), work)
+        folder.step("cam", key, ("cam/cam.csv", _DOUBTS), work)
     except RadiofibError as error:
         folder.discard("cam")
-        return [Failure.from_error(error, case="", step="cam")]
-    return failures
+        return [Failure.from_error(error, case="", step="cam")], []
+    return failures, _doubts(folder)
+
+
+def _doubts(folder: RunFolder) -> list[Doubt]:
+    path = folder.root / _DOUBTS
+    if not path.is_file():
+        return []
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return [Doubt(*map(str, row)) for row in rows.itertuples(index=False)]
 
 
 def _draw(
@@ -124,11 +137,12 @@ def _draw(
     picks = pick_examples(own, shown, study.cam.maps)
     found: list[dict[str, Any]] = []
     failures: list[Failure] = []
+    held: list[Acquisition] = []
     for number, acquisition in enumerate(picks):
         tell("cam", number, len(picks))
         try:
             name = f"{number + 1:02d}__{acquisition.channel}.png"
-            row = _one(reader, acquisition, folder, name)
+            row = _one(study, reader, acquisition, folder, name)
         except RadiofibError as error:
             failures.append(
                 Failure.from_error(
@@ -136,12 +150,19 @@ def _draw(
                 )
             )
             continue
+        if row is None:
+            held.append(acquisition)
+            continue
         found.append(row | {"learned_from": acquisition.case in learned})
     tell("cam", len(picks), len(picks))
+    doubts = held_back_doubts(held, len(picks), "cam/")
     if not found:
         raise ModelError(
-            "no class activation map could be drawn", found=f"{len(failures)} failures"
+            "no class activation map could be drawn",
+            found="; ".join([f"{len(failures)} failures", *(one.doubt for one in doubts)]),
         )
+    if doubts:
+        folder.write_frame(_DOUBTS, pd.DataFrame(doubts))
     frame = pd.DataFrame(found)
     note = _EXACT if (frame["kind"] == "exact").all() else _HEURISTIC
     frame["note"] = f"{note}. {_said_of_weights(frame['dependence'])}"
@@ -210,8 +231,10 @@ def _only_channel(channels: ChannelSet, rows: FeatureTable, embedder: Embedder) 
     return None
 
 
-def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str) -> dict[str, Any]:
-    """Draw one picture's map, and return its row."""
+def _one(
+    study: StudyConfig, reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
+) -> dict[str, Any] | None:
+    """Draw one picture's map, and return its row; None where the picture must not be shown."""
     roi = load_roi(
         acquisition.image,
         acquisition.mask,
@@ -219,6 +242,9 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
         channel=acquisition.channel,
     )
     embedder = reader.embedder
+    part = shown_part(roi, embedder.settings).pixels
+    if held_back(study, acquisition, part):
+        return None
     white = white_for(embedder, roi, acquisition).value
     embedding, features = embedder.with_feature_map(roi, white)
     means = features.reshape(len(features), -1).mean(axis=1)
@@ -234,7 +260,7 @@ def _one(reader: _Reader, acquisition: Acquisition, folder: RunFolder, name: str
     proba = reader.stager.predict_proba(frame)[0]
     label = str(reader.stager.classes_[int(np.argmax(proba))])
     made, dependence = _map(reader, features, frame, label)
-    shown = picture_shown(shown_part(roi, embedder.settings).pixels, white)
+    shown = picture_shown(part, white)
     cam_overlay_png(shown, made, folder.path(f"cam/{name}"), title="predicted")
     return {
         "case": acquisition.case,

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from radiofib.cohort import Acquisition, Cohort
 from radiofib.errors import Failure, RadiofibError
+from radiofib.extract.doubts import Doubt
 from radiofib.images import load_roi, overlay_png
+from radiofib.study.burned_in import held_back, held_back_doubts
 from radiofib.study.config import StudyConfig
 from radiofib.study.folder import RunFolder
 from radiofib.table import FeatureTable
@@ -18,10 +20,16 @@ SLIDE_CHANNEL = "wsi"
 
 def examples_step(
     study: StudyConfig, cohort: Cohort, table: FeatureTable, folder: RunFolder
-) -> list[Failure]:
-    """Draw a few regions of interest, spread over the stages, for the report."""
-    failures = []
-    for number, acquisition in enumerate(pick_examples(cohort.acquisitions, table, study.examples)):
+) -> tuple[list[Failure], list[Doubt]]:
+    """Draw a few regions of interest, spread over the stages, for the report.
+
+    Pictures that show burned-in text are not drawn: the doubts name them.
+    """
+    folder.discard("examples")
+    failures: list[Failure] = []
+    held: list[Acquisition] = []
+    picks = pick_examples(cohort.acquisitions, table, study.examples)
+    for number, acquisition in enumerate(picks):
         try:
             roi = load_roi(
                 acquisition.image,
@@ -36,8 +44,11 @@ def examples_step(
                 )
             )
             continue
+        if held_back(study, acquisition, roi.pixels):
+            held.append(acquisition)
+            continue
         overlay_png(roi, folder.path(f"examples/{number + 1:02d}__{acquisition.channel}.png"))
-    return failures
+    return failures, held_back_doubts(held, len(picks), "examples/")
 
 
 def pick_examples(

@@ -12,7 +12,7 @@ from radiofib.datacard import list_cards
 from radiofib.engines import ExtractionConfig, default_config
 from radiofib.errors import ConfigError, Failure, UsageError
 from radiofib.extract import extract_features
-from radiofib.extract.doubts import doubts_of
+from radiofib.extract.doubts import Doubt, doubts_of
 from radiofib.extract.maps import check_maps, write_maps
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
@@ -155,9 +155,20 @@ def open_cohort(cohort: str, root: Path | None, scheme: str | None) -> Cohort:
     return Cohort.read(Path(cohort), root=root, scheme=scheme)
 
 
-def write_doubts(folder: RunFolder, table: FeatureTable, name: str = "doubts.csv") -> pd.DataFrame:
-    """Write what looks wrong in the cases of a table as CSV, and return it; no file without any."""
+def write_doubts(
+    folder: RunFolder,
+    table: FeatureTable,
+    name: str = "doubts.csv",
+    *,
+    more: Sequence[Doubt] = (),
+) -> pd.DataFrame:
+    """Write what looks wrong in the cases of a table as CSV, and return it; no file without any.
+
+    `more` are doubts that arose after the table.
+    """
     found = doubts_of(table)
+    if more:
+        found = pd.concat([found, pd.DataFrame(list(more), dtype="str")], ignore_index=True)
     if len(found):
         folder.write_frame(name, found)
     else:

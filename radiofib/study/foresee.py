@@ -15,7 +15,7 @@ __all__ = ["StudyWarning", "impossible_splits"]
 
 
 class StudyWarning(UserWarning):
-    """Something a study cannot do, said before it begins."""
+    """Something a study cannot do, or that a person should look at."""
 
 
 def impossible_splits(study: StudyConfig, cohort: Cohort) -> list[SplitError]:

@@ -16,7 +16,7 @@ from radiofib.engines import ExtractionConfig
 from radiofib.errors import ConfigError, ExportError, Failure, RadiofibError
 from radiofib.export import export_table, write_refit
 from radiofib.extract import extract_features
-from radiofib.extract.embedding import embedder_of
+from radiofib.extract.embedding import embedding_doubts
 from radiofib.provenance import environment, hash_file, hash_object
 from radiofib.report import write_report
 from radiofib.study.audit import audit_step
@@ -123,7 +123,8 @@ def run_study(
         warnings.warn(str(error), StudyWarning, stacklevel=2)
     config = extraction_config(study, cohort, Path(root))
     check_feature_sets(study, config)
-    embedder_of(config)  # a network that is missing or states too little is told now
+    for one in embedding_doubts(config):  # a network that is missing is told now, too
+        warnings.warn(one.doubt, StudyWarning, stacklevel=2)
     check_landmarks(study, config)
     prepared = prepare_cohort(
         cohort,
@@ -168,10 +169,16 @@ def run_study(
     failures += clinical_step(trained, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
     failures += explain_step(trained, table, cohort.scheme, folder, features_hash, workers, tell)
-    failures += cam_step(trained, table, cohort, config, folder, features_hash, tell)
+    failed, doubts = cam_step(trained, table, cohort, config, folder, features_hash, tell)
+    failures += failed
     failures += submission_step(trained, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
-    failures += examples_step(study, cohort, table, folder)
+    failed, more = examples_step(study, cohort, table, folder)
+    failures += failed
+    doubts += more
+    write_doubts(folder, table, more=doubts)
+    for one in doubts:
+        warnings.warn(one.doubt, StudyWarning, stacklevel=2)
     write_failures(folder, failures)
     folder.write_json(
         "run.json", _facts(study, cohort, config, table, failures, main_model(trained))

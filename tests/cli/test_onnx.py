@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 pytest.importorskip("onnx", reason="needs the package 'onnx'")
 
+from onnx import helper
+
 from radiofib.cli.app import app, main
 from tests.deep import nets
 from tests.deep.test_graph import external
@@ -84,6 +86,9 @@ def test_range_of_other_units_than_the_mean_is_to_be_looked_at(tmp_path: Path) -
     bench = run("bench", model, "--count", 2)
     assert bench.exit_code == 0
     assert "does not fit" in bench.output
+    convert = run("convert", "generic", model, "--out", tmp_path / "new.onnx")
+    assert convert.exit_code == 0
+    assert convert.stderr.count("new.onnx: value_range 0 to 1 does not fit mean 123.7") == 1
     plain = nets.extractor(tmp_path / "plain.onnx", card=nets.facts())
     assert "to look at" not in run("inspect", plain).output
 
@@ -157,6 +162,26 @@ def test_bench_of_a_folder(tmp_path: Path) -> None:
     assert shown.stdout.splitlines()[1].split() == [
         "provider", "images", "batch", "images/s", "decode", "transfer", "compute"
     ]  # fmt: skip
+
+
+def test_bench_of_a_model_that_always_fails_prints_no_figure(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["p"]),
+        helper.make_node("Sub", ["p", "p"], ["zero"]),
+        helper.make_node("Log", ["zero"], ["l"]),
+        helper.make_node("Flatten", ["l"], ["embedding"]),
+    ]
+    model = nets.save(
+        tmp_path / "log.onnx", nodes, {}, image=("N", 3, 8, 8), outputs=[("embedding", ("N", 3))],
+        card=nets.facts(outputs=[{"name": "embedding", "role": "embedding"}]),
+    )  # fmt: skip
+    done = run("bench", model, "--count", 3, "--batch", 1)
+    assert done.exit_code == 1
+    assert "3 failed, first: " in done.stderr
+    assert done.stdout.splitlines()[2].split() == ["cpu", "0", "1", "-", "-", "-", "-"]
+    [row] = json.loads(run("bench", model, "--count", 3, "--json").stdout)
+    assert (row["images"], row["failed"]) == (0, 3)
+    assert (row["images_per_s"], row["compute"]) == (None, None)
 
 
 def test_bench_of_simulated_frames(tmp_path: Path) -> None:

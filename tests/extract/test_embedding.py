@@ -22,6 +22,7 @@ from radiofib.engines import ExtractionConfig
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.errors import ConfigError, ModelError
 from radiofib.extract import extract_features
+from radiofib.extract.doubts import doubts_of
 from radiofib.extract.embedding import embedder_of, shown_part
 from radiofib.provenance import hash_file
 from radiofib.registry import parse_column
@@ -518,6 +519,17 @@ def test_model_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
     assert Path(read.embedding.model) == tmp_path / "net.onnx"
     table, _ = extract(tmp_path, cohorts.ultrasound(tmp_path, 1), read)
     assert list(table.X) == NET
+
+
+def test_a_range_of_other_units_than_the_mean_is_one_doubt(tmp_path: Path, model: Path) -> None:
+    odd = {"mean": [123.7, 116.3, 103.5], "sd": [58.4, 57.1, 57.4]}
+    doubtful = nets.extractor(tmp_path / "odd.onnx", card=nets.facts(preprocessing=odd))
+    frame = cohorts.ultrasound(tmp_path, 3)
+    table, _ = extract(tmp_path, frame, config(doubtful))
+    [doubt] = [d for d in doubts_of(table)["doubt"] if "value_range" in d]
+    assert doubt.startswith("odd.onnx: value_range 0 to 1 does not fit mean 123.7 and sd 58.4")
+    plain, _ = extract(tmp_path, frame, config(model), to="q")
+    assert not doubts_of(plain)["doubt"].str.contains("value_range").any()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pydicom
+import pydicom.encaps
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,6 +79,31 @@ def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
     for name, said in (("a.png", "text file"), ("f.tif", "grey levels"), (".", "folder")):
         with pytest.raises(ImageError, match=said):
             list(read_frames(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "kind"),
+    [
+        ("1.2.840.10008.1.2.4.100", "MPEG-2"),
+        ("1.2.840.10008.1.2.4.102", "H.264"),
+        ("1.2.840.10008.1.2.4.104.1", "H.264"),
+        ("1.2.840.10008.1.2.4.107", "H.265"),
+    ],
+)
+def test_a_film_compressed_as_video_is_not_called_damaged(
+    tmp_path: Path, syntax: str, kind: str
+) -> None:
+    path = write_film(tmp_path / "a.dcm", GREY[None].repeat(3, axis=0))
+    film = pydicom.dcmread(path)
+    film.PixelData = pydicom.encaps.encapsulate([b"no frame of its own."])
+    film["PixelData"].VR = "OB"
+    film["PixelData"].is_undefined_length = True
+    film.file_meta.TransferSyntaxUID = syntax
+    film.save_as(path)
+    with pytest.raises(ImageError, match=r"compressed as video.*Next: export its frames") as caught:
+        only(path)
+    assert kind in str(caught.value)
+    assert "damaged" not in str(caught.value)
 
 
 def test_films_in_gif_and_tiff(tmp_path: Path) -> None:

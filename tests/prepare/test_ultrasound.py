@@ -296,6 +296,22 @@ def test_a_folder_is_a_cohort(tmp_path: Path) -> None:
         folder_cohort(tmp_path / "out")
 
 
+def test_video_files_are_named_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    for name in ("x/sweep.AVI", "sweep.mp4"):
+        (tmp_path / name).write_bytes(b"RIFF....AVI ")
+    with pytest.raises(
+        CohortError, match=r"2 other files, 2 of them video\)\. Next: export the fr"
+    ):
+        folder_cohort(tmp_path)
+    PIL.Image.new("L", (9, 9), 5).save(tmp_path / "a.png")
+    cohort = folder_cohort(tmp_path)
+    assert [a.case for a in cohort.acquisitions] == ["a"]
+    assert [f.case for f in cohort.failures] == ["sweep.mp4", "x/sweep.AVI"]
+    assert "sweep.mp4: video files are not read" in cohort.failures[0].reason
+    assert "as DICOM" in cohort.failures[0].reason
+
+
 def test_what_is_called_like_a_picture_and_is_none_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "empty.PNG").write_bytes(b"")
     (tmp_path / "words.dcm").write_text("no header")

@@ -88,7 +88,7 @@ def test_maps_without_a_stager_say_which_and_why(
     X = pd.DataFrame(dict.fromkeys(NET, [np.nan] * 2) | {"us_original_glcm_id": [1.0, 2.0]})
     obs = pd.DataFrame({"case": ["a", "b"], "stage": ["f0", "f1"]})
     study = StudyConfig(title="A", cohort="a.csv", feature_sets=sets, cam={"maps": 1})
-    [failure] = cam_step(
+    [failure], _ = cam_step(
         study, FeatureTable(X, obs), Cohort(()), config, RunFolder(tmp_path), "h", silent
     )
     assert said in failure.reason

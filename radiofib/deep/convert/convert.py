@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,14 @@ from radiofib.deep.convert.weights import WeightSource, read_source
 from radiofib.deep.graph import read_graph
 from radiofib.deep.inputs import picture_input, read_picture_input
 from radiofib.deep.session import open_session
-from radiofib.errors import ModelError, UsageError
+from radiofib.errors import ModelError, RadiofibError, UsageError
 
 __all__ = ["convert_model"]
 
 #: Most numbers in a batch that is compared at once.
 _BATCH_NUMBERS = 4_000_000
+#: What the graph is called before it has its card.
+_PLAIN = "plain.onnx"
 
 
 def convert_model(
@@ -85,15 +89,31 @@ def convert_model(
     if opened.form == "onnx":
         stated = merge_facts(_own_card(opened), stated)
     with tempfile.TemporaryDirectory(prefix=".convert", dir=out.parent) as folder:
-        plain = Path(folder) / "plain.onnx"
-        made = make(architecture, opened, stated, settings, plain)
-        card = card_of(made.known, stated, where=opened.path.name)
-        if made.reference is not None:
-            card = _compared(plain, card, made, settings, where=opened.path.name)
-        else:
-            _check_finite(plain, card, settings, where=opened.path.name)
-        with_card(plain, card, Path(folder) / "finished.onnx").replace(out)
+        plain = Path(folder) / _PLAIN
+        with _named_as(opened.path.name, folder):
+            made = make(architecture, opened, stated, settings, plain)
+            card = card_of(made.known, stated, where=opened.path.name)
+            if made.reference is not None:
+                card = _compared(plain, card, made, settings, where=opened.path.name)
+            else:
+                _check_finite(plain, card, settings, where=opened.path.name)
+            finished = with_card(plain, card, Path(folder) / "finished.onnx")
+        finished.replace(out)
     return card
+
+
+@contextmanager
+def _named_as(given: str, folder: str) -> Iterator[None]:
+    """Let errors name the file that was given, not the one that is being made of it."""
+    made = re.compile(rf"(?:{re.escape(folder)}[\\/])?\b{re.escape(_PLAIN)}")
+    try:
+        yield
+    except RadiofibError as error:
+        for part in ("where", "expected", "found", "hint"):
+            text = getattr(error, part)
+            if text:
+                setattr(error, part, made.sub(lambda _: given, text))
+        raise
 
 
 def _own_card(source: WeightSource) -> dict[str, Any]:

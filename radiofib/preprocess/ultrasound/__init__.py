@@ -1,5 +1,6 @@
 """Ultrasound screens: where the image is, what was burned in, and patches of parenchyma."""
 
+from radiofib.preprocess.ultrasound.burned_in import shows_burned_in
 from radiofib.preprocess.ultrasound.clean import CleanImage, clean_screen
 from radiofib.preprocess.ultrasound.geometry import Fan, Quad, WholePicture
 from radiofib.preprocess.ultrasound.patches import Patches, find_patches
@@ -15,4 +16,5 @@ __all__ = [
     "WholePicture",
     "clean_screen",
     "find_patches",
+    "shows_burned_in",
 ]

@@ -15,6 +15,7 @@ from radiofib.images.picture import luma
 from radiofib.preprocess.ultrasound.find import Found, find_images, screen_level
 from radiofib.preprocess.ultrasound.geometry import Frame, Quad, WholePicture
 from radiofib.preprocess.ultrasound.graphics import (
+    LEAST_SIDE,
     Graphics,
     find_graphics,
     glaring,
@@ -35,8 +36,6 @@ _LIKE = 0.3
 _GLARING = 0.05
 #: Twice the pixels of the largest screens (4K): more would take minutes and gigabytes.
 _MOST_PIXELS = 4096 * 4096
-#: Graphics in smaller cut-outs cannot be told from speckle by their sharpness.
-_LEAST_SIDE = 96
 #: Where the settings are written, for messages.
 _SECTION = "section 'ultrasound' of the study, or of the file given with --config"
 #: A calibrated region smaller than this share of the screen is no image.
@@ -300,7 +299,7 @@ def _beside(
 
 def _large(mask: NDArray[np.bool_]) -> bool:
     rows, columns = mask.any(axis=1).sum(), mask.any(axis=0).sum()
-    return min(int(rows), int(columns)) >= _LEAST_SIDE
+    return min(int(rows), int(columns)) >= LEAST_SIDE
 
 
 def _none(

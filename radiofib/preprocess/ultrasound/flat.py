@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from radiofib.preprocess.ultrasound.lines import lengthened, runs
 
-__all__ = ["flat_text"]
+__all__ = ["flat_text", "lines_of_letters"]
 
 #: Ink is of one grey, give or take the rounding.
 _SAME = 1.0
@@ -72,7 +72,7 @@ def flat_text(
         ink = inside & (np.abs(grey - level) <= _SAME) & (np.abs(around - level) > _LEAST_CONTRAST)
         letters = _letters(ink, even, height)
         if np.count_nonzero(letters) <= _MOST_AREA * area:
-            for place, part in _written(letters, height):
+            for place, part in lines_of_letters(letters, height):
                 found[place] |= part
     return lengthened(grey, found, inside, height, alike=2 * _SAME)
 
@@ -116,10 +116,24 @@ def _letters(ink: NDArray[np.bool_], even: NDArray[np.bool_], height: int) -> ND
     return np.asarray(keep[labels])
 
 
-def _written(
+def lines_of_letters(
     letters: NDArray[np.bool_], height: int
 ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
-    """Yield the runs of letters that stand on one line."""
+    """Yield the box and the ink of runs of four or more parts that stand on one line.
+
+    Parameters
+    ----------
+    letters : ndarray of bool, shape (y, x)
+        Ink.
+    height : int
+        No line of text is as high.
+
+    Examples
+    --------
+    >>> ink = np.zeros((40, 90), bool); ink[10:20, 10:50:6] = True; ink[15:35, 80] = True
+    >>> [box for box, _ in lines_of_letters(ink, 24)]
+    [(slice(10, 20, None), slice(10, 47, None))]
+    """
     for place, part in runs(letters, height):
         rows, columns = part.shape
         _, count = labelled = ndimage.label(part, np.ones((3, 3)))

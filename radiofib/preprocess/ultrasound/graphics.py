@@ -8,10 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radiofib.preprocess.ultrasound.flat import flat_text
+from radiofib.preprocess.ultrasound.flat import flat_text, lines_of_letters
 from radiofib.preprocess.ultrasound.lines import ONE_LEVEL, covered, lengthened
 
-__all__ = ["Graphics", "find_graphics", "glaring", "likeness", "text_height"]
+__all__ = [
+    "LEAST_SIDE",
+    "Graphics",
+    "find_graphics",
+    "glaring",
+    "has_text",
+    "likeness",
+    "text_height",
+]
+
+#: Graphics in smaller cut-outs cannot be told from speckle by their sharpness.
+LEAST_SIDE = 96
 
 #: Difference between the largest and the smallest of red, green and blue that counts as colour.
 _COLOURED = 32.0
@@ -29,6 +40,8 @@ _LEAST_BRIGHT = 36.0
 _SHARP = 0.7
 #: Share of what a letter stands out that its border falls by within one pixel.
 _STEEP = 0.68
+#: What is blank over so many pixels was blanked; ink in it lies on it by more than this share.
+_BLANK, _WITHIN = 5, 0.6
 _EIGHT = np.ones((3, 3))
 
 
@@ -119,6 +132,54 @@ def find_graphics(
     drawn_mask = covered(grey, drawn | beside, height, rim=3)
     drawn_mask = (drawn_mask | covered(grey, flat, height, rim=3)) & inside
     return Graphics(colour_mask, drawn_mask, count, tinted)
+
+
+def has_text(grey: NDArray[np.float64], inside: NDArray[np.bool_]) -> bool:
+    """Tell whether a line of four or more letters is written over the image.
+
+    Stricter than :func:`find_graphics`, which takes bright walls for text rather than leave a name:
+    parts of one word share base or top, and what a blanked box has cut off is no letter.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (y, x)
+        0 to 255.
+    inside : ndarray of bool
+        The image on the screen.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> grey = ndimage.gaussian_filter(rng.normal(90, 30, (120, 200)), 1)
+    >>> everywhere = np.ones(grey.shape, bool)
+    >>> has_text(grey, everywhere)
+    False
+    >>> for left in range(60, 120, 8): grey[50:62, left : left + 2] = 255
+    >>> has_text(grey, everywhere)
+    True
+    """
+    height = text_height(grey.shape)
+    if flat_text(grey, inside, height).any():
+        return True
+    drawn = lengthened(grey, _drawn(grey, inside), inside, height)
+    return any(True for _ in lines_of_letters(_not_cut_off(grey, drawn), height))
+
+
+def _not_cut_off(grey: NDArray[np.float64], ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Drop parts that end at something blank on one side: tissue beside a blanked box."""
+    blank = ndimage.binary_opening(grey == 0, np.ones((_BLANK, _BLANK)))
+    labels, count = ndimage.label(ink, _EIGHT)
+    keep = np.zeros(count + 1, dtype=bool)
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        around = (
+            slice(max(rows.start - 3, 0), rows.stop + 3),
+            slice(max(columns.start - 3, 0), columns.stop + 3),
+        )
+        own = labels[around] == number
+        rim = ndimage.binary_dilation(own, _EIGHT, 3) & ~own
+        share = float(blank[around][rim].mean())
+        keep[number] = share == 0 or share > _WITHIN
+    return np.asarray(keep[labels])
 
 
 def text_height(shape: tuple[int, ...]) -> int:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["covered", "ink_beside", "lengthened", "runs"]
+__all__ = ["INK", "border_doubt", "covered", "grown", "ink_beside", "lengthened", "runs"]
 
 #: Graphics are of one grey, but for the compression.
 ONE_LEVEL = 14.0
 #: Ink on the empty screen differs from it by at least this many greys.
-_INK = 90.0
+INK = 90.0
 #: The border of the image is known to so many pixels, or to this share of the screen.
 _LEAST_DOUBT, _DOUBT = 2, 0.006
 _EIGHT = np.ones((3, 3))
@@ -53,9 +53,9 @@ def ink_beside(
     >>> np.flatnonzero(found.any(axis=0)).tolist(), np.flatnonzero(found.any(axis=1))[[0, -1]]
     ([30, 34], array([20, 29]))
     """
-    doubt = max(_LEAST_DOUBT, round(_DOUBT * min(grey.shape)))
-    beside = ~_grown(image, doubt) & _grown(image, doubt + height // 2)
-    off = (np.abs(grey - level) > _INK) & ~image
+    doubt = border_doubt(grey.shape)
+    beside = ~grown(image, doubt) & grown(image, doubt + height // 2)
+    off = (np.abs(grey - level) > INK) & ~image
     labels, count = ndimage.label(off, _EIGHT)
     if not count:
         return off
@@ -63,7 +63,25 @@ def ink_beside(
     return np.asarray(np.concatenate([[False], low])[labels] & beside)
 
 
-def _grown(where: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+def border_doubt(shape: tuple[int, ...]) -> int:
+    """Return to how many pixels the border of the image is known.
+
+    Examples
+    --------
+    >>> border_doubt((200, 260)), border_doubt((1000, 1400))
+    (2, 6)
+    """
+    return max(_LEAST_DOUBT, round(_DOUBT * min(shape)))
+
+
+def grown(where: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """Grow by so many pixels in all directions.
+
+    Examples
+    --------
+    >>> grown(np.array([[True, False, False, False]]), 2).tolist()
+    [[True, True, True, False]]
+    """
     return np.asarray(ndimage.maximum_filter(where.astype(np.uint8), 2 * pixels + 1) > 0)
 
 
@@ -180,15 +198,15 @@ def lengthened(
             and columns.stop - columns.start <= reach
             and np.count_nonzero(labels[rows, columns] == number) >= 4
         ]
-        grown = True
-        while grown:
-            grown = False
+        more = True
+        while more:
+            more = False
             for rows, columns, number in list(parts):
                 if columns.stop >= left - reach and columns.start <= right + reach:
                     found[band][rows, columns] |= labels[rows, columns] == number
                     left, right = min(left, columns.start), max(right, columns.stop)
                     parts.remove((rows, columns, number))
-                    grown = True
+                    more = True
     return found
 
 
@@ -218,10 +236,10 @@ def covered(
     """
     if not drawn.any():
         return drawn
-    found = _grown(drawn, rim)
+    found = grown(drawn, rim)
     for box, ink in runs(drawn, height):
         if _high(box, height):
-            around = np.pad(_grown(np.pad(ink, rim), rim), ((0, 0), (height, height)))
+            around = np.pad(grown(np.pad(ink, rim), rim), ((0, 0), (height, height)))
             wide = ndimage.maximum_filter1d(around.astype(np.uint8), 2 * (height // 2) + 1, axis=1)
             shut = ndimage.minimum_filter1d(wide, 2 * (height // 2) + 1, axis=1) > 0
             _lay(found, shut[:, height:-height], box[0].start - rim, box[1].start - rim)

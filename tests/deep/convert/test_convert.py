@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -352,6 +353,23 @@ def test_an_onnx_model_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:
     good = nets.extractor(tmp_path / "good.onnx", batch=2)
     assert convert_model("generic", good, out, stated=nets.facts()).parity is None
     assert out.exists()
+
+
+def test_messages_name_the_file_that_was_given(tmp_path: Path) -> None:
+    model = nets.extractor(tmp_path / "mine.onnx")
+    odd = {"name": "absent", "role": "embedding"}
+    cases = [nets.facts(outputs=[odd]), nets.facts(preprocessing={"dtype": "float16"})]
+    for facts in cases:
+        with pytest.raises(ModelError, match=r"^mine\.onnx: the card is not that") as caught:
+            convert_model("generic", model, tmp_path / "new.onnx", stated=facts)
+        assert "plain" not in str(caught.value)
+    too_new = onnx.load(str(model))
+    too_new.ir_version = 99
+    onnx.save(too_new, str(model))
+    with pytest.raises(ModelError, match=r"^mine\.onnx: ") as caught:
+        convert_model("generic", model, tmp_path / "new.onnx", stated=nets.facts())
+    assert "plain" not in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
 
 
 @pytest.mark.parametrize("architecture", ["resnet10", "resnet10-3d"])
