@@ -7,7 +7,8 @@ Parts: alike, different, variants, fragments; all by default.
 The slides are as wide as 40,000 pixels at 20x and 40x and painted on the tissue grid, see
 benchmarks/_level_slides.py; sections of a core differ in place, course, edge and content. Each part
 is compared with the claims in tests/reference/level_claims.csv, which name the seeds and were
-written before the results. Written to levels.csv, and slide by slide to levels_slides.csv.
+written before the results. Written to levels.csv and, but for --small, slide by slide to
+levels_slides.csv.
 """
 
 from __future__ import annotations
@@ -215,7 +216,8 @@ def main() -> None:
     slides = pd.concat([makers[part](most) for part in given.parts])
     table = compared(slides)
     print(table.to_string(index=False))
-    for frame, name in ((table, "levels.csv"), (slides, "levels_slides.csv")):
+    written = [(table, "levels.csv")] + ([] if given.small else [(slides, "levels_slides.csv")])
+    for frame, name in written:
         for package, version in environment(("numpy", "scipy", "scikit-image")).items():
             frame[package] = version
         frame.to_csv(given.out / name, index=False, lineterminator="\n")
