@@ -248,7 +248,7 @@ def test_the_command_writes_tables_and_says_what_failed(
     written = {p.name for p in (copied / "again").iterdir() if p.is_file()}
     assert written == {
         *("one.geojson", "one.png", "slides.parquet", "slides.csv", "corrections.csv"),
-        "failures.csv",
+        *("slides.codebook.csv", "slides.missing.csv", "failures.csv"),
     }
     table = pd.read_csv(copied / "again/corrections.csv")
     assert table["unclassified"].tolist() == [1]
