@@ -35,7 +35,8 @@ from radiofib.slides import open_slide
 from radiofib.slides.reader import Grid
 from radiofib.slides.tissue.clean import CleanTissue, artefact_values, clean_tissue
 from radiofib.slides.tissue.fragments import find_fragments
-from radiofib.slides.tissue.levels import Levels, LevelSettings, group_levels
+from radiofib.slides.tissue.levels import Levels, group_levels
+from radiofib.slides.tissue.settings import LevelSettings
 
 Bools = NDArray[np.bool_]
 

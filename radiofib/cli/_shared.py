@@ -107,12 +107,16 @@ def _line_reporter(write: Callable[[str], None]) -> Callable[[str, int, int], No
     return tell
 
 
+def say(text: str) -> None:
+    """Say what is to be looked at, on a line of its own."""
+    typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
+
+
 def warn(doubts: pd.DataFrame, where: Path) -> None:
     """Say what looks wrong in cases that were measured all the same."""
     for row in doubts.head(5).itertuples(index=False):
         name = " ".join(filter(None, (str(row.case), str(row.instance), str(row.channel))))
-        said = ": ".join(filter(None, (name, str(row.doubt))))
-        typer.secho(f"  {said}", err=True, fg=typer.colors.YELLOW)
+        say(": ".join(filter(None, (name, str(row.doubt)))))
     if len(doubts):
         more = f" ({len(doubts) - 5} more)" if len(doubts) > 5 else ""
         typer.secho(f"{len(doubts)} to look at{more}: see {where}", err=True)
@@ -122,7 +126,7 @@ def finish(failures: Sequence[Failure], *, useful: bool, where: Path) -> None:
     """Say what failed and leave with the exit status of DESIGN: 0, 3 or 1."""
     for failure in failures[:5]:
         name = failure.case or failure.step
-        typer.secho(f"  {name}: {failure.reason}", err=True, fg=typer.colors.YELLOW)
+        say(f"{name}: {failure.reason}")
     if failures:
         more = f" ({len(failures) - 5} more)" if len(failures) > 5 else ""
         typer.secho(f"{len(failures)} failures{more}: see {where}", err=True)

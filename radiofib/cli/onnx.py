@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL, WRONG_USAGE
+from radiofib.cli._shared import DONE_WITH_FAILURES, NOTHING_USEFUL, WRONG_USAGE, say
 
 __all__ = ["onnx_app", "register"]
 
@@ -112,7 +112,7 @@ def bench(
             else:
                 typer.echo(f"{row.provider:<10} not in use")
             for note in row.notes:
-                typer.secho(f"  {row.provider}: {note}", err=True, fg=typer.colors.YELLOW)
+                say(f"{row.provider}: {note}")
     if not any(row.images for row in rows):
         raise typer.Exit(NOTHING_USEFUL)
     if any(row.failed or not row.used for row in rows):

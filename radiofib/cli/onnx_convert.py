@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from radiofib.cli._shared import say
 from radiofib.cli.onnx import onnx_app
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def convert(
     typer.echo(f"{made.architecture}, {made.kind}: {out}")
     typer.echo(_told(made))
     for doubt in range_doubts(made.preprocessing):
-        typer.secho(f"  {out.name}: {doubt}", err=True, fg=typer.colors.YELLOW)
+        say(f"{out.name}: {doubt}")
 
 
 def _told(card: ModelCard) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radiofib.cli._shared import Workers, finish, progress_bar
+from radiofib.cli._shared import Workers, finish, progress_bar, say
 from radiofib.cli.slides_agreement import slides_agreement
 
 if TYPE_CHECKING:
@@ -212,15 +212,14 @@ def _unknown(stages: dict[str, float] | None, table: FeatureTable) -> None:
 
     cases = [] if stages is None else [c for c in table.obs["case"] if c not in stages]
     if cases:
-        text = f"no stage for {list_some(cases)}: their tracts are counted"
-        typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
+        say(f"no stage for {list_some(cases)}: their tracts are counted")
 
 
 def _warn(notes: Mapping[str, str]) -> None:
     """Say what is to be looked at in slides that were measured all the same."""
     for case, note in notes.items():
         if note:
-            typer.secho(f"  {case}: {note}", err=True, fg=typer.colors.YELLOW)
+            say(f"{case}: {note}")
 
 
 def _earlier(cases: Sequence[str], out: Path) -> None:
@@ -228,8 +227,7 @@ def _earlier(cases: Sequence[str], out: Path) -> None:
     from radiofib._checks import list_some
 
     if cases:
-        text = f"{list_some(cases)}: files of an earlier run stay in {out}, in no table of this run"
-        typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
+        say(f"{list_some(cases)}: files of an earlier run stay in {out}, in no table of this run")
 
 
 def slides_qupath_script(
@@ -246,8 +244,7 @@ def slides_qupath_script(
         typer.echo(f"{path}: open it in QuPath's script editor and press Run once")
     if made or not any(out.glob("*.geojson*")):
         new = "a new folder" if made else "no GeoJSON yet"
-        text = f"{out}: {new}; the scripts read from it and export to it, wherever you move it"
-        typer.secho(f"  {text}", err=True, fg=typer.colors.YELLOW)
+        say(f"{out}: {new}; the scripts read from it and export to it, wherever you move it")
 
 
 def slides_fit_pixels(

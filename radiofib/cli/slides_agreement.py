@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radiofib.cli._shared import DONE_WITH_FAILURES
+from radiofib.cli._shared import DONE_WITH_FAILURES, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
 
 __all__ = ["slides_agreement"]
@@ -76,7 +74,8 @@ def slides_agreement(
         notes += [f"column not used: {name}" for name in readings.unused]
         if readings.repeated:
             notes.append("several slides of one patient: the intervals are too narrow")
-        _say(notes)
+        for note in notes:
+            say(note)
     if labels is not None and reference is not None:
         pairs = pair_labels(labels, reference)
         if pairs.unmatched:
@@ -89,14 +88,10 @@ def slides_agreement(
     for line in _lines(table):
         typer.echo(line)
     typer.echo(f"{len(table)} rows: {out if not out.is_absolute() else written}")
-    _say(left_out)
+    for note in left_out:
+        say(note)
     if left_out:
         raise typer.Exit(DONE_WITH_FAILURES)
-
-
-def _say(notes: Iterable[str]) -> None:
-    for note in notes:
-        typer.secho(f"  {note}", err=True, fg=typer.colors.YELLOW)
 
 
 def _lines(table: pd.DataFrame) -> list[str]:

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from radiofib.slides.specs.tracts import TRACT_REGISTRY, tract_codebook
     from radiofib.slides.tissue.clean import CleanTissue, clean_tissue
     from radiofib.slides.tissue.find import TissueMask, find_tissue
-    from radiofib.slides.tissue.levels import LevelSettings
-    from radiofib.slides.tissue.settings import ArtefactSettings
+    from radiofib.slides.tissue.settings import ArtefactSettings, LevelSettings
     from radiofib.slides.tract_tables import tract_features
 
 #: public name -> module that has it
@@ -44,7 +43,7 @@ _HOME = {
     "Drawn": "qupath.read",
     "Grid": "reader",
     "Labeller": "labels.labeller",
-    "LevelSettings": "tissue.levels",
+    "LevelSettings": "tissue.settings",
     "Polygon": "polygons",
     "Remeasured": "remeasure",
     "SLIDE_REGISTRY": "specs",

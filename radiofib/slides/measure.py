@@ -28,6 +28,7 @@ from radiofib.slides.specs.detail import DETAIL_SPECS
 from radiofib.slides.specs.portal import PORTAL_SPECS
 from radiofib.slides.specs.septa import SEPTA_SPECS
 from radiofib.slides.specs.steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
+from radiofib.slides.stain_check import stain_warnings
 from radiofib.slides.tissue.clean import (
     CleanTissue,
     artefact_annotations,
@@ -77,6 +78,8 @@ class SlideMeasures:
         The tissue grid.
     tracts : tuple of dict
         One row per portal tract, for the table of tracts; empty without a segmentation.
+    warnings : tuple of str
+        What the reader of the results should look at.
     """
 
     measured: dict[str, float]
@@ -86,6 +89,7 @@ class SlideMeasures:
     fragments: tuple[Fragment, ...]
     grid: Grid
     tracts: tuple[dict[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def measure_slide(
@@ -198,6 +202,7 @@ def measure_slide(
         tuple(fragments),
         grid,
         found.rows,
+        stain_warnings(clean.overview, clean.tissue, tract_settings.stain),
     )
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofib.provenance import canonical_json, environment, hash_bytes, hash_file
+from radiofib.provenance import canonical_json, environment, hash_file
 from radiofib.slides.labels.labeller import LABELS, PIECES
 from radiofib.slides.measure import SlideMeasures
 from radiofib.slides.morphometry.portal import TRACT
 from radiofib.slides.picture import outline_png
+from radiofib.slides.qupath.files import set_corrections_aside
 from radiofib.slides.qupath.geojson import Annotation, to_geojson
 from radiofib.slides.reader import Slide
 from radiofib.slides.specs import SLIDE_REGISTRY, codebook, column
@@ -30,6 +31,7 @@ __all__ = [
     "finished_piece",
     "measured_content",
     "measures_png",
+    "replace_file",
     "slide_table",
     "tract_table",
     "tracts_of",
@@ -71,7 +73,6 @@ def write_piece(
     *,
     maker: tuple[str, str] | None = None,
     tiles: int | None = None,
-    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write picture and outlines of a slide, then the piece that says they are whole.
 
@@ -82,8 +83,6 @@ def write_piece(
         segmentation.
     tiles : int, optional
         Of how many tiles the labels are.
-    warnings : sequence of str
-        What the reader of the results should look at.
     """
     source, name = maker or ("", "")
     caption = _CAPTIONS.get(source, "").format(maker=name)
@@ -94,17 +93,17 @@ def write_piece(
     paths = _outputs(out, case, labelled=maker is not None)
     if maker is None:  # labels of an earlier run are not those of this one
         _outputs(out, case, labelled=True)["labels"].unlink(missing_ok=True)
-    _keep_corrections(out, case, paths["geojson"], contents["geojson"])
+    set_corrections_aside(paths["geojson"], contents["geojson"], _written(out, case))
     for kind, content in contents.items():
-        _replace(paths[kind], content)
+        replace_file(paths[kind], content)
     piece = {
         "key": key,
         "case": case,
-        **measured_content(case, slide, measures, maker=(source, name), warnings=warnings),
+        **measured_content(case, slide, measures, maker=(source, name)),
         "outputs": {kind: hash_file(path) for kind, path in paths.items()},
         **({} if tiles is None else {"tiles": tiles}),
     }
-    _replace(out / PIECES / f"{key}.json", canonical_json(piece).encode())
+    replace_file(out / PIECES / f"{key}.json", canonical_json(piece).encode())
     return piece
 
 
@@ -127,7 +126,6 @@ def measured_content(
     measures: SlideMeasures,
     *,
     maker: tuple[str, str] = ("", ""),
-    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what a piece keeps of the measures of a slide, in plain values."""
     return {
@@ -141,7 +139,7 @@ def measured_content(
             "tissue_px_um": math.sqrt(measures.grid.cell_um2),
             "segmentation_source": maker[0],
             "segmentation_maker": maker[1],
-            "warnings": "; ".join(warnings),
+            "warnings": "; ".join(measures.warnings),
         },
         "values": {spec.key: _plain(measures.measured[spec.key]) for spec in SLIDE_REGISTRY},
         "missing": measures.missing,
@@ -250,20 +248,14 @@ def _read_piece(path: Path) -> dict[str, Any] | None:
     return piece if known else None
 
 
-def _keep_corrections(out: Path, case: str, path: Path, new: bytes) -> None:
-    """Set a GeoJSON aside that no run has written: someone's work is in it."""
-    if not path.is_file():
-        return
-    digest = hash_bytes(path.read_bytes())
-    if digest == hash_bytes(new):
-        return
+def _written(out: Path, case: str) -> set[str]:
+    """Return the hashes of the GeoJSON that runs have written of a case."""
     pieces = (_read_piece(p) for p in (out / PIECES).glob("*.json"))
-    ours = {p["outputs"]["geojson"] for p in pieces if p is not None and p.get("case") == case}
-    if digest not in ours:
-        path.replace(path.with_name(f"{case}.kept-{digest[:8]}.geojson"))
+    return {p["outputs"]["geojson"] for p in pieces if p is not None and p.get("case") == case}
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_bytes(content)
     temporary.replace(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,22 @@ from radiofib.provenance import canonical_json, environment, hash_bytes, hash_fi
 from radiofib.slides.corrected import Corrected, labels_beside, read_corrected
 from radiofib.slides.labels.kept import LABELS, keep_labels
 from radiofib.slides.measure import SlideMeasures, measure_slide
-from radiofib.slides.pieces import measured_content, measures_png, slide_table, tracts_of
-from radiofib.slides.qupath.files import AnnotatedSlide, match_annotations
+from radiofib.slides.pieces import (
+    measured_content,
+    measures_png,
+    replace_file,
+    slide_table,
+    tracts_of,
+)
+from radiofib.slides.qupath.files import (
+    AnnotatedSlide,
+    match_annotations,
+    set_corrections_aside,
+)
 from radiofib.slides.qupath.geojson import to_geojson
 from radiofib.slides.reader import Slide, open_slide
 from radiofib.slides.segmentation import Segmentation
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.stain_check import stain_warnings
 from radiofib.store import read_record, tidy, write_record
 from radiofib.table import FeatureTable
 
@@ -264,35 +273,23 @@ def _measure(
         f"{pair.case}.geojson": to_geojson(annotations, key=key).encode(),
         f"{pair.case}.png": measures_png(measures),
     }
-    _keep_corrections(out, f"{pair.case}.geojson", contents[f"{pair.case}.geojson"])
+    geojson = out / f"{pair.case}.geojson"
+    set_corrections_aside(geojson, contents[geojson.name], _written(out / _PIECES, geojson.name))
     for file, data in contents.items():
-        temporary = out / f".{file}.part"
-        temporary.write_bytes(data)
-        temporary.replace(out / file)
+        replace_file(out / file, data)
     files = [*contents]
     if found.segmentation is not None:
         # What was corrected here may be corrected again.
         (out / LABELS).mkdir(exist_ok=True)
         keep_labels(found.annotated.segmentation, out / LABELS / f"{pair.case}.png")
         files.append(f"{LABELS}/{pair.case}.png")
-    warnings = stain_warnings(measures, settings.tracts.stain)
-    piece = _piece(pair, slide, digest, found, measures, warnings)
+    piece = _piece(pair, slide, digest, found, measures)
     write_record(out / _PIECES, key, piece, home=out, files=files)
     return piece
 
 
-def _keep_corrections(out: Path, name: str, new: bytes) -> None:
-    """Set a GeoJSON aside that was corrected here after it was written."""
-    path = out / name
-    if not path.is_file():
-        return
-    digest = hash_bytes(path.read_bytes())
-    if digest == hash_bytes(new) or digest in _written(out / _PIECES, name):
-        return
-    path.replace(path.with_name(f"{name.removesuffix('.geojson')}.kept-{digest[:8]}.geojson"))
-
-
 def _written(pieces: Path, name: str) -> set[str]:
+    """Return the hashes of the files of a name that were written here."""
     texts = (path.read_text(encoding="utf-8") for path in pieces.glob("*.json"))
     marks = (text.partition(canonical_json(name) + ':"')[2] for text in texts)
     return {mark.partition('"')[0] for mark in marks if mark}
@@ -304,7 +301,6 @@ def _piece(
     digest: str,
     found: Corrected,
     measures: SlideMeasures,
-    warnings: Sequence[str],
 ) -> dict[str, Any]:
     notes = list(found.notes)
     notes += [f"{name}: corrections set aside by a later run, not used" for name in pair.set_aside]
@@ -317,7 +313,7 @@ def _piece(
         **_portal(found.segmentation),
         "notes": "; ".join(notes),
     }
-    content = measured_content(pair.case, slide, measures, warnings=warnings)
+    content = measured_content(pair.case, slide, measures)
     made = found.segmentation
     content["obs"] |= {
         "segmentation_source": "" if made is None else made.source,

@@ -23,7 +23,6 @@ from radiofib.slides.measure import measure_slide
 from radiofib.slides.pieces import METHOD, finished_piece, slide_table, write_piece
 from radiofib.slides.reader import Decoder, Slide, open_slide
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.stain_check import stain_warnings
 from radiofib.slides.tissue.clean import clean_tissue
 from radiofib.table import FeatureTable
 
@@ -199,7 +198,6 @@ def _finish(
                     measures,
                     maker=maker,
                     tiles=labeller.tiles(out, labels) if labeller and labels else None,
-                    warnings=stain_warnings(measures, settings.tracts.stain),
                 )
         return _Outcome(piece, labels)
     except (SlideError, ModelError, OSError, MemoryError) as error:

@@ -6,8 +6,7 @@ from pydantic import Field
 
 from radiofib.config import StrictModel
 from radiofib.slides.morphometry.settings import TractSettings
-from radiofib.slides.tissue.levels import LevelSettings
-from radiofib.slides.tissue.settings import ArtefactSettings
+from radiofib.slides.tissue.settings import ArtefactSettings, LevelSettings
 
 __all__ = ["SlideSettings"]
 

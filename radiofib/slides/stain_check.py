@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
-from radiofib.slides.measure import SlideMeasures
 from radiofib.slides.morphometry.collagen import COLOUR_OD, density_hue
 from radiofib.slides.morphometry.settings import SlideStain
-from radiofib.slides.polygons import Polygon
-from radiofib.slides.tissue.find import optical_density, white_level
+from radiofib.slides.tissue.find import TissueMask, optical_density
 from radiofib.slides.tissue.stain import not_h_and_e, separate
 
 __all__ = ["looks_like", "stain_warnings"]
@@ -67,48 +62,39 @@ def looks_like(density: Floats) -> SlideStain | None:
     return "sirius_red" if float(density_hue(mean)) > 0 else None
 
 
-def stain_warnings(measures: SlideMeasures, stain: SlideStain) -> list[str]:
-    """Say when the colours of a measured slide are not those of the stain that was named.
+def stain_warnings(
+    overview: NDArray[np.uint8], tissue: TissueMask, stain: SlideStain
+) -> tuple[str, ...]:
+    """Say when the colours of tissue are not those of the stain that was named.
 
     Parameters
     ----------
-    measures : SlideMeasures
-        Of the slide.
+    overview : ndarray of uint8
+        The slide on the grid of the tissue.
+    tissue : TissueMask
+        Without artefacts.
     stain : {"h_and_e", "sirius_red", "masson"}
-        What it was measured as.
+        What it is measured as.
 
     Returns
     -------
-    list of str
+    tuple of str
         Nothing, or what was found and what to do.
     """
-    inside = _painted((f.polygon for f in measures.fragments), measures.overview.shape[:2])
-    if not inside.any():
-        return []
-    white = white_level(measures.overview)
-    density = optical_density(measures.overview[inside][None], white)[0]
+    if not tissue.mask.any():
+        return ()
+    density = optical_density(overview[tissue.mask][None], tissue.white)[0]
     found = looks_like(np.asarray(density, dtype=np.float64))
     if found == stain or (found is None and stain != "h_and_e"):
-        return []
+        return ()
     if stain == "h_and_e":
         seen = "another stain" if found is None else _NAMES[found]
         advice = "masson" if found == "masson" else "sirius_red"
-        return [
+        return (
             f"not the colours of H&E but of {seen}: measured as H&E, no collagen; name it in "
-            f"--config (tracts: {{stain: {advice}}})"
-        ]
-    return [
+            f"--config (tracts: {{stain: {advice}}})",
+        )
+    return (
         f"measured as {_NAMES[stain]}, but the colours are those of {_NAMES[found or stain]}: "
-        "collagen means nothing then; correct tracts.stain in --config"
-    ]
-
-
-def _painted(polygons: Iterable[Polygon], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the cells of some outlines."""
-    picture = Image.new("1", (shape[1], shape[0]))
-    pen = ImageDraw.Draw(picture)
-    for polygon in polygons:
-        for number, ring in enumerate(polygon.rings):
-            # Corners of cells: half a cell inward lies the centre of the first one.
-            pen.polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in ring], fill=int(number == 0))
-    return np.asarray(picture, dtype=bool)
+        "collagen means nothing then; correct tracts.stain in --config",
+    )

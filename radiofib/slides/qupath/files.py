@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from radiofib._checks import list_some
 from radiofib.errors import Failure, SlideError, UsageError
-from radiofib.provenance import hash_file
+from radiofib.provenance import hash_bytes, hash_file
 from radiofib.slides.morphometry.portal import NOT_COUNTABLE
 
-__all__ = ["AnnotatedSlide", "match_annotations"]
+__all__ = ["AnnotatedSlide", "match_annotations", "set_corrections_aside"]
 
 _ANNOTATIONS = re.compile(r"(?P<label>.+)\.geojson(\.gz)?", re.IGNORECASE)
 _SET_ASIDE = re.compile(r"(?P<label>.+)\.kept-[0-9a-f]+\.geojson")
@@ -137,6 +137,36 @@ def match_annotations(
             problem = "the slide of these annotations is not found"
             failures.append(_failure(label, problem, files[label][0].name))
     return sorted(pairs, key=lambda p: p.case), sorted(failures, key=lambda f: f.case)
+
+
+def set_corrections_aside(path: Path, new: bytes, written: Collection[str]) -> None:
+    """Keep a GeoJSON under another name before it is replaced: someone's work may be in it.
+
+    Parameters
+    ----------
+    path : path
+        ``<case>.geojson``; becomes ``<case>.kept-<hash>.geojson``.
+    new : bytes
+        What is to be written; the same content stays where it is.
+    written : collection of str
+        Hashes of the contents that radiofib wrote: nobody has corrected those.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     path = Path(name) / "a.geojson"
+    ...     _ = path.write_text("corrected")
+    ...     set_corrections_aside(path, b"new", ())
+    ...     [p.name for p in Path(name).iterdir()]
+    ['a.kept-3def73f1.geojson']
+    """
+    if not path.is_file():
+        return
+    digest = hash_bytes(path.read_bytes())
+    if digest == hash_bytes(new) or digest in written:
+        return
+    path.replace(path.with_name(f"{path.stem}.kept-{digest[:8]}.geojson"))
 
 
 def _annotations(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:

@@ -10,10 +10,10 @@ from radiofib.registry import FeatureSpec, Registry, aliases
 from radiofib.slides.specs.artefacts import ARTEFACT_SPECS
 from radiofib.slides.specs.collagen import COLLAGEN_SPECS
 from radiofib.slides.specs.detail import DETAIL_SPECS
+from radiofib.slides.specs.levels import LEVEL_SPECS
 from radiofib.slides.specs.portal import ADEQUACY_SPECS, PORTAL_SPECS
 from radiofib.slides.specs.septa import SEPTA_SPECS
 from radiofib.slides.specs.steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
-from radiofib.slides.tissue.levels import LEVEL_SPECS
 from radiofib.table import CODEBOOK_COLUMNS
 
 __all__ = [

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.color import hed_from_rgb
+
+from radiofib.slides.tissue.stain import separate
 
 __all__ = ["BAND_UM", "STEP_UM", "Pattern", "features", "stain_pattern", "stains", "structure"]
 
@@ -36,8 +37,6 @@ _SMOOTH = (0.8, 0.6, 0.0)
 _SHARED = (0.02, 0.9)
 #: Light taken up by a level of grey, less a constant.
 _DENSITY = -np.log10(np.arange(256) + 1.0).astype(np.float32)
-#: Haematoxylin and eosin from densities, each in its own measure.
-_TWO_STAINS = np.asarray(hed_from_rgb, dtype=np.float64)[:, :2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +64,7 @@ def stains(rgb: Bytes) -> Floats:
     >>> bool(strong[0] > faint[0])
     True
     """
-    amounts: Floats = _DENSITY[rgb] @ _TWO_STAINS
-    return amounts
+    return separate(_DENSITY[rgb])[..., :2]
 
 
 def stain_pattern(

@@ -8,22 +8,18 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy import ndimage as ndi
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from radiofib.config import StrictModel
-from radiofib.registry import FeatureSpec
 from radiofib.slides.reader import Grid
 from radiofib.slides.tissue.level_groups import group_matches, match_all
 from radiofib.slides.tissue.level_pattern import stains
 from radiofib.slides.tissue.level_profile import Profile, core_profile, likeness
+from radiofib.slides.tissue.settings import LevelSettings
 
 __all__ = [
-    "LEVEL_SPECS",
-    "LevelSettings",
     "Levels",
     "group_levels",
     "group_profiles",
@@ -32,72 +28,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-
-def _spec(name: str, unit: str, label: str, formula: str) -> FeatureSpec:
-    source = "radiofib slides.levels"
-    return FeatureSpec(name, "morphometry", unit, label, formula, source, applies="slide")
-
-
-#: One record per measure, for the registry of slides.
-LEVEL_SPECS = (
-    _spec("level_count", "1", "number of serial levels", "cuts of the same cores on the slide"),
-    _spec(
-        "best_level",
-        "1",
-        "level that is measured",
-        "position of the level with the longest cores, counted from the top or left",
-    ),
-    _spec(
-        "all_levels_length_mm",
-        "mm",
-        "core length of all levels together",
-        "sum of centre-line lengths of the core fragments of every level",
-    ),
-    _spec(
-        "all_levels_area_mm2",
-        "mm2",
-        "tissue area of all levels together",
-        "sum of the tissue area of every level",
-    ),
-)
-
-
-class LevelSettings(StrictModel):
-    """How serial levels are recognised.
-
-    Parameters
-    ----------
-    levels : int, optional
-        Number of levels, when it is known: 1 says that every piece is a piece of its own. None
-        looks at the pieces.
-    min_likeness : float
-        Least likeness of two cuts of one core, see
-        :func:`radiofib.slides.tissue.level_profile.likeness`.
-    mean_likeness : float
-        Least mean of the likenesses within groups.
-    min_strength, mean_strength : float
-        Least agreement of what lies inside two cuts of one core, see
-        :class:`radiofib.slides.tissue.level_match.Match`: of the best pair of a slide, and on
-        average over the pairs of a core.
-    min_ratio : float
-        Least ratio of the lengths and of the areas of two cuts of one core.
-    min_share : float
-        Share of the tissue area that must fall into complete groups, or there are no levels.
-
-    Examples
-    --------
-    >>> LevelSettings(levels=3).min_ratio
-    0.9
-    """
-
-    levels: int | None = Field(default=None, ge=1, le=50)
-    min_likeness: float = Field(default=0.4, gt=0, le=1)
-    mean_likeness: float = Field(default=0.6, gt=0, le=1)
-    min_strength: float = Field(default=1.5, gt=0)
-    mean_strength: float = Field(default=1.0, gt=0)
-    min_ratio: float = Field(default=0.9, gt=0, le=1)
-    min_share: float = Field(default=0.8, gt=0.5, le=1)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from radiofib.slides.reader import Grid
 from radiofib.slides.tissue.level_groups import group_matches, match_all
 from radiofib.slides.tissue.level_match import Match
 from radiofib.slides.tissue.level_profile import Profile
-from radiofib.slides.tissue.levels import Levels, LevelSettings, group_levels, group_profiles
+from radiofib.slides.tissue.levels import Levels, group_levels, group_profiles
+from radiofib.slides.tissue.settings import LevelSettings
 
 LENGTH, HEIGHT, GAP = 1000, 50, 30
 PINK, BLUE, GLASS = (225, 150, 190), (150, 90, 160), (243, 242, 244)

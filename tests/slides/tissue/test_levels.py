@@ -8,14 +8,10 @@ import pytest
 from benchmarks import tissue
 from radiofib.simulate._random import child_rng
 from radiofib.simulate.slide_geometry import BiopsyLaw, Core, cut_again, draw_core
+from radiofib.slides.specs.levels import LEVEL_SPECS
 from radiofib.slides.tissue.level_profile import Profile, core_profile, likeness
-from radiofib.slides.tissue.levels import (
-    LEVEL_SPECS,
-    Levels,
-    LevelSettings,
-    group_profiles,
-    level_measures,
-)
+from radiofib.slides.tissue.levels import Levels, group_profiles, level_measures
+from radiofib.slides.tissue.settings import LevelSettings
 
 LAW = BiopsyLaw(fragments=0.0, level_change=1.0)
 UM = (8.0, 8.0)
