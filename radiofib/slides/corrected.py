@@ -110,6 +110,8 @@ def read_corrected(
     look = _look(slide, settings, outlined=bool(outlines))
     run = _of_run(slide, labels, look, settings)
     grid = slide.grid(um, exact=True) if run is None else run.segmentation.grid
+    if run is not None:  # a classifier's labels stay a classifier's, whoever corrected some
+        maker += f", labels of {run.segmentation.source} {run.segmentation.maker}"
     found = annotate(objects, grid, tissue_grid=look.grid, found=look.whole, run=run, maker=maker)
     artefacts = found.artefacts if outlines else look.artefacts.over(found.artefacts)
     tissue = fit_to_measure(look, found.tissue, artefacts)

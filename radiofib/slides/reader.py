@@ -355,6 +355,7 @@ def _explained(name: str) -> Iterator[None]:
             "not a slide or picture that can be read",
             where=name,
             expected="a format of OpenSlide, TIFF, PNG or JPEG",
+            hint="if it is a slide it may be cut short: copy it again from its source",
         ) from error
     except Image.DecompressionBombError as error:
         raise SlideError(

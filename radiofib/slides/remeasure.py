@@ -271,7 +271,7 @@ def _measure(
     annotations = (*measures.annotations, *found.annotated.frames)
     contents = {
         f"{pair.case}.geojson": to_geojson(annotations, key=key).encode(),
-        f"{pair.case}.png": measures_png(measures),
+        f"{pair.case}.png": measures_png(measures, caption=_caption(found.segmentation)),
     }
     geojson = out / f"{pair.case}.geojson"
     set_corrections_aside(geojson, contents[geojson.name], _written(out / _PIECES, geojson.name))
@@ -320,6 +320,10 @@ def _piece(
         "segmentation_maker": "" if made is None else made.maker,
     }
     return {"case": pair.case, "corrections": corrections, **content}
+
+
+def _caption(found: Segmentation | None) -> str:
+    return "" if found is None else f"Portal tracts by {found.source}: {found.maker}"
 
 
 def _portal(found: Segmentation | None) -> dict[str, float]:

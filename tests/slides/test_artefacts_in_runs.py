@@ -308,3 +308,14 @@ def test_settings_are_those_of_the_run(folder: Path, tmp_path: Path) -> None:
         tmp_path / "run", slides, out=tmp_path / "b", workers=1, settings=SlideSettings()
     )
     assert not usual.table.X.equals(table.X)
+
+
+def test_a_corrected_file_says_whose_labels_were_corrected(
+    folder: Path, measured: tuple[Path, FeatureTable], tmp_path: Path
+) -> None:
+    out, table = measured
+    found = again(folder, out, tmp_path / "found")
+    made = table.obs["segmentation_maker"].tolist()
+    assert made[0].startswith("net.onnx ")
+    told = found.table.obs["segmentation_maker"].tolist()
+    assert [t.partition(", labels of model ")[2] for t in told] == made

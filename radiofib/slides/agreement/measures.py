@@ -60,6 +60,12 @@ def read_slides(path: str | Path) -> tuple[pd.DataFrame, str]:
     path = Path(path)
     if path.is_dir():
         path = path / "slides.parquet"
+    if not path.is_file():
+        raise TableError(
+            "no such table of slides",
+            where=str(path),
+            hint="give slides.csv, slides.parquet or the folder of 'radiofib slides run'",
+        )
     frame = read_frame(path)
     known = {column(spec.key): spec.key for spec in SLIDE_REGISTRY}
     measures = [str(c) for c in frame if str(c) in known]
