@@ -105,7 +105,7 @@ def control_verdict(check: str, tests: pd.DataFrame, reason: str = "") -> Row:
 
 _FEW = "fewer than five patients on one side of every question"
 _NOT_TESTED = {
-    "geometry": "no facts of image files in the table (columns geom_*)",
+    "geometry": "no size or spacing of images in the table (columns geom_*), or none differs",
     "scanner": "fewer than two scanners are named",
     "scanner_from_features": "fewer than two scanners with enough patients are named",
     "missingness": "nothing is missing, or nothing varies",
