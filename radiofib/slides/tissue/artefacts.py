@@ -21,8 +21,9 @@ Bools = NDArray[np.bool_]
 
 #: Label of what someone outlined as an artefact of no kind that is looked for.
 OTHER_KIND = 1 + len(ARTEFACT_KINDS)
-#: Twice the same tissue has its colour: the factors of the channels differ no more than this.
-_FOLD_HUE = 1.4
+#: Twice the same tissue has its colour; dense epithelium or a tract among pale tissue takes up
+#: more of the red alone. The factors of the channels differ no more than this.
+_FOLD_HUE = 1.25
 #: The densest part in this many stands for tissue without gaps, in a fold and beside it alike:
 #: nuclei make cells uneven, and the densest ones beside it are denser than the mean fold is.
 _SOLID_PART = 3
