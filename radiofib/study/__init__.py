@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from radiofib.study.judge import READER_FAILURES, FileEvaluation, evaluate_file
     from radiofib.study.prepare import prepare_cohort, read_sections, register_files
     from radiofib.study.run import RunResult, run_study
-    from radiofib.study.slides import slide_labeller, write_slide_tables
+    from radiofib.study.slide_tables import slide_labeller, write_slide_tables
     from radiofib.study.tables import (
         predict_features,
         scanner_notes,
@@ -58,13 +58,13 @@ _HOME = {
     "run_demo": "demo",
     "run_study": "run",
     "scanner_notes": "tables",
-    "slide_labeller": "slides",
+    "slide_labeller": "slide_tables",
     "train_table": "tables",
     "verify_run": "folder",
     "write_doubts": "extraction",
     "write_evaluation": "tables",
     "write_failures": "folder",
-    "write_slide_tables": "slides",
+    "write_slide_tables": "slide_tables",
 }
 
 __all__ = [
