@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from radiofib.deep.batching import BatchSize, PeakMemory
 from radiofib.deep.card import ModelCard, Role, card_from_metadata, check_card
-from radiofib.deep.feed import Ready, in_order
 from radiofib.deep.inputs import check_range, read_picture_input
 from radiofib.deep.providers import CPU, device_of
 from radiofib.deep.run_settings import RunSettings, Timing
 from radiofib.deep.session import OnnxSession, OutOfMemoryError, open_session
 from radiofib.errors import ModelError
+from radiofib.feed import Ready, in_order
 
 __all__ = ["Found", "Network", "RunSettings", "Timing", "open_network", "run_many", "run_pictures"]
 

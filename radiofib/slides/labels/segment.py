@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.deep.feed import in_order
 from radiofib.errors import SlideError
+from radiofib.feed import in_order
 from radiofib.slides.labels.segmenter import Segmenter
 from radiofib.slides.labels.stitch import blended_labels, stitched_labels
 from radiofib.slides.labels.store import LabelStore

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from radiofib.deep.feed import in_order
 from radiofib.errors import SlideError
+from radiofib.feed import in_order
 from radiofib.slides.morphometry.regions import occupied
 from radiofib.slides.reader import Grid, Slide
 
