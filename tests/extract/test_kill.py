@@ -36,7 +36,7 @@ assert not failures, failures
 result.to_parquet(out)
 """
 #: More than ten short runs can finish, however quick the machine: something must be left to do.
-CASES = 400
+CASES = 160
 
 
 def start(folder: Path, pieces: str, out: str, bins: int = 16) -> subprocess.Popen[str]:

@@ -29,6 +29,7 @@ class Painted:
     # Slanting cores 3000 pixels wide with a dark grid of squares, painted where they are read.
     dimensions = (width, height)
     level_downsamples = (1.0, 4.0, 16.0)
+    level_dimensions = tuple((width // down, height // down) for down in (1, 4, 16))
     properties = {}
 
     def read_region(self, location, level, size):
