@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -33,6 +34,9 @@ import pandas as pd
 import PIL.Image
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # found by name from wherever it is run
+
+from benchmarks._machine import processor
 from radiofib.deep.card import Parity
 from radiofib.deep.convert import ConvertSettings, convert_model
 from radiofib.deep.convert.parity import compare_outputs, seeded_pictures
@@ -249,6 +253,7 @@ def main() -> None:
     whole["threads"] = given.threads
     for name, value in told.items():
         whole.loc[whole["way"] == "onnx int8", f"int8_{name}"] = round(value, 4)
+    whole["processor"] = processor()
     for name, version in environment(("numpy", "torch", "onnx", "onnxruntime")).items():
         whole[name] = version
     given.out.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import platform
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -28,6 +28,9 @@ from radiomics.shape import RadiomicsShape
 from radiomics.shape2D import RadiomicsShape2D
 from scipy.ndimage import gaussian_filter
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # found by name from wherever it is run
+
+from benchmarks._machine import processor
 from radiofib.features import firstorder, shape, shape2d
 from radiofib.filters import filtered
 from radiofib.preprocess import bounding_box, discretise, why_unusable
@@ -170,13 +173,6 @@ def seconds(function: Callable[[], Any]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if os.name == "posix" else ():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
 
 
 def main() -> None:

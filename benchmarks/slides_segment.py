@@ -36,6 +36,7 @@ import tifffile
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # found by name from wherever it is run
 
+from benchmarks._machine import processor
 from benchmarks._slide_model import write_seeded_model
 from radiofib.provenance import environment
 from radiofib.simulate.slides import SLIDE_SCANNERS, SlideSettings, write_slide
@@ -154,6 +155,7 @@ def main() -> None:
         tissue = write_biopsy(folder, small=given.small)
         table = measured(folder, tissue, given, runs)
     table["threads"], table["runs"] = given.threads, runs
+    table["processor"] = processor()
     table["load"] = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
     for package, version in environment(("numpy", "onnxruntime", "openslide-python")).items():
         table[package] = version

@@ -35,6 +35,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # found by name from wherever it is run
 
+from benchmarks._machine import processor
 from benchmarks._slide_model import write_fitted_model
 from radiofib.parallel import effective_workers, map_pieces
 from radiofib.provenance import environment
@@ -204,6 +205,7 @@ def main() -> None:
             print(rows[-1], "load", os.getloadavg()[0], flush=True)
     table = pd.DataFrame(rows)
     table["cores"] = effective_workers(None)
+    table["processor"] = processor()
     table["load"] = round(os.getloadavg()[0], 1)
     for package, version in environment(("numpy", "onnxruntime", "openslide-python")).items():
         table[package] = version

@@ -15,7 +15,7 @@ import argparse
 import csv
 import gc
 import logging
-import platform
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -29,6 +29,9 @@ from radiomics import featureextractor
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # found by name from wherever it is run
+
+from benchmarks._machine import processor
 from radiofib.features import glcm, gldm, glrlm, glszm, ngtdm
 from radiofib.features.matrices import Levels, Matrices
 from radiofib.provenance import environment
@@ -185,15 +188,6 @@ def measure(name: str, levels: np.ndarray, rounds: int) -> list[dict[str, Any]]:
     )
     size = {"case": name, "voxels": int(mask.sum()), "box": "x".join(map(str, levels.shape))}
     return [{**size, **row} for row in rows]
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
