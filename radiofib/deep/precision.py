@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,17 +17,14 @@ from radiofib._checks import list_some
 from radiofib._extras import require
 from radiofib.deep.card import ModelCard, Precision, Role, VariantParity, with_card
 from radiofib.deep.graph import read_graph
-from radiofib.deep.inputs import read_picture_input
 from radiofib.deep.network import Network, RunSettings, open_network, run_pictures
 from radiofib.deep.parity import EmbeddingParity, embedding_parity
-from radiofib.deep.rounding import round_weights
+from radiofib.deep.quantise import quantise
 from radiofib.errors import ModelError, UsageError
 
 __all__ = ["EmbeddingParity", "embedding_parity", "fp16_variant", "int8_variant"]
 
 _Paths = Sequence[str | Path]
-#: Operators whose product over many numbers is what 8 bits make fast.
-_HEAVY = ("Conv", "MatMul", "Gemm", "ConvTranspose")
 
 
 def fp16_variant(
@@ -88,15 +84,16 @@ def int8_variant(
     images: _Paths,
     *,
     stated: Mapping[str, Any] | None = None,
-    method: Literal["minmax", "percentile"] = "minmax",
+    method: Literal["minmax", "percentile"] = "percentile",
 ) -> ModelCard:
     """Write a variant that computes in 8 bits, with the inputs and outputs of the original.
 
     Static quantisation as QuantizeLinear and DequantizeLinear pairs (QDQ) [1]_: weights with a
     scale for each output channel, symmetric, 8 bits with sign; activations with one scale and
-    zero point for each tensor, 8 bits without sign, from their range over the calibration images.
-    The weights of a convolution are rounded together, by what it reads on the calibration images
-    [3]_ (:func:`~radiofib.deep.rounding.round_together`).
+    zero point for each tensor, 8 bits without sign, from their range over the calibration images
+    but for the largest values. The weights of a convolution are rounded together, by what it reads
+    on the calibration images [3]_ (:func:`~radiofib.deep.rounding.round_together`). Sums of two
+    computed tensors, as in residual networks, stay in float.
     The first convolution, which reads the picture, stays in float, as does what follows the last
     convolution or matrix product before the embedding (the last sum, ReLU, pooling), and a head
     behind it, so that an embedding is a mean of many values and not of 256 steps. Rounding shifts
@@ -115,7 +112,8 @@ def int8_variant(
     stated : mapping, optional
         Facts the model's card does not state.
     method : {"minmax", "percentile"}
-        Range of activations: all values, or 99.999 % of them (large values are then cut off).
+        Range of activations: all values, or 99.999 % of them (larger ones are then cut off), which
+        leaves finer steps for the rest.
 
     Returns
     -------
@@ -154,7 +152,7 @@ def int8_variant(
         )
 
     def write(plain: Path) -> None:
-        _quantise(Path(path), plain, original, calibration, method)
+        quantise(Path(path), plain, original.network, calibration, method)
         _take_back_shift(plain, original.network, calibration)
 
     return _variant(original, out, images, "int8", len(calibration), write)
@@ -233,67 +231,6 @@ def _embeddings(network: Network, images: _Paths) -> NDArray[np.float64]:
     return _outputs(network, images, ["embedding"])["embedding"]
 
 
-class _Reader:
-    """Gives onnxruntime the calibration images one by one (its CalibrationDataReader)."""
-
-    def __init__(self, network: Network, images: _Paths) -> None:
-        self._network, self._left = network, iter(images)
-
-    def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
-        while (feed := self.get_next()) is not None:
-            yield feed
-
-    def get_next(self) -> dict[str, NDArray[Any]] | None:
-        path = next(self._left, None)
-        if path is None:
-            return None
-        session = self._network.session
-        array = read_picture_input(path, self._network.card.preprocessing)[None]
-        fixed = self._network.fixed_batch or 1
-        return session.fitted({session.inputs[0].name: np.repeat(array, fixed, axis=0)})
-
-
-def _quantise(
-    path: Path,
-    plain: Path,
-    original: _Original,
-    calibration: _Paths,
-    method: Literal["minmax", "percentile"],
-) -> None:
-    """Write the quantised graph; folding and shapes first, as onnxruntime asks for."""
-    quantization = import_module("onnxruntime.quantization")
-    quant_pre_process = import_module("onnxruntime.quantization.shape_inference").quant_pre_process
-    onnx = require("onnx", purpose="an int8 variant")
-    output = original.network.card.output("embedding")
-    assert output is not None
-    ready = plain.with_name("ready.onnx")
-    root, before = logging.getLogger(), logging.getLogger().level
-    root.setLevel(logging.ERROR)
-    try:
-        quant_pre_process(str(path), str(ready), skip_symbolic_shape=True)
-        model = onnx.load(str(ready))
-        _name_nodes(model)
-        onnx.save(model, str(ready))
-        methods = quantization.CalibrationMethod
-        quantization.quantize_static(
-            str(ready),
-            str(plain),
-            _Reader(original.network, calibration),
-            quant_format=quantization.QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            calibrate_method=methods.MinMax if method == "minmax" else methods.Percentile,
-            nodes_to_exclude=_left_in_float(model, output.name),
-            extra_options={"CalibPercentile": 99.999} if method == "percentile" else {},
-        )
-    finally:
-        root.setLevel(before)
-    quantised = onnx.load(str(plain))
-    round_weights(model, quantised, _Reader(original.network, calibration))
-    onnx.save(quantised, str(plain))
-
-
 def _take_back_shift(plain: Path, original: Network, calibration: _Paths) -> None:
     """Add to each feature what the quantised network misses of its mean over the images."""
     onnx = require("onnx", purpose="an int8 variant")
@@ -347,55 +284,3 @@ def _outputs(
             mean = numbers.reshape(numbers.shape[0], -1).mean(axis=1)
             rows[role].append(mean if role == "feature_map" else numbers.ravel())
     return {role: np.stack(values) for role, values in rows.items()}
-
-
-def _name_nodes(model: Any) -> None:
-    """Give each node a name: those to leave out are told by it."""
-    taken = {node.name for node in model.graph.node}
-    for number, node in enumerate(model.graph.node):
-        if not node.name:
-            name = f"node_{number}"
-            while name in taken:
-                name += "_"
-            node.name = name
-            taken.add(name)
-
-
-def _left_in_float(model: Any, embedding: str) -> list[str]:
-    """Return the nodes that stay in float.
-
-    All that the embedding does not depend on (a head), and of what it depends on the nodes after
-    the last convolution or matrix product: the last sum, ReLU and pooling. Where there is more
-    than one, also the first ones and what comes before them.
-    """
-    needed: set[str] = {embedding}
-    heavy_below: set[str] = set()
-    names = []
-    for node in reversed(model.graph.node):
-        if not needed & {*node.output}:
-            names.append(node.name)
-            continue
-        needed |= {*node.input}
-        below = bool(heavy_below & {*node.output})
-        if not below and node.op_type not in _HEAVY:
-            names.append(node.name)
-        else:
-            heavy_below |= {*node.input}
-    first = _first(model, {*names})
-    return [*names, *first]
-
-
-def _first(model: Any, left: set[str]) -> list[str]:
-    """Return the first heavy nodes and what feeds them, unless no other heavy node is there."""
-    behind: set[str] = set()
-    first, others = [], False
-    for node in model.graph.node:
-        heavy = node.op_type in _HEAVY
-        if behind & {*node.input}:
-            behind |= {*node.output}
-            others |= heavy and node.name not in left
-            continue
-        first.append(node.name)
-        if heavy:
-            behind |= {*node.output}
-    return first if others else []

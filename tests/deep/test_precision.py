@@ -82,6 +82,50 @@ def test_int8_variant_keeps_the_embeddings(
     assert read_graph(out).operators["MatMul"] == 1
 
 
+def test_sums_of_blocks_stay_in_float_and_read_what_was_not_rounded(
+    model: Path, pictures: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    int8_variant(model, tmp_path / "q.onnx", pictures[:8], pictures[8:12])
+    assert capsys.readouterr().out == ""
+    graph = onnx.load(str(tmp_path / "q.onnx")).graph
+    makers = {o: n.op_type for n in graph.node for o in n.output}
+    constants = {t.name for t in graph.initializer}
+    sums = [n for n in graph.node if n.op_type == "Add" and not constants & {*n.input}]
+    assert len(sums) == 4
+    read = [sorted(makers[name] for name in node.input) for node in sums]
+    # What a convolution of 8 bits gave, and the stream; a shortcut may be a convolution too.
+    assert all("DequantizeLinear" in one for one in read)
+    assert sum("Relu" in one for one in read) >= 2
+    quantised = {n.input[0] for n in graph.node if n.op_type == "QuantizeLinear"}
+    assert not quantised & {o for n in sums for o in n.output}
+
+
+def test_a_value_beyond_all_others_does_not_coarsen_the_steps(
+    model: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    """One white corner of one picture; nothing else is so bright."""
+    odd = np.asarray(PIL.Image.open(pictures[0])).copy()
+    odd[:3, :3] = 255
+    PIL.Image.fromarray(odd).save(tmp_path / "odd.png")
+    seen, unseen = [*pictures[1:CALIBRATION], tmp_path / "odd.png"], pictures[CALIBRATION:]
+    steps = {}
+    for method in ("minmax", "percentile"):
+        out = tmp_path / f"{method}.onnx"
+        int8_variant(model, out, seen, unseen, method=method)
+        tensors = {
+            t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(str(out)).graph.initializer
+        }
+        steps[method] = {
+            name: float(value)
+            for name, value in tensors.items()
+            if name.endswith("_scale") and value.ndim == 0
+        }
+    assert steps["minmax"].keys() == steps["percentile"].keys()
+    smaller = [steps["percentile"][name] <= steps["minmax"][name] for name in steps["minmax"]]
+    assert all(smaller)
+    assert sum(steps["percentile"].values()) < sum(steps["minmax"].values())
+
+
 def test_embedding_of_the_variant_is_the_mean_of_its_map(
     model: Path, pictures: list[Path], tmp_path: Path
 ) -> None:
