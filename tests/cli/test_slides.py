@@ -275,3 +275,20 @@ def test_remeasure_says_which_slides_are_not_there(folder: Path, tmp_path: Path)
     done = CliRunner().invoke(app, ["slides", "remeasure", *some])
     assert done.exit_code == 3
     assert "gone.svs: no such file" in done.stderr
+
+
+def test_remeasure_takes_nothing_of_a_slide_on_which_the_last_run_failed(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "good.tiff", tmp_path / "good.tiff")
+    made.write_pyramid(tmp_path / "other.tiff", made.biopsy(um=8.0, length_um=1500.0)[0], mpp=8.0)
+    both = ("good.tiff", "other.tiff")
+    assert run(tmp_path, tmp_path / "out", slides=both).exit_code == 0
+    glass = np.full((400, 400, 3), 243, np.uint8)
+    made.write_pyramid(tmp_path / "other.tiff", glass, mpp=8.0)
+    assert run(tmp_path, tmp_path / "out", slides=both).exit_code == 3
+    arguments = ["slides", "remeasure", str(tmp_path / "out"), "--out", str(tmp_path / "again")]
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 3
+    assert "other: other.tiff: the last run failed on this slide" in again.stderr
+    assert pd.read_csv(tmp_path / "again/slides.csv")["case"].tolist() == ["good"]
