@@ -153,6 +153,9 @@ def measure_slide(
     best = levels.pieces(levels.best(lengths, areas))
     values, missing = morphometry([fragments[i] for i in best], settings)
     values |= level_measures(levels, lengths, areas)
+    if reason := missing.get("morphometry_core_length_mm"):  # a sum of nothing is no length of 0
+        values["morphometry_all_levels_length_mm"] = math.nan
+        missing["morphometry_all_levels_length_mm"] = reason
     flawed, unlooked = artefact_values(clean, settings)
     values |= flawed
     missing |= unlooked
