@@ -112,7 +112,15 @@ def read_corrected(
     grid = slide.grid(um, exact=True) if run is None else run.segmentation.grid
     if run is not None:  # a classifier's labels stay a classifier's, whoever corrected some
         maker += f", labels of {run.segmentation.source} {run.segmentation.maker}"
-    found = annotate(objects, grid, tissue_grid=look.grid, found=look.whole, run=run, maker=maker)
+    found = annotate(
+        objects,
+        grid,
+        tissue_grid=look.grid,
+        found=look.whole,
+        run=run,
+        maker=maker,
+        smallest_um2=settings.tracts.min_tract_um2,
+    )
     artefacts = found.artefacts if outlines else look.artefacts.over(found.artefacts)
     tissue = fit_to_measure(look, found.tissue, artefacts)
     if not tissue.tissue.mask.any():
