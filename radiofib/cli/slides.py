@@ -34,6 +34,9 @@ class StainNorm(StrEnum):
     reinhard = "reinhard"
 
 
+#: Pixel sizes that differ by less are one, differently rounded.
+_SAME_SIZE = 0.001
+
 slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
 
 
@@ -140,6 +143,7 @@ def slides_run(
             tiles=lambda done, total: tell("tiles", done, total),
         )
     _unknown(known, table)
+    _own_sizes(mpp, table)
     _warn(dict(zip(table.obs["case"], table.obs["warnings"], strict=True)))
     tracts = None if labeller is None else tract_features(tract_table(table, out), table)
     write_slide_tables(table, out, tracts)
@@ -194,6 +198,7 @@ def slides_remeasure(
             stages=known,
         )
     _unknown(known, found.table)
+    _own_sizes(mpp, found.table)
     tracts = tract_features(found.tracts, found.table) if len(found.tracts) else None
     write_slide_tables(found.table, out, tracts)
     results = RunFolder(out)
@@ -213,6 +218,29 @@ def _unknown(stages: dict[str, float] | None, table: FeatureTable) -> None:
     cases = [] if stages is None else [c for c in table.obs["case"] if c not in stages]
     if cases:
         say(f"no stage for {list_some(cases)}: their tracts are counted")
+
+
+def _own_sizes(mpp: float | None, table: FeatureTable) -> None:
+    """Say which slides the pixel size that was given is not used for."""
+    from radiofib._checks import list_some
+
+    if mpp is None:
+        return
+    own = table.obs[table.obs["mpp_source"] == "slide"]
+    sizes = own[["case", "mpp_x_um", "mpp_y_um"]].itertuples(index=False)
+    other = [f"{c} ({_um(x, y)})" for c, x, y in sizes if _differs(mpp, x) or _differs(mpp, y)]
+    if other:
+        says = "it says its" if len(other) == 1 else "they say their"
+        named = list_some(other)
+        say(f"--mpp {mpp:g} is not used for {named}: {says} own pixel size, which was used")
+
+
+def _um(x: float, y: float) -> str:
+    return f"{x:g} um" if x == y else f"{x:g} x {y:g} um"
+
+
+def _differs(one: float, other: float) -> bool:
+    return abs(one / other - 1) > _SAME_SIZE
 
 
 def _warn(notes: Mapping[str, str]) -> None:

@@ -292,3 +292,20 @@ def test_remeasure_takes_nothing_of_a_slide_on_which_the_last_run_failed(
     assert again.exit_code == 3
     assert "other: other.tiff: the last run failed on this slide" in again.stderr
     assert pd.read_csv(tmp_path / "again/slides.csv")["case"].tolist() == ["good"]
+
+
+def test_a_pixel_size_that_is_not_used_is_said_with_the_one_that_is(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "good.tiff", tmp_path / "good.tiff")
+    made.write_png(tmp_path / "silent.png", made.biopsy(um=8.0, length_um=1500.0)[0])
+    both = ("good.tiff", "silent.png")
+    done = run(tmp_path, tmp_path / "out", "--mpp", "4", slides=both)
+    assert done.exit_code == 0
+    said = "--mpp 4 is not used for good (8 um): it says its own pixel size, which was used"
+    assert done.stderr.count(said) == 1
+    arguments = [str(tmp_path / "out"), str(tmp_path), "--out", str(tmp_path / "b"), "--mpp", "4"]
+    again = CliRunner().invoke(app, ["slides", "remeasure", *arguments])
+    assert again.exit_code == 0
+    assert said in again.stderr
+    assert "--mpp" not in run(tmp_path, tmp_path / "c", "--mpp", "8", slides=both).stderr
