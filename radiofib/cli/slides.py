@@ -14,6 +14,7 @@ from radiofib.cli.slides_agreement import slides_agreement
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from radiofib.errors import Failure
     from radiofib.table import FeatureTable
 
 __all__ = ["register"]
@@ -36,6 +37,8 @@ class StainNorm(StrEnum):
 
 #: Pixel sizes that differ by less are one, differently rounded.
 _SAME_SIZE = 0.001
+#: Cases named on the screen; more are counted.
+_FIRST = 5
 
 slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
 
@@ -142,7 +145,7 @@ def slides_run(
             stages=known,
             tiles=lambda done, total: tell("tiles", done, total),
         )
-    _unknown(known, table)
+    _unknown(known, stages, table, failures)
     _own_sizes(mpp, table)
     _warn(dict(zip(table.obs["case"], table.obs["warnings"], strict=True)))
     tracts = None if labeller is None else tract_features(tract_table(table, out), table)
@@ -197,7 +200,7 @@ def slides_remeasure(
             settings=None if config is None else SlideSettings.from_yaml(config),
             stages=known,
         )
-    _unknown(known, found.table)
+    _unknown(known, stages, found.table, found.failures)
     _own_sizes(mpp, found.table)
     tracts = tract_features(found.tracts, found.table) if len(found.tracts) else None
     write_slide_tables(found.table, out, tracts)
@@ -211,13 +214,26 @@ def slides_remeasure(
     finish(found.failures, useful=n > 0, where=listing)
 
 
-def _unknown(stages: dict[str, float] | None, table: FeatureTable) -> None:
-    """Say for which slides no stage was found under their name."""
+def _unknown(
+    stages: Mapping[str, float] | None,
+    where: Path | None,
+    table: FeatureTable,
+    failures: Sequence[Failure],
+) -> None:
+    """Say which stages are of no slide, and which slides have no stage under their name."""
     from radiofib._checks import list_some
 
-    cases = [] if stages is None else [c for c in table.obs["case"] if c not in stages]
+    if stages is None or where is None:
+        return
+    measured = list(table.obs["case"])
+    others = sorted(set(stages) - {*measured, *(f.case for f in failures)})
+    if others:
+        of = f"{len(others)} of {len(stages)} cases with a stage"
+        say(f"{where.name}: {of} are no slides: {list_some(others, _FIRST)}")
+    cases = [case for case in measured if case not in stages]
     if cases:
-        say(f"no stage for {list_some(cases)}: their tracts are counted")
+        of = f"{len(cases)} of {len(measured)} slides"
+        say(f"no stage for {of}: {list_some(cases, _FIRST)}; tracts are counted there")
 
 
 def _own_sizes(mpp: float | None, table: FeatureTable) -> None:

@@ -64,15 +64,21 @@ def test_good_and_bad_slides_end_in_status_3_with_the_labels_of_the_good(
 
 
 def test_stages_of_other_cases_are_said(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "stages.csv").write_text("case,stage\ngod,3\n")
+    rows = [f"x{n},2" for n in range(6)] + ["god,3", "bad,1", "good,"]
+    (tmp_path / "stages.csv").write_text("\n".join(["case,stage", *rows, ""]))
     stages = ["--stages", str(tmp_path / "stages.csv")]
-    done = run(folder, tmp_path / "a", "--model", str(folder / "net.onnx"), *stages)
-    assert done.exit_code == 0
-    assert "no stage for good" in done.stderr
-    arguments = [str(tmp_path / "a"), str(folder), "--out", str(tmp_path / "b"), *stages]
-    again = CliRunner().invoke(app, ["slides", "remeasure", *arguments])
+    model = ["--model", str(folder / "net.onnx")]
+    done = run(folder, tmp_path / "a", *model, *stages, slides=("good.tiff", "bad.svs"))
+    assert done.exit_code == 3
+    # A slide that failed is one of the slides all the same.
+    others = "stages.csv: 7 of 8 cases with a stage are no slides: god, x0, x1, x2, x3 and 2 more"
+    without = "no stage for 1 of 1 slides: good; tracts are counted there"
+    assert done.stderr.count(others) == done.stderr.count(without) == 1
+    arguments = [str(tmp_path / "a"), str(folder / "good.tiff"), "--out", str(tmp_path / "b")]
+    again = CliRunner().invoke(app, ["slides", "remeasure", *arguments, *stages])
     assert again.exit_code == 0
-    assert "no stage for good" in again.stderr
+    assert "stages.csv: 8 of 8 cases with a stage are no slides: bad, god, x0" in again.stderr
+    assert without in again.stderr
 
 
 def test_facts_the_model_lacks_are_asked_for_and_may_be_stated(
