@@ -146,7 +146,7 @@ def slides_run(
             tiles=lambda done, total: tell("tiles", done, total),
         )
     _unknown(known, stages, table, failures)
-    _own_sizes(mpp, table)
+    _own_sizes(mpp, _said_sizes(table))
     _warn(dict(zip(table.obs["case"], table.obs["warnings"], strict=True)))
     tracts = None if labeller is None else tract_features(tract_table(table, out), table)
     write_slide_tables(table, out, tracts)
@@ -201,7 +201,7 @@ def slides_remeasure(
             stages=known,
         )
     _unknown(known, stages, found.table, found.failures)
-    _own_sizes(mpp, found.table)
+    _own_sizes(mpp, _said_sizes(found.table))
     tracts = tract_features(found.tracts, found.table) if len(found.tracts) else None
     write_slide_tables(found.table, out, tracts)
     results = RunFolder(out)
@@ -236,27 +236,31 @@ def _unknown(
         say(f"no stage for {of}: {list_some(cases, _FIRST)}; tracts are counted there")
 
 
-def _own_sizes(mpp: float | None, table: FeatureTable) -> None:
-    """Say which slides the pixel size that was given is not used for."""
+def _own_sizes(mpp: float | None, sizes: Mapping[str, tuple[float, float]]) -> None:
+    """Say which of the slides that say their pixel size `mpp` was given for and not used."""
     from radiofib._checks import list_some
 
     if mpp is None:
         return
-    own = table.obs[table.obs["mpp_source"] == "slide"]
-    sizes = own[["case", "mpp_x_um", "mpp_y_um"]].itertuples(index=False)
-    other = [f"{c} ({_um(x, y)})" for c, x, y in sizes if _differs(mpp, x) or _differs(mpp, y)]
+    other = [
+        f"{case} ({_um(*size)})"
+        for case, size in sizes.items()
+        if any(abs(mpp / own - 1) > _SAME_SIZE for own in size)
+    ]
     if other:
         says = "it says its" if len(other) == 1 else "they say their"
         named = list_some(other)
         say(f"--mpp {mpp:g} is not used for {named}: {says} own pixel size, which was used")
 
 
+def _said_sizes(table: FeatureTable) -> dict[str, tuple[float, float]]:
+    own = table.obs[table.obs["mpp_source"] == "slide"]
+    sizes = zip(own["mpp_x_um"], own["mpp_y_um"], strict=True)
+    return dict(zip(own["case"], sizes, strict=True))
+
+
 def _um(x: float, y: float) -> str:
     return f"{x:g} um" if x == y else f"{x:g} x {y:g} um"
-
-
-def _differs(one: float, other: float) -> bool:
-    return abs(one / other - 1) > _SAME_SIZE
 
 
 def _warn(notes: Mapping[str, str]) -> None:
@@ -338,6 +342,9 @@ def slides_fit_pixels(
     n = len(found.classifier.facts["slides"])
     how = f"each of {n} slides by the others" if n > 1 else "not validated: a single slide"
     typer.echo(f"Dice: {how}. Written: {out}")
+    _own_sizes(mpp, found.own_mpp)
+    for case, pixels in found.left_out.items():
+        say(f"{case}: {pixels} annotated pixels of {um:g} um lie under artefacts, left out")
     failures = out.with_name(f"{out.stem}_failures.csv")
     if found.failures:
         from radiofib.study import RunFolder, write_failures

@@ -30,7 +30,7 @@ from radiofib.slides.tissue.artefacts import Artefacts
 from radiofib.slides.tissue.map import RIM_CELLS
 from radiofib.slides.tissue.settings import ARTEFACT_KINDS
 
-__all__ = ["COUNTED", "Annotated", "Role", "annotate", "role_of"]
+__all__ = ["COUNTED", "WRITTEN", "Annotated", "Role", "annotate", "role_of"]
 
 Bools = NDArray[np.bool_]
 #: What an object is taken for, by its class.
@@ -40,6 +40,8 @@ Role = Literal[
 
 #: Measurement of an outline of tissue that says that tracts were counted in it.
 COUNTED = "Portal area mm2"
+#: Measurement that every outline of tissue has that radiofib wrote.
+WRITTEN = "Area mm2"
 _KINDS = ("annotation", "detection")
 _NOT_USED: tuple[Role, ...] = ("unclassified", "unused")
 _NO_CELLS = Cover(0, 0, np.zeros((0, 0), dtype=bool), False)
