@@ -1,9 +1,11 @@
 """Fat vacuoles on H&E: white, round and inside tissue. Classical, and its limits stated.
 
 Macrovesicular fat is found; microvesicular fat is below a pixel or two and is not. Round lumens of
-the size of a vacuole (small veins cut across, bile ducts where there are no labels) count as
-vacuoles, and so do round tears; vacuoles that have run together into shapes that are no longer
-round are divided or lost.
+portal tracts (bile ducts, small vessels) are no fat: with labels they are told by the tract they
+lie in, without by what lines them, nuclei nearly all around. Lumens without such a lining (small
+veins cut across, ducts in pale fibrous tracts) count as vacuoles where there are no labels, and so
+do round tears anywhere; vacuoles that have run together into shapes that are no longer round are
+divided or lost.
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ from radiofib.slides.morphometry.extremes import running_maximum, running_minimu
 from radiofib.slides.morphometry.regions import boxes_on, occupied
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.reader import Grid, Slide
-from radiofib.slides.segmentation import Segmentation
+from radiofib.slides.segmentation import Compartment, Segmentation
 from radiofib.slides.tissue.find import TissueMask, optical_density
+from radiofib.slides.tissue.stain import separate
 
-__all__ = ["Vacuoles", "find_vacuoles", "measure_steatosis"]
+__all__ = ["Vacuoles", "find_vacuoles", "lined_by_nuclei", "measure_steatosis"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -36,6 +39,15 @@ ROUNDNESS = 0.6
 #: Centres of vacuoles are at least this part of the smaller radius apart.
 _MERGE = 0.75
 _BLOCK_PIXELS = 1024
+#: Directions in which the surroundings of a white thing are looked at, and how far beyond its edge
+#: (um): over the height of the epithelium of a small bile duct.
+_DIRECTIONS = 8
+_LINING_UM = (2.0, 4.0, 6.0, 8.0)
+#: A lumen has so much more haematoxylin than tissue usually has in so many of them. A fat vacuole
+#: has a nucleus at its edge, or two, not nuclei all around.
+_LINED, _LEAST_LINED = 1.5, 6
+#: Part of the directions with a label of tissue in which a lumen of a tract has that of a tract.
+_IN_TRACT = 0.5
 #: So much glass around tissue is enough for what is smoothed within it.
 _RIM_UM = 5.0
 
@@ -122,6 +134,57 @@ def find_vacuoles(
     return Vacuoles(number[parts], row.astype(np.int64), column.astype(np.int64), area)
 
 
+def lined_by_nuclei(
+    density: NDArray[np.float32], inside: Bools, found: Vacuoles, um: float
+) -> Bools:
+    """Tell which round white things have nuclei nearly all around: lumens of ducts and vessels.
+
+    Parameters
+    ----------
+    density : ndarray of float32, shape (height, width, 3)
+        Optical density of the picture.
+    inside : ndarray of bool
+        Stained tissue: its median is what tissue usually has.
+    found : Vacuoles
+        Of the same picture.
+    um : float
+        Side of a pixel.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:80, :160]
+    >>> white = (np.hypot(y - 40, x - 40) < 10) | (np.hypot(y - 40, x - 120) < 10)
+    >>> density = np.full((80, 160, 3), (0.04, 0.21, 0.11), np.float32)
+    >>> density[np.hypot(y - 40, x - 40) < 19] = (0.4, 0.6, 0.24)  # nuclei around the first
+    >>> density[white] = 0
+    >>> found = find_vacuoles(white, np.ones_like(white), 1.0)
+    >>> lined_by_nuclei(density, ~white, found, 1.0).tolist()
+    [True, False]
+    """
+    flesh = density[inside][::7]
+    if not found.row.size or not flesh.size:
+        return np.zeros(found.row.size, dtype=bool)
+    usual = max(float(np.median(separate(flesh)[:, 0])), 0.0)
+    rows, columns = _around_each(found, np.array(_LINING_UM) / um, um)
+    within = (rows >= 0) & (rows < density.shape[0]) & (columns >= 0) & (columns < density.shape[1])
+    at = rows.clip(0, density.shape[0] - 1), columns.clip(0, density.shape[1] - 1)
+    haematoxylin = np.where(within, separate(density[at])[..., 0], 0.0).mean(axis=2)
+    # Where tissue has hardly any, noise must not make a lining.
+    dark = haematoxylin >= _LINED * max(usual, WHITE_SIGNAL)
+    lined: Bools = dark.sum(axis=1) >= _LEAST_LINED
+    return lined
+
+
+def _around_each(found: Vacuoles, beyond: NDArray[np.float64], um: float) -> tuple[Ints, Ints]:
+    """Return row and column of places beyond the edge of each, shape (n, directions, beyond)."""
+    radius = np.sqrt(found.area_um2 / np.pi) / um
+    reach = radius[:, None, None] + beyond[None, None, :]
+    turn = (2 * np.pi / _DIRECTIONS * np.arange(_DIRECTIONS))[None, :, None]
+    rows = np.rint(found.row[:, None, None] + reach * np.sin(turn)).astype(np.int64)
+    columns = np.rint(found.column[:, None, None] + reach * np.cos(turn)).astype(np.int64)
+    return rows, columns
+
+
 def measure_steatosis(
     slide: Slide,
     grid: Grid,
@@ -142,8 +205,9 @@ def measure_steatosis(
     settings : TractSettings
         Diameters and resolution.
     segmentation : Segmentation, optional
-        With it, vacuoles whose middle lies in the lobule are summed apart: lumens of portal
-        tracts are then left out.
+        With it, what a portal tract surrounds is left out, and vacuoles whose middle lies in the
+        lobule are summed apart. Without it, what nuclei surround is left out, see
+        :func:`lined_by_nuclei`.
 
     Returns
     -------
@@ -166,14 +230,20 @@ def measure_steatosis(
         x0, y0, x1, y1 = _around(tissue.mask, (left, top, width, height), margin, rim)
         rgb = slide.read(fine, x0 * parts, y0 * parts, (x1 - x0) * parts, (y1 - y0) * parts)
         inside = tissue.mask[y0:y1, x0:x1].repeat(parts, axis=0).repeat(parts, axis=1)
-        white = _is_white(optical_density(rgb, tissue.white)) & inside
+        density = optical_density(rgb, tissue.white)
+        white = _is_white(density) & inside
         found = find_vacuoles(white, _beyond(inside), um, settings)
         row, column = found.row + (y0 - top) * parts, found.column + (x0 - left) * parts
         mine = (row >= 0) & (row < height * parts) & (column >= 0) & (column < width * parts)
-        areas.append(found.area_um2[mine])
-        if segmentation is not None:
+        if segmentation is None:
+            mine &= ~lined_by_nuclei(density, inside & ~white, found, um)
+        else:
+            rows, columns = _around_each(found, np.array(_LINING_UM[:1]) / um, um)
+            rows, columns = rows[..., 0] / parts + y0, columns[..., 0] / parts + x0
+            mine &= ~_in_tract(segmentation, grid, rows, columns)
             place = (row[mine] / parts + top, column[mine] / parts + left)
-            in_lobule.append(_lobular(segmentation, grid, *place))
+            in_lobule.append(_has(segmentation, grid, "lobule", *place))
+        areas.append(found.area_um2[mine])
     area = np.concatenate(areas) if areas else np.empty(0)
     whole = float(np.count_nonzero(tissue.mask)) * grid.cell_um2
     diameter = 2 * np.sqrt(area / np.pi)
@@ -213,14 +283,28 @@ def _beyond(inside: Bools) -> Bools:
     return inner
 
 
-def _lobular(
+def _in_tract(
     found: Segmentation, grid: Grid, row: NDArray[np.float64], column: NDArray[np.float64]
 ) -> Bools:
-    """Tell which places of the tissue grid have a label of the lobule."""
+    """Tell what a tract surrounds, by places around each, whatever label a lumen itself has."""
+    portal = _has(found, grid, "portal", row, column).sum(axis=1)
+    lobule = _has(found, grid, "lobule", row, column).sum(axis=1)
+    surrounded: Bools = (portal > 0) & (portal >= _IN_TRACT * (portal + lobule))
+    return surrounded
+
+
+def _has(
+    found: Segmentation,
+    grid: Grid,
+    compartment: Compartment,
+    row: NDArray[np.float64],
+    column: NDArray[np.float64],
+) -> Bools:
+    """Tell which places of the tissue grid have a label of a compartment."""
     down = (row * grid.step_y / found.grid.step_y).astype(np.int64).clip(0, found.grid.height - 1)
     right = (column * grid.step_x / found.grid.step_x).astype(np.int64)
     right = right.clip(0, found.grid.width - 1)
-    lobule = np.zeros(256, dtype=bool)
-    lobule[: len(found.classes)] = [c.compartment == "lobule" for c in found.classes]
-    chosen: Bools = lobule[found.labels[down, right]]
+    table = np.zeros(256, dtype=bool)
+    table[: len(found.classes)] = [c.compartment == compartment for c in found.classes]
+    chosen: Bools = table[found.labels[down, right]]
     return chosen
