@@ -123,7 +123,7 @@ def read_examples(
         fit = on_grid(tissue.mask, tissue_grid, grid)
         classes, known = _known(found.segmentation, objects, fit, rest)
         all_known = _known(found.segmentation, objects, everywhere, rest)[1]
-        left_out = np.count_nonzero(all_known != UNKNOWN) - np.count_nonzero(known != UNKNOWN)
+        left_out = int(((all_known != UNKNOWN) & (known == UNKNOWN)).sum())
         if not classes:
             raise SlideError(
                 "nothing is annotated on the tissue",
