@@ -85,9 +85,10 @@ def match_annotations(
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
+    ...     (folder := Path(name) / "slides").mkdir()
     ...     for file in ("a.geojson", "a.svs", "b.geojson"):
-    ...         _ = (Path(name) / file).write_text("")
-    ...     pairs, failures = match_annotations(name)
+    ...         _ = (folder / file).write_text("")
+    ...     pairs, failures = match_annotations(folder)
     >>> [(p.case, p.slide.name) for p in pairs], [f.case for f in failures]
     ([('a', 'a.svs')], ['b'])
     """
