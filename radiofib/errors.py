@@ -70,15 +70,19 @@ class RadiofibError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.problem}" if self.where else self.problem
-        # What was found may be another error's text: its advice is given once, at the end.
+        # What was found may be another error's text: its advice is given once, at the end, and its
+        # own facts need no second bracket around them.
         found, _, inner = (self.found or "").partition(" Next: ")
+        told = " (expected " in found or " (found " in found
         facts = [
             f"{word} {fact.rstrip('.')}" if inner or fact.endswith(").") else f"{word} {fact}"
-            for word, fact in (("expected", self.expected), ("found", found))
+            for word, fact in (("expected", self.expected), ("found", "" if told else found))
             if fact
         ]
         if facts:
             text += f" ({'; '.join(facts)})"
+        if told:
+            text += f": {found}"
         text = _closed(text)
         hint = self.hint or inner
         return f"{text} Next: {_closed(hint)}" if hint else text

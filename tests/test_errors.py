@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from radiofib import errors
-from radiofib.errors import Failure, MaskError, RadiofibError, UsageError
+from radiofib.errors import Failure, MaskError, RadiofibError, SplitError, UsageError
 
 
 def test_message_has_place_expected_found_and_next() -> None:
@@ -49,3 +49,16 @@ def test_unexpected_exceptions_keep_their_class() -> None:
     assert failure.error == "ZeroDivisionError"
     assert failure.reason == "ZeroDivisionError: x"
     assert list(failure.as_row()) == ["case", "channel", "instance", "step", "error", "reason"]
+
+
+def test_an_error_that_was_found_is_told_without_brackets_in_brackets() -> None:
+    inner = SplitError("too few patients", where="fold 2", expected="5", found="3", hint="use 2")
+    outer = SplitError("no setting could be tested", found=str(inner))
+    assert str(outer) == (
+        "no setting could be tested: fold 2: too few patients (expected 5; found 3). Next: use 2."
+    )
+    outermost = SplitError("nothing is left", where="study", expected="a setting", found=str(outer))
+    assert str(outermost) == (
+        "study: nothing is left (expected a setting): no setting could be tested: fold 2: too few "
+        "patients (expected 5; found 3). Next: use 2."
+    )

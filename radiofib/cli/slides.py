@@ -14,6 +14,7 @@ from radiofib.cli.slides_agreement import slides_agreement
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from radiofib.errors import Failure
     from radiofib.table import FeatureTable
 
 __all__ = ["register"]
@@ -33,6 +34,11 @@ class StainNorm(StrEnum):
     macenko = "macenko"
     reinhard = "reinhard"
 
+
+#: Pixel sizes that differ by less are one, differently rounded.
+_SAME_SIZE = 0.001
+#: Cases named on the screen; more are counted.
+_FIRST = 5
 
 slides_app = typer.Typer(help="Biopsy slides.", no_args_is_help=True)
 
@@ -139,7 +145,8 @@ def slides_run(
             stages=known,
             tiles=lambda done, total: tell("tiles", done, total),
         )
-    _unknown(known, table)
+    _unknown(known, stages, table, failures)
+    _own_sizes(mpp, _said_sizes(table))
     _warn(dict(zip(table.obs["case"], table.obs["warnings"], strict=True)))
     tracts = None if labeller is None else tract_features(tract_table(table, out), table)
     write_slide_tables(table, out, tracts)
@@ -193,7 +200,8 @@ def slides_remeasure(
             settings=None if config is None else SlideSettings.from_yaml(config),
             stages=known,
         )
-    _unknown(known, found.table)
+    _unknown(known, stages, found.table, found.failures)
+    _own_sizes(mpp, _said_sizes(found.table))
     tracts = tract_features(found.tracts, found.table) if len(found.tracts) else None
     write_slide_tables(found.table, out, tracts)
     results = RunFolder(out)
@@ -206,13 +214,53 @@ def slides_remeasure(
     finish(found.failures, useful=n > 0, where=listing)
 
 
-def _unknown(stages: dict[str, float] | None, table: FeatureTable) -> None:
-    """Say for which slides no stage was found under their name."""
+def _unknown(
+    stages: Mapping[str, float] | None,
+    where: Path | None,
+    table: FeatureTable,
+    failures: Sequence[Failure],
+) -> None:
+    """Say which stages are of no slide, and which slides have no stage under their name."""
     from radiofib._checks import list_some
 
-    cases = [] if stages is None else [c for c in table.obs["case"] if c not in stages]
+    if stages is None or where is None:
+        return
+    measured = list(table.obs["case"])
+    others = sorted(set(stages) - {*measured, *(f.case for f in failures)})
+    if others:
+        of = f"{len(others)} of {len(stages)} cases with a stage"
+        say(f"{where.name}: {of} are no slides: {list_some(others, _FIRST)}")
+    cases = [case for case in measured if case not in stages]
     if cases:
-        say(f"no stage for {list_some(cases)}: their tracts are counted")
+        of = f"{len(cases)} of {len(measured)} slides"
+        say(f"no stage for {of}: {list_some(cases, _FIRST)}; tracts are counted there")
+
+
+def _own_sizes(mpp: float | None, sizes: Mapping[str, tuple[float, float]]) -> None:
+    """Say which of the slides that say their pixel size `mpp` was given for and not used."""
+    from radiofib._checks import list_some
+
+    if mpp is None:
+        return
+    other = [
+        f"{case} ({_um(*size)})"
+        for case, size in sizes.items()
+        if any(abs(mpp / own - 1) > _SAME_SIZE for own in size)
+    ]
+    if other:
+        says = "it says its" if len(other) == 1 else "they say their"
+        named = list_some(other)
+        say(f"--mpp {mpp:g} is not used for {named}: {says} own pixel size, which was used")
+
+
+def _said_sizes(table: FeatureTable) -> dict[str, tuple[float, float]]:
+    own = table.obs[table.obs["mpp_source"] == "slide"]
+    sizes = zip(own["mpp_x_um"], own["mpp_y_um"], strict=True)
+    return dict(zip(own["case"], sizes, strict=True))
+
+
+def _um(x: float, y: float) -> str:
+    return f"{x:g} um" if x == y else f"{x:g} x {y:g} um"
 
 
 def _warn(notes: Mapping[str, str]) -> None:
@@ -294,6 +342,9 @@ def slides_fit_pixels(
     n = len(found.classifier.facts["slides"])
     how = f"each of {n} slides by the others" if n > 1 else "not validated: a single slide"
     typer.echo(f"Dice: {how}. Written: {out}")
+    _own_sizes(mpp, found.own_mpp)
+    for case, pixels in found.left_out.items():
+        say(f"{case}: {pixels} annotated pixels of {um:g} um lie under artefacts, left out")
     failures = out.with_name(f"{out.stem}_failures.csv")
     if found.failures:
         from radiofib.study import RunFolder, write_failures

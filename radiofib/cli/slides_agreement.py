@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radiofib.cli._shared import DONE_WITH_FAILURES, say
+from radiofib.cli._shared import DONE_WITH_FAILURES, finish, say
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from radiofib.errors import Failure
 
 __all__ = ["slides_agreement"]
 
@@ -45,7 +47,8 @@ def slides_agreement(
 
     Counts: weighted kappa by numeric distance, ICC(A,1), Bland-Altman. Areas and lengths: ICC(A,1),
     Bland-Altman, Pearson. A column stage: Spearman, Jonckheere and Pearson of portal and collagen
-    percent. Two folders of labels: Dice and IoU of each class.
+    percent. Two folders of labels: Dice and IoU of each class; a case whose labels cannot be
+    compared costs itself only.
 
     Example: radiofib slides agreement slides --readers readers.csv --out agreement.csv
     """
@@ -56,14 +59,16 @@ def slides_agreement(
     from radiofib.slides.agreement.labels import label_agreement, pair_labels
     from radiofib.slides.agreement.measures import read_slides, reader_agreement
     from radiofib.slides.agreement.readings import read_readings
-    from radiofib.study import RunFolder
+    from radiofib.study import RunFolder, write_failures
 
     if (labels is None) != (reference is None):
         raise UsageError("labels are compared with a reference", hint="--labels and --reference")
     if readers is None and labels is None:
         raise UsageError("nothing to compare with", hint="--readers, or --labels and --reference")
     measured, ours = read_slides(slides)
-    frames, left_out = [], []
+    frames: list[pd.DataFrame] = []
+    left_out: list[str] = []
+    failures: list[Failure] = []
     if readers is not None:
         readings = read_readings(readers)
         frames.append(reader_agreement(measured, readings, level, ours=ours))
@@ -82,14 +87,23 @@ def slides_agreement(
             left_out.append(f"in one folder only: {list_some(pairs.unmatched)}")
         sizes = measured.get("mpp_x_um", pd.Series(dtype="float64"))
         mpp = {str(case): float(size) for case, size in sizes.items()}
-        frames.append(label_agreement(pairs, names=classes or (), mpp=mpp, um=um, batch=batch))
+        found, failures = label_agreement(pairs, names=classes or (), mpp=mpp, um=um, batch=batch)
+        frames += [found] if len(found) else []
+    results = RunFolder(out.absolute().parent)
+    listing = out.with_name(f"{out.stem}_failures.csv")
+    listing.unlink(missing_ok=True)
+    if failures:
+        write_failures(results, failures, listing.name)
+    if not frames:
+        finish(failures, useful=False, where=listing)
     table = pd.concat(frames, ignore_index=True)
-    written = RunFolder(out.absolute().parent).write_frame(out.name, table)
+    written = results.write_frame(out.name, table)
     for line in _lines(table):
         typer.echo(line)
     typer.echo(f"{len(table)} rows: {out if not out.is_absolute() else written}")
     for note in left_out:
         say(note)
+    finish(failures, useful=True, where=listing)
     if left_out:
         raise typer.Exit(DONE_WITH_FAILURES)
 

@@ -15,12 +15,12 @@ from radiofib.deep.cam import ActivationMap, peak, upsampled
 from radiofib.errors import UsageError
 from radiofib.images.overlay import fitted_size, save_png
 
-__all__ = ["cam_overlay_png", "render_cam"]
+__all__ = ["cam_overlay_png", "caption", "render_cam"]
 
 _GAP, _BAR, _LABELS, _LINE = 14, 16, 80, 18
 _PAPER, _INK, _FAINT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
 _SAYS = {
-    "exact": "mean of the map + {offset:.3g} = logit {score:.3g}",
+    "exact": "mean of the map {sign} {offset:.3g} = logit {score:.3g}",
     "heuristic": "heuristic: SHAP values x feature map; score {score:.3g}",
 }
 #: Most of the colour that covers the picture.
@@ -85,7 +85,7 @@ def render_cam(
     shown = np.rint((1 - alpha) * np.asarray(back) + alpha * colours).astype(np.uint8)
 
     head = f"{title}: {found.label}" if title else found.label
-    says = _SAYS[found.kind].format(offset=found.offset, score=found.score)
+    says = caption(found)
     raises = found.values.max() > 0
     says += "; ring: peak" if raises else ""
     texts = _font(15).getlength(head), _font(11).getlength(says)
@@ -101,6 +101,18 @@ def render_cam(
     draw.text((_GAP, _GAP // 2 + _LINE + 2), says, _FAINT, _font(11))
     _bar(paper, draw, (_GAP + width + _GAP, above, height), top)
     return np.asarray(paper)
+
+
+def caption(found: ActivationMap) -> str:
+    """Say how a map is tied to the score of its class.
+
+    Examples
+    --------
+    >>> caption(ActivationMap(np.zeros((1, 1)), -71.6, -71.6, "F4", "exact"))
+    'mean of the map - 71.6 = logit -71.6'
+    """
+    sign = "-" if found.offset < 0 else "+"
+    return _SAYS[found.kind].format(sign=sign, offset=abs(found.offset), score=found.score)
 
 
 def _ring(draw: PIL.ImageDraw.ImageDraw, centre: tuple[int, int]) -> None:

@@ -28,6 +28,7 @@ from radiofib.deep.card_fields import (
 from radiofib.deep.ports import Port
 from radiofib.deep.session import open_session
 from radiofib.errors import ConfigError, ModelError
+from radiofib.provenance import hash_file
 
 __all__ = [
     "CARD_KEY",
@@ -43,6 +44,7 @@ __all__ = [
     "Source",
     "VariantParity",
     "card_from_metadata",
+    "card_of_file",
     "check_card",
     "read_card",
     "read_sidecar",
@@ -79,6 +81,12 @@ def card_from_metadata(
     radiofib.deep.card_fields.MissingFactsError: net.onnx: the model does not state what must be
     known to use it (expected architecture (name of the network, such as resnet34); source (...
     """
+    return complete_card(_merged(metadata, stated, where), where=where)
+
+
+def _merged(
+    metadata: Mapping[str, str], stated: Mapping[str, Any] | None, where: str
+) -> dict[str, Any]:
     own: dict[str, Any] = {}
     if CARD_KEY in metadata:
         own = card_json(metadata[CARD_KEY], where=f"{where}, metadata property {CARD_KEY!r}")
@@ -89,7 +97,69 @@ def card_from_metadata(
             merged[key] = {**mine, **value}
         else:
             merged[key] = value
-    return complete_card(merged, where=where)
+    return merged
+
+
+def card_of_file(
+    path: str | Path,
+    metadata: Mapping[str, str],
+    stated: Mapping[str, Any] | None,
+    *,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    opset: int | None,
+) -> ModelCard:
+    """Return the card of an open file, checked against its graph.
+
+    What the file itself tells is not asked for: operator set, type and fixed size of the input,
+    and, where nothing names another source of the weights, its own name and SHA-256.
+
+    Parameters
+    ----------
+    path : path
+        The ``.onnx`` file.
+    metadata : mapping
+        Of the model.
+    stated : mapping, optional
+        Facts the model does not state, or states otherwise.
+    inputs, outputs : sequence of Port
+        Of the graph.
+    opset : int, optional
+        Of the graph.
+
+    Raises
+    ------
+    ConfigError
+        When facts are missing or not understood.
+    ModelError
+        When the card is not that of the graph.
+    """
+    path = Path(path)
+    merged = _merged(metadata, stated, path.name)
+    if opset is not None:
+        merged.setdefault("opset", opset)
+    source = merged.setdefault("source", {"name": path.name})
+    own = isinstance(source, Mapping) and source.get("name", path.name) == path.name
+    if own and "sha256" not in source:
+        merged["source"] = {"name": path.name, **source, "sha256": hash_file(path)}
+    how = merged.get("preprocessing")
+    if isinstance(how, Mapping) and len(inputs) == 1:
+        merged["preprocessing"] = {**_of_port(inputs[0], how.get("layout")), **how}
+    card = complete_card(merged, where=path.name)
+    check_card(card, inputs, outputs, opset=opset, where=path.name)
+    return card
+
+
+def _of_port(port: Port, layout: Any) -> dict[str, Any]:
+    """Return what an input tells of its preprocessing."""
+    types = {name: dtype for dtype, name in _TYPES.items()}
+    found: dict[str, Any] = {"dtype": types[port.type]} if port.type in types else {}
+    places = {"NCHW": (2, 3), "NHWC": (1, 2)}.get(str(layout))
+    if places is not None and len(port.shape) == len("NCHW"):
+        size = [port.shape[place] for place in places]
+        if None not in size:
+            found["size"] = size
+    return found
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any]:
@@ -129,9 +199,14 @@ def read_card(path: str | Path, stated: Mapping[str, Any] | None = None) -> Mode
         When the file is no model, or the card is not that of the graph.
     """
     session = open_session(path)
-    card = card_from_metadata(session.metadata, stated, where=session.name)
-    check_card(card, session.inputs, session.outputs, opset=session.opset, where=session.name)
-    return card
+    return card_of_file(
+        path,
+        session.metadata,
+        stated,
+        inputs=session.inputs,
+        outputs=session.outputs,
+        opset=session.opset,
+    )
 
 
 def check_card(

@@ -66,7 +66,7 @@ _MEANING = {
     "opset": "version of the ONNX operator set",
     "classes": "names of the classes in the order of the outputs",
     "preprocessing": "how a picture becomes the input: colour, size, resize, value_range, mean, "
-    "sd, layout, dtype",
+    "sd, layout",
     "preprocessing.colour": "grey or rgb",
     "preprocessing.size": "height and width of the input, or null where it is open",
     "preprocessing.resize": "stretch, crop, pad or none",

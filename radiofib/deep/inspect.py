@@ -15,8 +15,7 @@ from radiofib.deep.card import (
     CARD_KEY,
     MissingFactsError,
     ModelCard,
-    card_from_metadata,
-    check_card,
+    card_of_file,
 )
 from radiofib.deep.graph import GraphFacts, check_external, describe_external, read_graph
 from radiofib.deep.providers import CPU, short_name
@@ -214,8 +213,14 @@ def inspect_model(path: str | Path, stated: Mapping[str, Any] | None = None) -> 
         providers = _providers(path, problems)
     card, unstated = None, False
     try:
-        card = card_from_metadata(facts.metadata, stated, where=path.name)
-        check_card(card, facts.inputs, facts.outputs, opset=facts.opset, where=path.name)
+        card = card_of_file(
+            path,
+            facts.metadata,
+            stated,
+            inputs=facts.inputs,
+            outputs=facts.outputs,
+            opset=facts.opset,
+        )
     except (ConfigError, ModelError) as error:
         card, unstated = None, isinstance(error, MissingFactsError)
         problems.append(str(error))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.deep.batching import BatchSize, PeakMemory
-from radiofib.deep.card import ModelCard, Role, card_from_metadata, check_card
+from radiofib.deep.card import ModelCard, Role, card_of_file
 from radiofib.deep.inputs import check_range, read_picture_input
 from radiofib.deep.providers import CPU, device_of
 from radiofib.deep.run_settings import RunSettings, Timing
@@ -104,8 +104,14 @@ def open_network(
         When the file is no usable model, or the card is not that of the graph.
     """
     session = open_session(path, providers=providers, threads=threads, gpu_memory_mb=memory_mb)
-    card = card_from_metadata(session.metadata, stated, where=session.name)
-    check_card(card, session.inputs, session.outputs, opset=session.opset, where=session.name)
+    card = card_of_file(
+        path,
+        session.metadata,
+        stated,
+        inputs=session.inputs,
+        outputs=session.outputs,
+        opset=session.opset,
+    )
     return Network(session, card)
 
 

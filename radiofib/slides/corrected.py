@@ -14,7 +14,7 @@ from radiofib.errors import SlideError
 from radiofib.slides.labels.hidden import without_hidden
 from radiofib.slides.labels.kept import LABELS, kept_labels
 from radiofib.slides.morphometry.tracts import find_tracts
-from radiofib.slides.qupath.annotated import COUNTED, Annotated, annotate, role_of
+from radiofib.slides.qupath.annotated import COUNTED, WRITTEN, Annotated, annotate, role_of
 from radiofib.slides.qupath.read import Drawn, parse_geojson
 from radiofib.slides.qupath.relabel import RunLabels
 from radiofib.slides.reader import Slide
@@ -26,9 +26,6 @@ from radiofib.slides.tissue.find import TissueMask, check_brightfield, white_lev
 from radiofib.slides.tissue.map import map_tissue
 
 __all__ = ["Corrected", "labels_beside", "read_corrected"]
-
-#: Measurement that every outline of tissue has that radiofib wrote.
-_WRITTEN = "Area mm2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +109,15 @@ def read_corrected(
     grid = slide.grid(um, exact=True) if run is None else run.segmentation.grid
     if run is not None:  # a classifier's labels stay a classifier's, whoever corrected some
         maker += f", labels of {run.segmentation.source} {run.segmentation.maker}"
-    found = annotate(objects, grid, tissue_grid=look.grid, found=look.whole, run=run, maker=maker)
+    found = annotate(
+        objects,
+        grid,
+        tissue_grid=look.grid,
+        found=look.whole,
+        run=run,
+        maker=maker,
+        smallest_um2=settings.tracts.min_tract_um2,
+    )
     artefacts = found.artefacts if outlines else look.artefacts.over(found.artefacts)
     tissue = fit_to_measure(look, found.tissue, artefacts)
     if not tissue.tissue.mask.any():
@@ -178,7 +183,7 @@ def _notes(
             "the labels of the run are not beside the file: all tissue that is not annotated "
             "counts as lobule, veins and vacuoles too"
         )
-    ours = any(_WRITTEN in one.measured for one in outlines)
+    ours = any(WRITTEN in one.measured for one in outlines)
     if segmentation is None and not ours:
         yield (
             "no tract, and nothing says that tracts were looked for: their number is missing, "

@@ -28,7 +28,7 @@ from radiofib.slides.specs.detail import DETAIL_SPECS
 from radiofib.slides.specs.portal import PORTAL_SPECS
 from radiofib.slides.specs.septa import SEPTA_SPECS
 from radiofib.slides.specs.steatosis import LOBULE_STEATOSIS_SPECS, STEATOSIS_SPECS
-from radiofib.slides.stain_check import stain_warnings
+from radiofib.slides.stain_check import colourless, stain_warnings
 from radiofib.slides.tissue.clean import (
     CleanTissue,
     artefact_annotations,
@@ -153,6 +153,9 @@ def measure_slide(
     best = levels.pieces(levels.best(lengths, areas))
     values, missing = morphometry([fragments[i] for i in best], settings)
     values |= level_measures(levels, lengths, areas)
+    if reason := missing.get("morphometry_core_length_mm"):  # a sum of nothing is no length of 0
+        values["morphometry_all_levels_length_mm"] = math.nan
+        missing["morphometry_all_levels_length_mm"] = reason
     flawed, unlooked = artefact_values(clean, settings)
     values |= flawed
     missing |= unlooked
@@ -162,13 +165,14 @@ def measure_slide(
         counted = replace(counted, mask=counted.mask & whole)
     values["morphometry_edge_contact_mm"] = edge_contact_mm(whole, grid)
     stain = stain_statistics(slide, grid, counted, um=settings.stain_um)
-    other_stain = STAIN_NAMES.get(tract_settings.stain) or not_h_and_e(stain)
+    grey = colourless(clean.overview, counted)
+    other_stain = grey or STAIN_NAMES.get(tract_settings.stain) or not_h_and_e(stain)
     if other_stain is not None:
-        void = [key for key in stain if key != "stain_residual_od_mean"]
+        void = [key for key in stain if grey or key != "stain_residual_od_mean"]
         stain |= dict.fromkeys(void, math.nan)
         missing |= dict.fromkeys(void, other_stain)
     values |= stain
-    collagen, none = _collagen(slide, grid, counted, tract_settings)
+    collagen, none = _collagen(slide, grid, counted, tract_settings, grey)
     values |= collagen
     missing |= none
     found = unsegmented()
@@ -250,11 +254,12 @@ def _collagen(
     grid: Grid,
     tissue: TissueMask,
     settings: TractSettings,
+    grey: str | None,
 ) -> tuple[dict[str, float], dict[str, str]]:
-    if settings.stain != "h_and_e":
+    if settings.stain != "h_and_e" and grey is None:
         return measure_collagen(slide, grid, tissue, settings), {}
     keys = [spec.key for spec in COLLAGEN_SPECS]
-    reason = "needs Sirius red or Masson's trichrome (stain)"
+    reason = grey or "needs Sirius red or Masson's trichrome (stain)"
     return dict.fromkeys(keys, math.nan), dict.fromkeys(keys, reason)
 
 

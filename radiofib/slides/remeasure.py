@@ -8,9 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import ndimage as ndi
 
 from radiofib.errors import Failure, RadiofibError, SlideError, UsageError
 from radiofib.parallel import map_pieces
@@ -18,6 +16,7 @@ from radiofib.provenance import canonical_json, environment, hash_bytes, hash_fi
 from radiofib.slides.corrected import Corrected, labels_beside, read_corrected
 from radiofib.slides.labels.kept import LABELS, keep_labels
 from radiofib.slides.measure import SlideMeasures, measure_slide
+from radiofib.slides.morphometry.regions import find_regions
 from radiofib.slides.pieces import (
     measured_content,
     measures_png,
@@ -40,7 +39,7 @@ from radiofib.table import FeatureTable
 __all__ = ["Remeasured", "remeasure_slides"]
 
 #: Raised when the way of reading annotations changes.
-_METHOD = 3
+_METHOD = 4
 _PIECES = "pieces"
 _CORRECTIONS = (
     *("case", "annotations", "sha256", "labels", "tissue", "label", "background", "artefact"),
@@ -283,7 +282,7 @@ def _measure(
         (out / LABELS).mkdir(exist_ok=True)
         keep_labels(found.annotated.segmentation, out / LABELS / f"{pair.case}.png")
         files.append(f"{LABELS}/{pair.case}.png")
-    piece = _piece(pair, slide, digest, found, measures)
+    piece = _piece(pair, slide, digest, found, measures, settings)
     write_record(out / _PIECES, key, piece, home=out, files=files)
     return piece
 
@@ -301,6 +300,7 @@ def _piece(
     digest: str,
     found: Corrected,
     measures: SlideMeasures,
+    settings: SlideSettings,
 ) -> dict[str, Any]:
     notes = list(found.notes)
     notes += [f"{name}: corrections set aside by a later run, not used" for name in pair.set_aside]
@@ -310,7 +310,7 @@ def _piece(
         "sha256": digest,
         "labels": "run" if found.from_run else "",
         **found.annotated.counts,
-        **_portal(found.segmentation),
+        **_portal(found.segmentation, settings.tracts.min_tract_um2),
         "notes": "; ".join(notes),
     }
     content = measured_content(pair.case, slide, measures)
@@ -326,9 +326,10 @@ def _caption(found: Segmentation | None) -> str:
     return "" if found is None else f"Portal tracts by {found.source}: {found.maker}"
 
 
-def _portal(found: Segmentation | None) -> dict[str, float]:
+def _portal(found: Segmentation | None, smallest_um2: float) -> dict[str, float]:
+    """Count regions that are large enough for a tract, as found ones are counted."""
     if found is None:
         return {"tracts_read": 0, "portal_mm2": 0.0}
-    portal = found.mask("portal")
-    area = float(np.count_nonzero(portal)) * found.grid.cell_um2 / 1e6
-    return {"tracts_read": int(ndi.label(portal)[1]), "portal_mm2": area}
+    areas = find_regions(found, "portal").cells * found.grid.cell_um2
+    areas = areas[areas >= smallest_um2]
+    return {"tracts_read": len(areas), "portal_mm2": float(areas.sum()) / 1e6}

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from radiofib.slides.morphometry.collagen import COLOUR_OD, density_hue
 from radiofib.slides.morphometry.settings import SlideStain
-from radiofib.slides.tissue.find import TissueMask, optical_density
+from radiofib.slides.tissue.find import TissueMask, channel_extremes, optical_density
 from radiofib.slides.tissue.stain import not_h_and_e, separate
 
-__all__ = ["looks_like", "stain_warnings"]
+__all__ = ["colourless", "looks_like", "stain_warnings"]
 
 Floats = NDArray[np.float64]
 
@@ -18,11 +18,41 @@ Floats = NDArray[np.float64]
 _BLUE = 1.1
 #: Least share of blue or green tissue in a trichrome: below it are pen dots and bare nuclei.
 _LEAST_BLUE = 0.01
+#: Channels of a grey picture differ by rounding and compression only, in grey levels.
+_GREY_LEVELS = 3
 _NAMES: dict[SlideStain, str] = {
     "h_and_e": "H&E",
     "sirius_red": "Sirius red",
     "masson": "Masson's trichrome",
 }
+
+
+def colourless(overview: NDArray[np.uint8], tissue: TissueMask) -> str | None:
+    """Return why no stain can be measured on a grey picture; None where tissue has colour.
+
+    Grey are pictures of one channel, and those whose red, green and blue are equal on 99 % of the
+    tissue: no stain is so at any strength, and unmixing would give amounts all the same.
+
+    Parameters
+    ----------
+    overview : ndarray of uint8
+        The slide on the grid of the tissue.
+    tissue : TissueMask
+        Without artefacts.
+
+    Examples
+    --------
+    >>> everywhere = TissueMask(np.ones((1, 2), dtype=bool), (245.0,) * 3, 0.05)
+    >>> colourless(np.full((1, 2, 3), 150, np.uint8), everywhere)
+    'the picture is grey: stains cannot be told apart without colour'
+    >>> colourless(np.array([[[222, 150, 190]] * 2], np.uint8), everywhere)
+    """
+    if not tissue.mask.any():
+        return None
+    low, high = channel_extremes(overview[tissue.mask])
+    if np.percentile(high.astype(np.int16) - low, 99) > _GREY_LEVELS:
+        return None
+    return "the picture is grey: stains cannot be told apart without colour"
 
 
 def looks_like(density: Floats) -> SlideStain | None:
@@ -83,6 +113,12 @@ def stain_warnings(
     """
     if not tissue.mask.any():
         return ()
+    if colourless(overview, tissue) is not None:
+        return (
+            "a grey picture, without the colours of any stain: amounts of stain, nuclei, vacuoles "
+            "and collagen are not measured, and labels of a network are in doubt; export it in "
+            "colour",
+        )
     density = optical_density(overview[tissue.mask][None], tissue.white)[0]
     found = looks_like(np.asarray(density, dtype=np.float64))
     if found == stain or (found is None and stain != "h_and_e"):

@@ -64,15 +64,21 @@ def test_good_and_bad_slides_end_in_status_3_with_the_labels_of_the_good(
 
 
 def test_stages_of_other_cases_are_said(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "stages.csv").write_text("case,stage\ngod,3\n")
+    rows = [f"x{n},2" for n in range(6)] + ["god,3", "bad,1", "good,"]
+    (tmp_path / "stages.csv").write_text("\n".join(["case,stage", *rows, ""]))
     stages = ["--stages", str(tmp_path / "stages.csv")]
-    done = run(folder, tmp_path / "a", "--model", str(folder / "net.onnx"), *stages)
-    assert done.exit_code == 0
-    assert "no stage for good" in done.stderr
-    arguments = [str(tmp_path / "a"), str(folder), "--out", str(tmp_path / "b"), *stages]
-    again = CliRunner().invoke(app, ["slides", "remeasure", *arguments])
+    model = ["--model", str(folder / "net.onnx")]
+    done = run(folder, tmp_path / "a", *model, *stages, slides=("good.tiff", "bad.svs"))
+    assert done.exit_code == 3
+    # A slide that failed is one of the slides all the same.
+    others = "stages.csv: 7 of 8 cases with a stage are no slides: god, x0, x1, x2, x3 and 2 more"
+    without = "no stage for 1 of 1 slides: good; tracts are counted there"
+    assert done.stderr.count(others) == done.stderr.count(without) == 1
+    arguments = [str(tmp_path / "a"), str(folder / "good.tiff"), "--out", str(tmp_path / "b")]
+    again = CliRunner().invoke(app, ["slides", "remeasure", *arguments, *stages])
     assert again.exit_code == 0
-    assert "no stage for good" in again.stderr
+    assert "stages.csv: 8 of 8 cases with a stage are no slides: bad, god, x0" in again.stderr
+    assert without in again.stderr
 
 
 def test_facts_the_model_lacks_are_asked_for_and_may_be_stated(
@@ -275,3 +281,37 @@ def test_remeasure_says_which_slides_are_not_there(folder: Path, tmp_path: Path)
     done = CliRunner().invoke(app, ["slides", "remeasure", *some])
     assert done.exit_code == 3
     assert "gone.svs: no such file" in done.stderr
+
+
+def test_remeasure_takes_nothing_of_a_slide_on_which_the_last_run_failed(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "good.tiff", tmp_path / "good.tiff")
+    made.write_pyramid(tmp_path / "other.tiff", made.biopsy(um=8.0, length_um=1500.0)[0], mpp=8.0)
+    both = ("good.tiff", "other.tiff")
+    assert run(tmp_path, tmp_path / "out", slides=both).exit_code == 0
+    glass = np.full((400, 400, 3), 243, np.uint8)
+    made.write_pyramid(tmp_path / "other.tiff", glass, mpp=8.0)
+    assert run(tmp_path, tmp_path / "out", slides=both).exit_code == 3
+    arguments = ["slides", "remeasure", str(tmp_path / "out"), "--out", str(tmp_path / "again")]
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 3
+    assert "other: other.tiff: the last run failed on this slide" in again.stderr
+    assert pd.read_csv(tmp_path / "again/slides.csv")["case"].tolist() == ["good"]
+
+
+def test_a_pixel_size_that_is_not_used_is_said_with_the_one_that_is(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "good.tiff", tmp_path / "good.tiff")
+    made.write_png(tmp_path / "silent.png", made.biopsy(um=8.0, length_um=1500.0)[0])
+    both = ("good.tiff", "silent.png")
+    done = run(tmp_path, tmp_path / "out", "--mpp", "4", slides=both)
+    assert done.exit_code == 0
+    said = "--mpp 4 is not used for good (8 um): it says its own pixel size, which was used"
+    assert done.stderr.count(said) == 1
+    arguments = [str(tmp_path / "out"), str(tmp_path), "--out", str(tmp_path / "b"), "--mpp", "4"]
+    again = CliRunner().invoke(app, ["slides", "remeasure", *arguments])
+    assert again.exit_code == 0
+    assert said in again.stderr
+    assert "--mpp" not in run(tmp_path, tmp_path / "c", "--mpp", "8", slides=both).stderr

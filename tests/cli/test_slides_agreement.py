@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from radiofib.cli.app import app
@@ -68,6 +69,27 @@ def test_readings_without_a_slide_are_said_and_end_in_status_3(folder: Path) -> 
     assert "readers.csv: no slide for bx99" in done.stderr
     assert "no reading of bx0" in done.stderr
     assert set(pd.read_csv(folder / "out.csv")["n"]) == {7}
+
+
+def test_labels_of_another_size_are_a_failure_of_their_case(folder: Path) -> None:
+    labels = np.tile(np.arange(3, dtype=np.uint8), (6, 4))
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        for case in CASES[:2]:
+            Image.fromarray(labels).save(folder / name / f"{case}.png")
+    both = ("--labels", str(folder / "a"), "--reference", str(folder / "b"))
+    assert agree(folder, "", *both).exit_code == 0
+    Image.fromarray(labels[:4]).save(folder / "b/bx0.png")
+    done = agree(folder, "", *both)
+    assert done.exit_code == 3
+    assert "bx0: case 'bx0': labels of one slide differ in size" in done.stderr
+    assert set(pd.read_csv(folder / "out.csv")["n"]) == {1}
+    assert pd.read_csv(folder / "out_failures.csv")["case"].tolist() == ["bx0"]
+    Image.fromarray(labels[:4]).save(folder / "b/bx1.png")
+    assert agree(folder, "", *both).exit_code == 1
+    with_readers = agree(folder, readings([6, 6, 11, 18, 27, 8, 9, 13]), *both)
+    assert with_readers.exit_code == 3
+    assert "portal_tract_count" in set(pd.read_csv(folder / "out.csv")["measure"])
 
 
 @pytest.mark.parametrize(

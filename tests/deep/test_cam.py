@@ -25,7 +25,7 @@ from radiofib.deep.cam import (
     upsampled,
 )
 from radiofib.deep.cam_network import network_head, randomised_copy
-from radiofib.deep.cam_overlay import cam_overlay_png, render_cam
+from radiofib.deep.cam_overlay import cam_overlay_png, caption, render_cam
 from radiofib.deep.card import read_card
 from radiofib.deep.session import open_session
 from radiofib.errors import ModelError, UsageError
@@ -250,6 +250,11 @@ def test_pictures_are_repeatable_and_show_both_signs(tmp_path: Path) -> None:
     assert not np.array_equal(render_cam(grey, heuristic), render_cam(grey, found))
     with pytest.raises(UsageError, match="drawn over a picture"):
         render_cam(grey, ActivationMap(np.zeros((2, 2, 2)), 0, 0, "F4", "exact"))
+
+
+@pytest.mark.parametrize(("offset", "said"), [(-71.6, "- 71.6 ="), (0.25, "+ 0.25 =")])
+def test_captions_have_one_sign_before_the_intercept(offset: float, said: str) -> None:
+    assert said in caption(ActivationMap(np.zeros((2, 2)), offset, offset, "F4", "exact"))
 
 
 def test_maps_are_refused_where_they_do_not_fit() -> None:

@@ -21,8 +21,11 @@ from radiofib.deep.card import (
     read_sidecar,
     with_card,
 )
+from radiofib.deep.inspect import inspect_model
+from radiofib.deep.network import open_network
 from radiofib.deep.session import open_session
 from radiofib.errors import ConfigError, ModelError
+from radiofib.provenance import hash_file
 from tests.deep import nets
 
 CLASSES = [{"name": "F0-F1", "colour": "#00ff00"}, {"name": "F2-F4", "colour": "#ff0000"}]
@@ -130,11 +133,39 @@ def test_model_without_card_names_each_missing_fact(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_card(path, {"licence": "MIT", "preprocessing": {"colour": "rgb", "size": [8, 8]}})
     message = str(caught.value)
-    for name in ("kind (", "source (", "preprocessing.resize", "preprocessing.mean", "outputs ("):
+    for name in ("kind (", "preprocessing.resize", "preprocessing.mean", "outputs ("):
         assert name in message
     for known in ("preprocessing.colour (", "licence (", "preprocessing.size ("):
         assert known not in message
+    # The file itself tells these.
+    for read in ("opset (", "source (", "preprocessing.dtype"):
+        assert read not in message
     assert "--card" in message
+
+
+def test_what_the_file_tells_is_not_asked_for(tmp_path: Path) -> None:
+    path = nets.extractor(tmp_path / "net.onnx")
+    facts = nets.facts()
+    for name in ("opset", "source"):
+        del facts[name]
+    for name in ("dtype", "size"):
+        del facts["preprocessing"][name]
+    card = read_card(path, facts)
+    assert (card.opset, card.preprocessing.dtype, card.preprocessing.size) == (
+        17,
+        "float32",
+        (8, 8),
+    )
+    assert (card.source.name, card.source.sha256) == ("net.onnx", hash_file(path))
+    assert open_network(path, stated=facts).card == card
+    assert inspect_model(path, facts).card == card
+    # Where the weights came from another file, this one does not know its hash.
+    with pytest.raises(ConfigError, match=r"expected source\.sha256 \("):
+        read_card(path, facts | {"source": {"name": "weights.pt"}})
+    # Where the graph leaves the size open, it was chosen in training.
+    wide = nets.extractor(tmp_path / "open.onnx", size="side")
+    with pytest.raises(ConfigError, match=r"expected preprocessing\.size \("):
+        read_card(wide, facts)
 
 
 @pytest.mark.parametrize("name", ["kind", "source", "opset", "outputs", "preprocessing", "licence"])

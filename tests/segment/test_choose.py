@@ -79,7 +79,7 @@ def test_run_stops_and_says_how_many_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MaskError) as error:
         require_masks(plan)
     text = str(error.value)
-    assert text.startswith("no liver mask for 2 of 3 cases (found b, c;")
+    assert text.startswith("no liver mask for 2 of 3 cases: b, c;")
     for part in ("do not overlap in space", "--masks DIR", "ONNX", "localiser: true", "'mask'"):
         assert part in text
 

@@ -265,3 +265,17 @@ def test_a_real_slide_comes_back_as_it_was_measured(external_data: Path, tmp_pat
     found = remeasure_slides(tmp_path / "slides", [slide], out=tmp_path / "again", workers=1)
     assert found.failures == []
     np.testing.assert_array_equal(found.table.X, first.X)
+
+
+def test_what_is_too_small_for_a_tract_is_not_read_as_one(copied: Path) -> None:
+    path = copied / "slides/one.geojson"
+    # Both are 24 um wide, below 1,000 um2; the second lies half on a tract and is part of it.
+    small = [tract(2, 600, 360, 6.0), tract(3, 436, 340, 6.0)]
+    corrected(path, add=[tract(1, 400, 330), *small])
+    found = remeasure_slides(copied / "slides", [copied / "one.tiff"], out=copied / "a", workers=1)
+    [row] = found.corrections.to_dict("records")
+    assert row["tracts_read"] == values(found)[COUNT] == 1
+    assert row["portal_mm2"] == pytest.approx(values(found)[column("portal_area_mm2")], rel=1e-12)
+    assert "smaller than 1000 um2, no tract" in row["notes"]
+    assert "tract 2" in row["notes"]
+    assert "tract 3" not in row["notes"]

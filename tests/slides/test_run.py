@@ -165,9 +165,10 @@ def test_a_wedge_has_area_but_no_length_and_the_table_says_why(tmp_path: Path) -
     assert failures == []
     assert table.X[AREA][0] == pytest.approx(area, rel=0.01)
     assert table.X[column("morphometry_wedge_count")][0] == 1
-    assert np.isnan(table.X[LENGTH][0])
     reasons = table.missing.set_index("column")["reason"]
-    assert "wider than 2.5 mm" in reasons[LENGTH]
+    for name in (LENGTH, column("morphometry_all_levels_length_mm")):
+        assert np.isnan(table.X[name][0])
+        assert "wider than 2.5 mm" in reasons[name]
     document = check_qupath((tmp_path / "out" / "wedge.geojson").read_text())
     measurements = document["features"][0]["properties"]["measurements"]
     assert set(measurements) == {"Area mm2", "Left out mm2"}

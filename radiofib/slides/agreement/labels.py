@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radiofib._checks import list_some
-from radiofib.errors import SlideError, UsageError
+from radiofib.errors import Failure, SlideError, UsageError
 from radiofib.slides.agreement.measures import AGREEMENT_COLUMNS
 from radiofib.slides.labels.files import read_labels
 from radiofib.slides.qupath.annotated import role_of
@@ -123,7 +123,7 @@ def label_agreement(
     mpp: Mapping[str, float] | None = None,
     um: float = 1.0,
     batch: int | None = None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[Failure]]:
     """Return Dice and intersection over union of each class, averaged in the published ways.
 
     Parameters
@@ -145,23 +145,32 @@ def label_agreement(
         :data:`~radiofib.slides.agreement.measures.AGREEMENT_COLUMNS`. Outlines are compared as
         lobule (tissue in no other class), portal tract and other, as far as both folders have
         outlines of it; what lies outside all is no agreement that counts, so there is no
-        background.
+        background. No rows when no case can be compared.
+    list of Failure
+        Cases with a damaged file, two pictures that differ in size, or outlines without a known
+        pixel size; they are in no average.
 
     Raises
     ------
-    SlideError
-        When a file is damaged, two pictures differ in size, or the pixel size of a case is not
-        known.
     UsageError
         When the two folders have outlines of no class in common.
     """
+    known = mpp or {}
     if pairs.outlines:
-        found = label_overlap(_outline_pairs(pairs, mpp or {}, um), _KINDS, batch=batch)
-        found = found[found["class"].isin(_drawn_in_both(pairs))]
+        drawn: list[set[str]] = [set(), set()]
+        good, failures = _good(pairs, lambda case: _look_at_outlines(pairs, case, known, drawn))
+    else:
+        highest = {0}
+        good, failures = _good(pairs, lambda case: _look_at_pictures(pairs, case, highest))
+    if not good.files:
+        return pd.DataFrame(columns=list(AGREEMENT_COLUMNS)), failures
+    if pairs.outlines:
+        found = label_overlap(_outline_pairs(good, known, um), _KINDS, batch=batch)
+        found = found[found["class"].isin(_drawn_in_both(drawn))]
         note = f"outlines in cells of {um:g} um"
     else:
-        shown = names or [f"class {i}" for i in range(_classes(pairs))]
-        found, note = label_overlap(_picture_pairs(pairs), shown, batch=batch), ""
+        shown = names or [f"class {i}" for i in range(1 + max(highest))]
+        found, note = label_overlap(_picture_pairs(good), shown, batch=batch), ""
     rows = pd.DataFrame(
         {
             "first": "labels",
@@ -169,20 +178,43 @@ def label_agreement(
             "measure": found["class"],
             "metric": found["metric"] + "_" + found["average"],
             "estimate": found["value"],
-            "n": found["n"].where(found["average"] != "pooled", len(pairs.files)),
+            "n": found["n"].where(found["average"] != "pooled", len(good.files)),
             "method": found["average"].map(_AVERAGES),
             "note": note,
         }
     )
-    return rows.reindex(columns=list(AGREEMENT_COLUMNS))
+    return rows.reindex(columns=list(AGREEMENT_COLUMNS)), failures
 
 
-def _drawn_in_both(pairs: LabelPairs) -> list[str]:
+def _good(pairs: LabelPairs, look: Callable[[str], None]) -> tuple[LabelPairs, list[Failure]]:
+    """Return the cases that can be compared, and why the others cannot."""
+    files, failures = {}, []
+    for case, own in pairs.files.items():
+        try:
+            look(case)
+            files[case] = own
+        except (SlideError, OSError, MemoryError) as error:
+            failures.append(Failure.from_error(error, case=case, step="agreement"))
+    return replace(pairs, files=files), failures
+
+
+def _look_at_outlines(
+    pairs: LabelPairs, case: str, mpp: Mapping[str, float], drawn: Sequence[set[str]]
+) -> None:
+    """Note what the two files of a case have outlines of."""
+    _size(case, mpp)
+    found = [{_kind(one) for one in read_geojson(path)} for path in pairs.files[case]]
+    for kinds, more in zip(drawn, found, strict=True):
+        kinds |= {kind for kind in more if kind is not None}
+
+
+def _look_at_pictures(pairs: LabelPairs, case: str, highest: set[int]) -> None:
+    """Note the highest label of the two pictures of a case."""
+    highest |= {int(labels.max()) for labels in _picture_pair(case, pairs.files[case])}
+
+
+def _drawn_in_both(drawn: Sequence[set[str]]) -> list[str]:
     """Return what both folders have outlines of: nobody has said where the others are."""
-    drawn: list[set[str]] = [set(), set()]
-    for files in pairs.files.values():
-        for kinds, path in zip(drawn, files, strict=True):
-            kinds |= {kind for one in read_geojson(path) if (kind := _kind(one)) is not None}
     both = [kind for kind in _KINDS if kind in drawn[0] & drawn[1]]
     if not both:
         raise UsageError(
@@ -195,21 +227,20 @@ def _drawn_in_both(pairs: LabelPairs) -> list[str]:
 
 
 def _picture_pairs(pairs: LabelPairs) -> Iterator[tuple[Labels, Labels]]:
-    for case, (one, other) in pairs.files.items():
-        first, second = _picture(one), _picture(other)
-        if first.shape != second.shape:
-            raise SlideError(
-                "labels of one slide differ in size",
-                where=f"case {case!r}",
-                expected=" x ".join(map(str, second.shape[::-1])),
-                found=" x ".join(map(str, first.shape[::-1])),
-                hint="compare labels of the same um per pixel, or GeoJSON",
-            )
-        yield first, second
+    return (_picture_pair(case, files) for case, files in pairs.files.items())
 
 
-def _classes(pairs: LabelPairs) -> int:
-    return 1 + max(int(labels.max()) for pair in _picture_pairs(pairs) for labels in pair)
+def _picture_pair(case: str, files: tuple[Path, Path]) -> tuple[Labels, Labels]:
+    first, second = map(_picture, files)
+    if first.shape != second.shape:
+        raise SlideError(
+            "labels of one slide differ in size",
+            where=f"case {case!r}",
+            expected=" x ".join(map(str, second.shape[::-1])),
+            found=" x ".join(map(str, first.shape[::-1])),
+            hint="compare labels of the same um per pixel, or GeoJSON",
+        )
+    return first, second
 
 
 def _picture(path: Path) -> Labels:
@@ -237,18 +268,23 @@ def _picture(path: Path) -> Labels:
         Image.MAX_IMAGE_PIXELS = most
 
 
+def _size(case: str, mpp: Mapping[str, float]) -> float:
+    size = mpp.get(case, math.nan)
+    if not math.isfinite(size):
+        raise SlideError(
+            "the pixel size of this slide is not known",
+            where=f"case {case!r}",
+            expected="mpp_x_um in the table of slides",
+            hint="name slides.csv or the run with this slide",
+        )
+    return size
+
+
 def _outline_pairs(
     pairs: LabelPairs, mpp: Mapping[str, float], um: float
 ) -> Iterator[tuple[Labels, Labels]]:
     for case, files in pairs.files.items():
-        size = mpp.get(case, math.nan)
-        if not math.isfinite(size):
-            raise SlideError(
-                "the pixel size of this slide is not known",
-                where=f"case {case!r}",
-                expected="mpp_x_um in the table of slides",
-                hint="name slides.csv or the run with this slide",
-            )
+        size = _size(case, mpp)
         drawn = [[d for d in read_geojson(path) if _kind(d) is not None] for path in files]
         step = um / size
         far = [ring.max(axis=0) for one in drawn for d in one for part in d.parts for ring in part]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # else every run with a network would wait for scikit-learn, 
 __all__ = ["AnyLabeller", "ClassicalLabeller"]
 
 #: Raised when the way of labelling changes, so that nothing older is taken for finished.
-_METHOD = 2
+_METHOD = 3
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ PIECES = "pieces"
 #: Folder of labels under way; gone when all slides are done.
 UNFINISHED = "unfinished"
 #: Raised when the way of labelling changes, so that nothing older is taken for finished.
-_METHOD = 2
+_METHOD = 3
 #: What of the slide settings decides what tissue is.
 _TISSUE = ("tissue_um", "min_tissue_um2", "max_hole_um2", "artefacts")
 

@@ -1,9 +1,10 @@
 """Fat vacuoles on H&E: white, round and inside tissue. Classical, and its limits stated.
 
 Macrovesicular fat is found; microvesicular fat is below a pixel or two and is not. Round lumens of
-the size of a vacuole (small veins cut across, bile ducts where there are no labels) count as
-vacuoles, and so do round tears; vacuoles that have run together into shapes that are no longer
-round are divided or lost.
+portal tracts (bile ducts, small vessels) are told by labels of the tracts. Where there are none
+they count as vacuoles: on simulated slides they add up to 0.6 percent points. So do small veins
+and round tears, with labels or without; vacuoles that have run together into shapes that are no
+longer round are divided or lost.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from radiofib.slides.morphometry.extremes import running_maximum, running_minimu
 from radiofib.slides.morphometry.regions import boxes_on, occupied
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.reader import Grid, Slide
-from radiofib.slides.segmentation import Segmentation
+from radiofib.slides.segmentation import Compartment, Segmentation
 from radiofib.slides.tissue.find import TissueMask, optical_density
 
 __all__ = ["Vacuoles", "find_vacuoles", "measure_steatosis"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 #: Stain signal below which a pixel is white; between that of glass (0) and of pale cytoplasm.
 WHITE_SIGNAL = 0.1
@@ -36,6 +38,11 @@ ROUNDNESS = 0.6
 #: Centres of vacuoles are at least this part of the smaller radius apart.
 _MERGE = 0.75
 _BLOCK_PIXELS = 1024
+#: Directions in which labels are looked at around a white thing, and how far beyond its edge (um).
+_DIRECTIONS = 8
+_BESIDE_UM = 2.0
+#: Part of the directions with a label of tissue in which a lumen of a tract has that of a tract.
+_IN_TRACT = 0.5
 #: So much glass around tissue is enough for what is smoothed within it.
 _RIM_UM = 5.0
 
@@ -122,6 +129,13 @@ def find_vacuoles(
     return Vacuoles(number[parts], row.astype(np.int64), column.astype(np.int64), area)
 
 
+def _beside(found: Vacuoles, um: float) -> tuple[Floats, Floats]:
+    """Return row and column of places just beyond the edge of each, shape (n, directions)."""
+    reach = (np.sqrt(found.area_um2 / np.pi) + _BESIDE_UM)[:, None] / um
+    turn = (2 * np.pi / _DIRECTIONS * np.arange(_DIRECTIONS))[None]
+    return found.row[:, None] + reach * np.sin(turn), found.column[:, None] + reach * np.cos(turn)
+
+
 def measure_steatosis(
     slide: Slide,
     grid: Grid,
@@ -142,8 +156,8 @@ def measure_steatosis(
     settings : TractSettings
         Diameters and resolution.
     segmentation : Segmentation, optional
-        With it, vacuoles whose middle lies in the lobule are summed apart: lumens of portal
-        tracts are then left out.
+        With it, what a portal tract surrounds is left out, and vacuoles whose middle lies in the
+        lobule are summed apart.
 
     Returns
     -------
@@ -170,10 +184,13 @@ def measure_steatosis(
         found = find_vacuoles(white, _beyond(inside), um, settings)
         row, column = found.row + (y0 - top) * parts, found.column + (x0 - left) * parts
         mine = (row >= 0) & (row < height * parts) & (column >= 0) & (column < width * parts)
-        areas.append(found.area_um2[mine])
         if segmentation is not None:
+            rows, columns = (place / parts for place in _beside(found, um))
+            rows, columns = rows + y0, columns + x0
+            mine &= ~_in_tract(segmentation, grid, rows, columns)
             place = (row[mine] / parts + top, column[mine] / parts + left)
-            in_lobule.append(_lobular(segmentation, grid, *place))
+            in_lobule.append(_has(segmentation, grid, "lobule", *place))
+        areas.append(found.area_um2[mine])
     area = np.concatenate(areas) if areas else np.empty(0)
     whole = float(np.count_nonzero(tissue.mask)) * grid.cell_um2
     diameter = 2 * np.sqrt(area / np.pi)
@@ -213,14 +230,28 @@ def _beyond(inside: Bools) -> Bools:
     return inner
 
 
-def _lobular(
+def _in_tract(
     found: Segmentation, grid: Grid, row: NDArray[np.float64], column: NDArray[np.float64]
 ) -> Bools:
-    """Tell which places of the tissue grid have a label of the lobule."""
+    """Tell what a tract surrounds, by places around each, whatever label a lumen itself has."""
+    portal = _has(found, grid, "portal", row, column).sum(axis=1)
+    lobule = _has(found, grid, "lobule", row, column).sum(axis=1)
+    surrounded: Bools = (portal > 0) & (portal >= _IN_TRACT * (portal + lobule))
+    return surrounded
+
+
+def _has(
+    found: Segmentation,
+    grid: Grid,
+    compartment: Compartment,
+    row: NDArray[np.float64],
+    column: NDArray[np.float64],
+) -> Bools:
+    """Tell which places of the tissue grid have a label of a compartment."""
     down = (row * grid.step_y / found.grid.step_y).astype(np.int64).clip(0, found.grid.height - 1)
     right = (column * grid.step_x / found.grid.step_x).astype(np.int64)
     right = right.clip(0, found.grid.width - 1)
-    lobule = np.zeros(256, dtype=bool)
-    lobule[: len(found.classes)] = [c.compartment == "lobule" for c in found.classes]
-    chosen: Bools = lobule[found.labels[down, right]]
+    table = np.zeros(256, dtype=bool)
+    table[: len(found.classes)] = [c.compartment == compartment for c in found.classes]
+    chosen: Bools = table[found.labels[down, right]]
     return chosen

@@ -12,14 +12,16 @@ from radiofib.errors import SlideError
 from radiofib.provenance import hash_bytes, hash_object
 from radiofib.slides.pixels.classifier import PixelReader
 from radiofib.slides.pixels.features import PixelSettings
-from radiofib.slides.qupath.annotated import annotate, role_of
+from radiofib.slides.qupath.annotated import WRITTEN, Annotated, annotate, role_of
 from radiofib.slides.qupath.files import AnnotatedSlide
 from radiofib.slides.qupath.rasterise import cover, on_grid, paint
 from radiofib.slides.qupath.read import Drawn, parse_geojson
 from radiofib.slides.reader import Grid, open_slide
 from radiofib.slides.segmentation import Segmentation, SlideClass, compartments_of
 from radiofib.slides.settings import SlideSettings
-from radiofib.slides.tissue.find import TissueMask, find_tissue
+from radiofib.slides.tissue.artefacts import Artefacts
+from radiofib.slides.tissue.clean import CleanTissue, clean_tissue, fit_to_measure
+from radiofib.slides.tissue.find import TissueMask
 
 __all__ = ["UNKNOWN", "PixelExamples", "read_examples"]
 
@@ -47,11 +49,15 @@ class PixelExamples:
     known : ndarray of int16
         Position of the class in `classes`, or :data:`UNKNOWN`, for each pixel of the classifier.
     tissue, tissue_grid : TissueMask, Grid
-        As found on the slide.
+        As found on the slide, without artefacts.
     grid : Grid
         Of `known`.
     features : dict
         Name of a class -> features of the pixels drawn of it.
+    left_out : int
+        Pixels of a class that are no examples because an artefact lies there.
+    own_mpp : tuple of float, optional
+        um per pixel, across and down, of a slide that says so itself.
     """
 
     pair: AnnotatedSlide
@@ -62,6 +68,8 @@ class PixelExamples:
     tissue_grid: Grid
     grid: Grid
     features: dict[str, Floats]
+    left_out: int = 0
+    own_mpp: tuple[float, float] | None = None
 
     def numbers(self, classes: Sequence[SlideClass]) -> NDArray[np.int16]:
         """Return `known` with positions in another list of classes, matched by name."""
@@ -95,30 +103,49 @@ def read_examples(
     ------
     SlideError
         When slide or annotations cannot be read, or nothing is annotated on the tissue.
+
+    Notes
+    -----
+    Pen, dust, folds, bubbles and blur are no examples of any class. They are those that are found
+    on the slide; where the file has outlines of tissue that a run wrote, those of the file: what
+    was deleted there is an example again.
     """
     content = pair.annotations.read_bytes()
     objects = parse_geojson(content, pair.annotations.name)
     slide_settings = SlideSettings()
     with open_slide(pair.slide, mpp=mpp or pair.mpp) as slide:
-        tissue_grid = slide.grid(slide_settings.tissue_um)
-        overview = slide.read_all(tissue_grid)
-        pixel = (tissue_grid.um_x, tissue_grid.um_y)
-        tissue = find_tissue(overview, um=pixel, settings=slide_settings, where=slide.name)
+        look = clean_tissue(slide, slide_settings)
+        tissue_grid = look.grid
         grid = slide.grid(settings.um, exact=True)
-        found = annotate(objects, grid, tissue_grid=tissue_grid, found=tissue.mask)
-        inside = on_grid(tissue.mask & ~found.artefacts.any, tissue_grid, grid)
-        classes, known = _known(found.segmentation, objects, inside, rest)
+        found = annotate(objects, grid, tissue_grid=tissue_grid, found=look.whole)
+        tissue = fit_to_measure(look, look.whole, _artefacts(objects, look, found)).tissue
+        everywhere = on_grid(look.whole, tissue_grid, grid)
+        fit = on_grid(tissue.mask, tissue_grid, grid)
+        classes, known = _known(found.segmentation, objects, fit, rest)
+        all_known = _known(found.segmentation, objects, everywhere, rest)[1]
+        left_out = int(((all_known != UNKNOWN) & (known == UNKNOWN)).sum())
         if not classes:
             raise SlideError(
                 "nothing is annotated on the tissue",
                 where=pair.annotations.name,
                 expected="objects with classes such as 'Portal tract' and 'Lobule'",
-                hint="classes Tissue, ROI, Region* and Ignore* are no examples",
+                hint="classes Tissue, ROI, Region*, Ignore* and Artefact are no examples, nor is "
+                "what lies under an artefact",
             )
         digest = hash_object([slide.content_hash(), hash_bytes(content)])
         reader = PixelReader.of(slide, grid, tissue, tissue_grid, settings)
         features = _draw(classes, known, reader, settings, int(digest[:8], 16))
-    return PixelExamples(pair, digest, classes, known, tissue, tissue_grid, grid, features)
+        own = slide.mpp if slide.mpp_source == "slide" else None
+    return PixelExamples(
+        pair, digest, classes, known, tissue, tissue_grid, grid, features, left_out, own
+    )
+
+
+def _artefacts(objects: Sequence[Drawn], look: CleanTissue, found: Annotated) -> Artefacts:
+    outlines = [one for one in objects if role_of(one) == "tissue"]
+    if any(WRITTEN in one.measured for one in outlines):
+        return found.artefacts
+    return look.artefacts.over(found.artefacts)
 
 
 def _known(

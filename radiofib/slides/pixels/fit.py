@@ -48,11 +48,18 @@ class FittedPixels:
         trained on the others, on its annotated pixels; NaN with a single slide.
     failures : list of Failure
         Slides that could not be used.
+    left_out : dict
+        Case -> annotated pixels that are no examples because an artefact lies there, where there
+        are some.
+    own_mpp : dict
+        Case -> um per pixel, across and down, of the slides that say so themselves.
     """
 
     classifier: PixelClassifier
     scores: pd.DataFrame
     failures: list[Failure]
+    left_out: dict[str, int]
+    own_mpp: dict[str, tuple[float, float]]
 
 
 def fit_pixels(
@@ -71,8 +78,8 @@ def fit_pixels(
     ----------
     annotated : iterable of path
         GeoJSON files, or folders of them. Each object of a class other than ``Tissue``, ``ROI``,
-        ``Region*`` and ``Ignore*`` is an example of its class; lobule needs examples too, or
-        `rest`.
+        ``Region*``, ``Ignore*`` and ``Artefact`` is an example of its class, as far as no artefact
+        lies on it; lobule needs examples too, or `rest`.
     out : path
         The ``.skops`` file to write.
     slides : iterable of path
@@ -138,7 +145,13 @@ def fit_pixels(
     save_classifier(draft, out)
     name = f"{out.name} {hash_file(out)[:8]}"
     classifier = PixelClassifier(forest, classes, settings, name, draft.facts)
-    return FittedPixels(classifier, scores, sorted(failures, key=lambda f: f.case))
+    return FittedPixels(
+        classifier,
+        scores,
+        sorted(failures, key=lambda f: f.case),
+        {e.pair.case: e.left_out for e in examples if e.left_out},
+        {e.pair.case: e.own_mpp for e in examples if e.own_mpp is not None},
+    )
 
 
 def _silent(_step: str, _done: int, _total: int) -> None:

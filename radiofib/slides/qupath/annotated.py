@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -12,6 +12,7 @@ from scipy import ndimage as ndi
 
 from radiofib._checks import list_some
 from radiofib.errors import SlideError
+from radiofib.slides.morphometry.regions import find_regions
 from radiofib.slides.polygons import Polygon, trace_polygons
 from radiofib.slides.qupath.geojson import Annotation
 from radiofib.slides.qupath.rasterise import Cover, cover, on_grid, paint
@@ -29,7 +30,7 @@ from radiofib.slides.tissue.artefacts import Artefacts
 from radiofib.slides.tissue.map import RIM_CELLS
 from radiofib.slides.tissue.settings import ARTEFACT_KINDS
 
-__all__ = ["COUNTED", "Annotated", "Role", "annotate", "role_of"]
+__all__ = ["COUNTED", "WRITTEN", "Annotated", "Role", "annotate", "role_of"]
 
 Bools = NDArray[np.bool_]
 #: What an object is taken for, by its class.
@@ -39,6 +40,8 @@ Role = Literal[
 
 #: Measurement of an outline of tissue that says that tracts were counted in it.
 COUNTED = "Portal area mm2"
+#: Measurement that every outline of tissue has that radiofib wrote.
+WRITTEN = "Area mm2"
 _KINDS = ("annotation", "detection")
 _NOT_USED: tuple[Role, ...] = ("unclassified", "unused")
 _NO_CELLS = Cover(0, 0, np.zeros((0, 0), dtype=bool), False)
@@ -125,6 +128,7 @@ def annotate(
     found: Bools | None = None,
     run: RunLabels | None = None,
     maker: str = "annotations",
+    smallest_um2: float = 0.0,
 ) -> Annotated:
     """Turn annotations into labels, tissue, artefacts and regions.
 
@@ -143,6 +147,9 @@ def annotate(
         anything. Without them, all tissue is lobule where no other label lies.
     maker : str
         Name of the file and short hash.
+    smallest_um2 : float
+        Regions of portal tract below it stay in the labels, but are no tracts when counted: the
+        notes name those that were drawn.
 
     Returns
     -------
@@ -199,13 +206,15 @@ def annotate(
     if limits:
         made.labels[~_allowed(limits, grid)] = 0
         tissue = tissue & _allowed(limits, tissue_grid)
+    found_labels = Segmentation(made.labels, grid, made.classes, "annotations", maker)
+    small = _too_small(placed, found_labels, smallest_um2)
     return Annotated(
-        Segmentation(made.labels, grid, made.classes, "annotations", maker),
+        found_labels,
         tissue,
         _artefacts((p for p in placed if p.role == "artefact"), tissue_grid),
         tuple(_frames(limits, grid)),
         _counts(placed),
-        tuple(_notes(placed, made, run)),
+        tuple(_notes(placed, made, run, {f"smaller than {smallest_um2:g} um2, no tract": small})),
         bool(labelled) or any(COUNTED in p.drawn.measured for p in outlined),
     )
 
@@ -253,7 +262,32 @@ def _counts(placed: Sequence[_Placed]) -> dict[str, int]:
     return counts
 
 
-def _notes(placed: Sequence[_Placed], made: Relabelled, run: RunLabels | None) -> Iterator[str]:
+def _too_small(
+    placed: Sequence[_Placed], labels: Segmentation, smallest_um2: float
+) -> list[_Placed]:
+    """Return the tracts drawn that are too small, unless they are part of a larger one."""
+    portal = {c.name for c in labels.classes if c.compartment == "portal"}
+    least = smallest_um2 / labels.grid.cell_um2
+    small = [
+        p
+        for p in placed
+        if p.role == "label" and p.drawn.classification in portal and 0 < p.cover.cells < least
+    ]
+    if not small:
+        return []
+    regions = find_regions(labels, "portal")
+    large = np.concatenate([[False], regions.cells >= least])
+    boxes = [(p.cover.left, p.cover.top, *p.cover.mask.shape[::-1]) for p in small]
+    owners = [regions.paint(*box)[p.cover.mask] for p, box in zip(small, boxes, strict=True)]
+    return [p for p, own in zip(small, owners, strict=True) if own.any() and not large[own].any()]
+
+
+def _notes(
+    placed: Sequence[_Placed],
+    made: Relabelled,
+    run: RunLabels | None,
+    more: Mapping[str, Sequence[_Placed]],
+) -> Iterator[str]:
     used = [p for p in placed if p.role not in _NOT_USED]
     known = () if run is None else run.segmentation.classes
     neither = {c.name for c in made.classes if c.compartment == "other" and c not in known}
@@ -271,6 +305,7 @@ def _notes(placed: Sequence[_Placed], made: Relabelled, run: RunLabels | None) -
         "the class is neither that of lobule nor of portal tracts; counted as neither": [
             p for p in used if p.role == "label" and p.drawn.classification in neither
         ],
+        **more,
     }
     for what, which in found.items():
         if which:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
@@ -72,7 +73,8 @@ def match_annotations(
     found : list of AnnotatedSlide
         Sorted by case.
     failures : list of Failure
-        Slides without annotations, annotations without a slide, and what fits twice.
+        Slides without annotations, annotations without a slide, what fits twice, and what the
+        last run of the folder failed on (its ``failures.csv``) while an earlier one did not.
 
     Raises
     ------
@@ -83,9 +85,10 @@ def match_annotations(
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
+    ...     (folder := Path(name) / "slides").mkdir()
     ...     for file in ("a.geojson", "a.svs", "b.geojson"):
-    ...         _ = (Path(name) / file).write_text("")
-    ...     pairs, failures = match_annotations(name)
+    ...         _ = (folder / file).write_text("")
+    ...     pairs, failures = match_annotations(folder)
     >>> [(p.case, p.slide.name) for p in pairs], [f.case for f in failures]
     ([('a', 'a.svs')], ['b'])
     """
@@ -109,7 +112,7 @@ def match_annotations(
     candidates = list({p.absolute(): p for p in (*named, *looked_up)}.values())
     fits = {slide: sorted(set(files) & _names(slide)) for slide in candidates}
     owners = {label: [s for s, own in fits.items() if label in own] for label in files}
-    recorded = _pieces(folder)
+    recorded, failed = _pieces(folder), _failed(folder)
     pairs, failures = [], []
     for slide, labels in fits.items():
         texts = [path for label in labels for path in files[label]]
@@ -124,6 +127,9 @@ def match_annotations(
             failures.append(_failure(slide.stem, problem, slide.name, found))
         elif len(owners[labels[0]]) == 1:
             case = slide.stem if labels[0] == slide.name else labels[0]
+            if case in failed and case in recorded:
+                failures.append(_outdated(case, slide.name, folder))
+                continue
             kept = tuple(set_aside.get(labels[0], ()))
             own = _present(recorded.get(case, []), folder / f"{case}.png")
             known = (_given_mpp(own), _has_tracts(own), _withheld(own))
@@ -216,6 +222,25 @@ def _pieces(folder: Path) -> dict[str, list[dict[str, Any]]]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # what a killed run left half-written says nothing
     return found
+
+
+def _failed(folder: Path) -> set[str]:
+    """Return the cases that the last run of a folder failed on."""
+    try:
+        with (folder / "failures.csv").open(encoding="utf-8", newline="") as lines:
+            return {str(row.get("case")) for row in csv.DictReader(lines)}
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return set()
+
+
+def _outdated(case: str, slide: str, folder: Path) -> Failure:
+    error = SlideError(
+        "the last run failed on this slide: its outlines and labels are of an earlier one",
+        where=slide,
+        found=f"{case} in {folder.name}/failures.csv",
+        hint="put right what failed and run again, or copy the corrected GeoJSON to another folder",
+    )
+    return Failure.from_error(error, case=case, step=_STEP)
 
 
 def _present(pieces: list[dict[str, Any]], picture: Path) -> list[dict[str, Any]]:

@@ -102,7 +102,8 @@ SLIDE_REGISTRY = Registry(
             "core_length_mm",
             "mm",
             "total core length",
-            "sum of centre-line lengths of the core fragments",
+            "sum of centre-line lengths of the core fragments; not of a wedge, nor of a field that "
+            "the border of the picture cuts on all sides",
             _LENGTH,
         ),
         _morphometry(

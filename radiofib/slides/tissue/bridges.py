@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.morphology import convex_hull_image
 
-__all__ = ["hidden_tissue"]
+__all__ = ["continuations", "hidden_tissue"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -24,6 +24,8 @@ _REACH = 2.0
 _ALONG = 0.7
 #: Most of the way between two contacts that may be seen to be glass.
 _MOST_GLASS = 0.2
+#: Least and most width of a core's end beyond what hides it, in widths of the core before it.
+_END_WIDTHS = (0.5, 1.25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +73,78 @@ def hidden_tissue(tissue: Bools, hidden: Bools) -> Bools:
     touched = set(np.unique(labels[ndi.binary_dilation(tissue, _EIGHT)])) - {0}
     places = ndi.find_objects(labels)
     for number in sorted(touched):
-        place = places[number - 1]
-        margin = int(_REACH * sum(s.stop - s.start for s in place)) + 2
-        around = tuple(slice(max(s.start - margin, 0), s.stop + margin) for s in place)
+        around = _around(places[number - 1])
         found[around] |= _under(labels[around] == number, tissue[around])
     return found
+
+
+def continuations(tissue: Bools, doubtful: Bools, hidden: Bools) -> Bools:
+    """Return the doubtful pieces with which a core goes on beyond what hides it.
+
+    Parameters
+    ----------
+    tissue : ndarray of bool
+        Visible tissue.
+    doubtful : ndarray of bool
+        Pieces beside hidden places: the end of a core, or a shadow or smear on glass.
+    hidden : ndarray of bool
+        What hides what is under it.
+
+    Notes
+    -----
+    The end of a core lies in the direction of the core, is about as wide, and no glass is seen
+    between the two. A shadow follows the outline of what throws it.
+
+    Examples
+    --------
+    >>> seen = np.zeros((24, 60), dtype=bool)
+    >>> seen[8:16, :45] = True
+    >>> bubble = np.zeros_like(seen)
+    >>> bubble[2:22, 20:40] = True
+    >>> shadow = np.zeros_like(seen)
+    >>> shadow[2:22, 40:43] = True
+    >>> core, end = seen & ~bubble, seen & ~bubble
+    >>> core[:, 40:], end[:, :20] = False, False
+    >>> bool((continuations(core, end, bubble) == end).all())
+    True
+    >>> int(continuations(core, shadow, bubble).sum())
+    0
+    """
+    found = np.zeros_like(tissue)
+    if not doubtful.any():
+        return found
+    pieces, _ = ndi.label(doubtful)
+    near = ndi.binary_dilation(doubtful, _EIGHT)
+    labels, _ = ndi.label(hidden & ~tissue, structure=_EIGHT)
+    places = ndi.find_objects(labels)
+    for number in sorted(set(np.unique(labels[near])) - {0}):
+        around = _around(places[number - 1])
+        piece, seen, small = labels[around] == number, tissue[around], pieces[around]
+        cores = [core for core in _contacts(piece, seen) if core.axis is not None]
+        for end in _contacts(piece, small > 0) if cores else []:
+            whole = small == small[end.mask][0]
+            if any(_goes_on(core, end, whole, piece, seen) for core in cores):
+                found[around] |= whole
+    return found
+
+
+def _goes_on(core: _Contact, end: _Contact, whole: Bools, piece: Bools, tissue: Bools) -> bool:
+    if core.axis is None or not _run_together(core, end):
+        return False
+    across = np.array([-core.axis[1], core.axis[0]])
+    before, beyond = (np.argwhere(mask) @ across for mask in (core.mask, whole))
+    width, own = float(np.ptp(before)) + 1, float(np.ptp(beyond)) + 1
+    slack = (_END_WIDTHS[1] - 1) * width
+    inside = before.min() - slack <= beyond.min() and beyond.max() <= before.max() + slack
+    if not inside or not _END_WIDTHS[0] * width <= own <= _END_WIDTHS[1] * width:
+        return False
+    between = convex_hull_image(core.mask | end.mask) & ~tissue & ~whole
+    return bool((between & ~piece).sum() <= _MOST_GLASS * between.sum())
+
+
+def _around(place: tuple[slice, ...]) -> tuple[slice, ...]:
+    margin = int(_REACH * sum(s.stop - s.start for s in place)) + 2
+    return tuple(slice(max(s.start - margin, 0), s.stop + margin) for s in place)
 
 
 def _under(piece: Bools, tissue: Bools) -> Bools:

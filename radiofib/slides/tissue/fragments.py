@@ -15,9 +15,21 @@ from radiofib.slides.reader import Grid
 from radiofib.slides.settings import SlideSettings
 from radiofib.slides.tissue.centreline import centre_line
 
-__all__ = ["Fragment", "edge_contact_mm", "find_fragments", "morphometry", "only_pieces"]
+__all__ = [
+    "Fragment",
+    "edge_contact_mm",
+    "find_fragments",
+    "is_field",
+    "morphometry",
+    "only_pieces",
+]
 
 Bools = NDArray[np.bool_]
+
+#: Tissue along at least so much of each side of a picture makes it a field cut out of tissue.
+_CUT_SHARE = 0.5
+#: A line without tissue along the border, so many cells wide at most, is no end of the tissue.
+_BORDER_CELLS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +43,18 @@ class Fragment:
     area_mm2 : float
         Cells that no artefact covers x area of a cell.
     length_mm : float
-        Along the centre line; NaN for a wedge.
+        Along the centre line; NaN for a wedge and in a field.
     hidden_mm2 : float
         Area that artefacts cover.
+    in_field : bool
+        Whether the border of the picture cuts the tissue on all sides.
     """
 
     polygon: Polygon
     area_mm2: float
     length_mm: float
     hidden_mm2: float = 0.0
+    in_field: bool = False
 
     @property
     def first_cell(self) -> tuple[int, int]:
@@ -48,13 +63,18 @@ class Fragment:
         return int(y), int(x)
 
     @property
+    def is_core(self) -> bool:
+        """Whether the piece has a length."""
+        return not math.isnan(self.length_mm)
+
+    @property
     def is_wedge(self) -> bool:
         """Whether the piece is too wide to be a core."""
-        return math.isnan(self.length_mm)
+        return not self.is_core and not self.in_field
 
     @property
     def width_mm(self) -> float:
-        """Mean width: area with artefacts / length; NaN for a wedge."""
+        """Mean width: area with artefacts / length; NaN without a length."""
         return (self.area_mm2 + self.hidden_mm2) / self.length_mm
 
 
@@ -91,6 +111,7 @@ def find_fragments(
     places = ndi.find_objects(labels)
     seen = labels if usable is None else labels[usable]
     cells = np.bincount(seen.ravel(), minlength=count + 1)
+    field = is_field(whole)
     fragments = []
     for polygon in trace_polygons(whole):
         x, y = polygon.exterior[0]
@@ -100,13 +121,35 @@ def find_fragments(
             (grid.um_x, grid.um_y),
             widest_um=settings.wedge_width_mm * 1000,
         )
-        length = math.nan if line is None else line.length_um / 1000
+        length = math.nan if line is None or field else line.length_um / 1000
         area, hidden = (
             float(count) * grid.cell_um2 / 1e6
             for count in (cells[label], polygon.area - cells[label])
         )
-        fragments.append(Fragment(polygon, area, length, hidden))
+        fragments.append(Fragment(polygon, area, length, hidden, field and line is not None))
     return fragments
+
+
+def is_field(tissue: Bools) -> bool:
+    """Tell whether a picture is a field cut out of tissue: no side of it shows where that ends.
+
+    A core that was cropped closely touches the sides of its picture, too, but here and there.
+
+    Parameters
+    ----------
+    tissue : ndarray of bool
+        With the artefacts that lie on it.
+
+    Examples
+    --------
+    >>> core = np.zeros((40, 200), dtype=bool)
+    >>> core[10:30] = True
+    >>> is_field(core), is_field(np.ones_like(core))
+    (False, True)
+    """
+    n = _BORDER_CELLS
+    sides = (tissue[:n], tissue[-n:], tissue[:, :n].T, tissue[:, -n:].T)
+    return all(float(side.any(axis=0).mean()) >= _CUT_SHARE for side in sides)
 
 
 def only_pieces(
@@ -133,13 +176,13 @@ def morphometry(
     Returns
     -------
     values : dict
-        Registry key -> value. Lengths are those of the core fragments; they are NaN when wedges
-        make up half of the tissue or more.
+        Registry key -> value. Lengths are those of the core fragments; they are NaN in a field,
+        and when wedges make up half of the tissue or more.
     missing : dict
         Registry key -> reason.
     """
     settings = settings or SlideSettings()
-    cores = [f for f in fragments if not f.is_wedge]
+    cores = [f for f in fragments if f.is_core]
     area = math.fsum(f.area_mm2 for f in fragments)
     core_area = math.fsum(f.area_mm2 + f.hidden_mm2 for f in cores)
     whole_area = math.fsum(f.area_mm2 + f.hidden_mm2 for f in fragments)
@@ -148,7 +191,7 @@ def morphometry(
     values = {
         "morphometry_tissue_area_mm2": area,
         "morphometry_fragment_count": float(len(fragments)),
-        "morphometry_wedge_count": float(len(fragments) - len(cores)),
+        "morphometry_wedge_count": float(sum(f.is_wedge for f in fragments)),
         "morphometry_core_length_mm": length if is_biopsy else math.nan,
         "morphometry_longest_core_mm": (max(f.length_mm for f in cores) if is_biopsy else math.nan),
         "morphometry_core_width_mm": core_area / length if is_biopsy else math.nan,
@@ -157,6 +200,8 @@ def morphometry(
         "wedge or surgical specimen: most of the tissue is wider than "
         f"{settings.wedge_width_mm:g} mm"
     )
+    if any(f.in_field for f in fragments):
+        reason = "a field cut out of tissue: the border of the picture cuts it on all sides"
     return values, {key: reason for key, value in values.items() if math.isnan(value)}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from radiofib.errors import SlideError, UsageError
+from radiofib.errors import UsageError
 from radiofib.slides.agreement.labels import label_agreement, pair_labels
 from radiofib.slides.labels.files import write_labels
 from radiofib.slides.polygons import Polygon
@@ -49,7 +51,7 @@ def test_pictures_have_dice_by_slide_pooled_and_by_batch(tmp_path: Path) -> None
     pairs = pair_labels(first, second)
     assert pairs.unmatched == ("extra",)
     names = ["background", "lobule", "portal tract"]
-    frame = label_agreement(pairs, names=names, batch=2)
+    frame, _ = label_agreement(pairs, names=names, batch=2)
     # 4 rows of 5 in common, and 2 of 2.
     assert value(frame, "portal tract", "dice_per_slide") == pytest.approx((0.8 + 1) / 2)
     assert value(frame, "portal tract", "jaccard_per_slide") == pytest.approx((4 / 6 + 1) / 2)
@@ -57,7 +59,7 @@ def test_pictures_have_dice_by_slide_pooled_and_by_batch(tmp_path: Path) -> None
         assert value(frame, "portal tract", f"dice_{average}") == pytest.approx(12 / 14)
     pooled = frame[(frame["measure"] == "portal tract") & (frame["metric"] == "dice_pooled")]
     assert pooled["n"].tolist() == [2]
-    assert set(label_agreement(pairs)["measure"]) == {"class 0", "class 1", "class 2"}
+    assert set(label_agreement(pairs)[0]["measure"]) == {"class 0", "class 1", "class 2"}
 
 
 def test_labels_of_other_programs_are_read(tmp_path: Path) -> None:
@@ -65,26 +67,38 @@ def test_labels_of_other_programs_are_read(tmp_path: Path) -> None:
     first = pictures(tmp_path / "a", s=labels)
     (tmp_path / "b").mkdir()
     Image.fromarray(labels).save(tmp_path / "b/s.png")
-    frame = label_agreement(pair_labels(first, tmp_path / "b"))
+    frame, _ = label_agreement(pair_labels(first, tmp_path / "b"))
     assert (frame["estimate"] == 1).all()
     Image.fromarray(np.zeros((6, 12, 3), np.uint8)).save(tmp_path / "b/s.png")
-    with pytest.raises(SlideError, match=r"s\.png: not a picture of labels .*mode RGB"):
-        label_agreement(pair_labels(first, tmp_path / "b"))
-    pictures(tmp_path / "b", s=labels[:4])
-    with pytest.raises(SlideError, match=r"case 's': labels of one slide differ in size"):
-        label_agreement(pair_labels(first, tmp_path / "b"))
+    frame, [failure] = label_agreement(pair_labels(first, tmp_path / "b"))
+    assert len(frame) == 0
+    assert re.search(r"s\.png: not a picture of labels .*mode RGB", failure.reason)
+
+
+def test_a_case_that_cannot_be_compared_costs_itself_only(tmp_path: Path) -> None:
+    labels = np.tile(np.arange(3, dtype=np.uint8), (6, 4))
+    alone = pair_labels(pictures(tmp_path / "a", s=labels), pictures(tmp_path / "b", s=labels))
+    frame, _ = label_agreement(alone)
+    pictures(tmp_path / "a", q=labels, r=labels)
+    pictures(tmp_path / "b", q=labels[:4])
+    (tmp_path / "b/r.png").write_bytes(b"damaged")
+    more, failures = label_agreement(pair_labels(tmp_path / "a", tmp_path / "b"))
+    pd.testing.assert_frame_equal(more, frame)
+    assert [f.case for f in failures] == ["q", "r"]
+    assert "case 'q': labels of one slide differ in size" in failures[0].reason
+    assert "not a picture, or damaged" in failures[1].reason
 
 
 def test_outlines_are_compared_in_um_as_far_as_both_drew_them(tmp_path: Path) -> None:
     first = outlines(tmp_path / "a", "s", Tissue=(0, 0, 400, 400), Portal_tract=(40, 40, 120, 120))
     second = outlines(tmp_path / "b", "s", portal=(80, 40, 160, 120))
-    frame = label_agreement(pair_labels(first, second), mpp={"s": 0.25})
+    frame, _ = label_agreement(pair_labels(first, second), mpp={"s": 0.25})
     assert set(frame["measure"]) == {"portal tract"}
     assert value(frame, "portal tract", "dice_per_slide") == 0.5
     assert value(frame, "portal tract", "jaccard_pooled") == pytest.approx(1 / 3)
     assert set(frame["note"]) == {"outlines in cells of 1 um"}
-    with pytest.raises(SlideError, match=r"case 's'.*mpp_x_um"):
-        label_agreement(pair_labels(first, second), mpp={"t": 0.25})
+    _, [failure] = label_agreement(pair_labels(first, second), mpp={"t": 0.25})
+    assert re.search(r"case 's'.*mpp_x_um", failure.reason)
     outlines(tmp_path / "b", "s", Vessel=(80, 40, 160, 120))
     with pytest.raises(UsageError, match="no class in common"):
         label_agreement(pair_labels(first, second), mpp={"s": 0.25})

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
 from radiofib.simulate.slide_geometry import BiopsyLaw
 from radiofib.simulate.slides import SlideSettings as Simulated
@@ -19,6 +20,7 @@ from radiofib.slides import SlideSettings, measure_slide, open_slide, run_slides
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.morphometry.steatosis import find_vacuoles
 from radiofib.slides.specs import column
+from tests.slides import made
 from tests.slides.segmented import segmentation, simulated
 
 KEY = "steatosis_lobule_vacuole_percent"
@@ -129,3 +131,37 @@ def test_real_tiles_beside_liverquant(
     side = {"tile01": 1024, "tile02": 2048}[tile] * um / 1000
     ours = row[column("steatosis_vacuole_percent")] * area / side**2
     assert ours == pytest.approx(theirs, rel=0.2)
+
+
+UM = 1.0
+#: Middles of a lumen in a tract and of a fat vacuole in the lobule, in pixels; both 24 um wide.
+LUMEN, FAT = (110, 150), (110, 400)
+
+
+def with_lumen(path: Path) -> Path:
+    """Write a core with a tract, a duct in it, and a vacuole in the lobule."""
+    picture = made.glass(600, 220, UM)
+    pen = ImageDraw.Draw(picture)
+
+    def disc(row: float, column_: float, radius: float, color: tuple[int, int, int]) -> None:
+        pen.ellipse([column_ - radius, row - radius, column_ + radius, row + radius], fill=color)
+
+    pen.rectangle([40, 40, 560, 180], fill=made.PINK)
+    disc(*LUMEN, 50, (214, 170, 196))  # pale stroma
+    disc(*LUMEN, 12, made.GLASS)
+    disc(*FAT, 12, made.GLASS)
+    return made.write_pyramid(path, made.noisy(picture), mpp=UM, levels=1)
+
+
+@pytest.mark.parametrize("lumen_is", ["portal", "background"])
+def test_with_labels_a_lumen_in_a_tract_is_no_fat(lumen_is: str, tmp_path: Path) -> None:
+    labels = np.zeros((220, 600), np.uint8)
+    labels[40:181, 40:561] = 1
+    labels[discs([(*LUMEN, 50)], labels.shape)] = 2
+    if lumen_is == "background":  # as a network may call what is white
+        labels[discs([(*LUMEN, 12)], labels.shape)] = 0
+    with open_slide(with_lumen(tmp_path / "s.tiff")) as slide:
+        found = measure_slide(slide, segmentation=segmentation(labels, UM)).measured
+    fat = 100 * np.pi * 12**2 / (521 * 141)
+    assert found["steatosis_vacuole_percent"] == pytest.approx(fat, rel=0.1)
+    assert found["steatosis_vacuoles_per_mm2"] == pytest.approx(1e6 / (521 * 141), rel=0.03)

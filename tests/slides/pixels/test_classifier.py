@@ -31,6 +31,7 @@ from radiofib.slides.pixels.classifier import (
 from radiofib.slides.pixels.features import PixelSettings
 from radiofib.slides.pixels.fit import FittedPixels, fit_pixels
 from radiofib.slides.reader import open_slide
+from radiofib.slides.run import run_slides
 from radiofib.slides.tissue.find import TissueMask, find_tissue
 from tests.slides import made
 
@@ -266,3 +267,48 @@ def test_commands_of_readme_run(repository: Path, folder: Path, tmp_path: Path) 
     rows = pd.read_csv(tmp_path / "corrected/corrections.csv")
     assert rows["tracts_read"].tolist() == [3, 3]
     assert (tmp_path / "classifier.skops").is_file()
+
+
+def inked(path: Path) -> Path:
+    """Write a slide of which ink hides one of the three squares, and some of the core."""
+    slide = slide_with_squares(path, 4)
+    with Image.open(slide) as picture:
+        drawn = picture.convert("RGB")
+    ImageDraw.Draw(drawn).rectangle([340, 100, 420, 600], fill=(30, 60, 160))
+    return made.write_pyramid(path, np.asarray(drawn), mpp=UM, levels=1)
+
+
+def test_what_an_artefact_covers_is_no_example(tmp_path: Path) -> None:
+    slide = inked(tmp_path / "i.tiff")
+    annotate_squares(tmp_path / "i.geojson")
+    found = fit_pixels([tmp_path], tmp_path / "c.skops", rest="Lobule", settings=SETTINGS)
+    square = SIDE**2 * UM**2 / 1e6
+    portal = found.scores.set_index("class")["annotated_mm2"]["Portal tract"]
+    assert portal == pytest.approx(2 * square, rel=0.02)
+    # The square under the ink, and what else of the core the stroke of 80 pixels hides.
+    assert SIDE**2 < found.left_out["i"] < 90 * 240
+    # Where a run wrote the tissue, its artefacts are those that the file still has.
+    run_slides([slide], tmp_path / "run", workers=1)
+    document = json.loads((tmp_path / "run/i.geojson").read_text())
+    squares = [feature("Portal tract", x, y) for x, y in SQUARES]
+    kinds = [f["properties"]["classification"]["name"] for f in document["features"]]
+    assert "Artefact: pen" in kinds
+    kept = [f for f, kind in zip(document["features"], kinds, strict=True) if kind == "Tissue"]
+    for folder, features in (
+        ("kept", document["features"] + squares),
+        ("deleted", kept + squares),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "i.geojson").write_text(json.dumps(features))
+    fits = {
+        name: fit_pixels(
+            [tmp_path / name],
+            tmp_path / "c.skops",
+            slides=[slide],
+            rest="Lobule",
+            settings=SETTINGS,
+        )
+        for name in ("kept", "deleted")
+    }
+    assert fits["kept"].left_out["i"] > SIDE**2
+    assert fits["deleted"].left_out == {}

@@ -96,3 +96,18 @@ def test_no_folder_and_no_annotations_are_wrong_usage(tmp_path: Path) -> None:
         match_annotations(tmp_path / "absent")
     with pytest.raises(UsageError, match="no annotations in the folder"):
         match_annotations(tmp_path)
+
+
+def test_what_the_last_run_failed_on_is_not_taken_from_an_earlier_one(tmp_path: Path) -> None:
+    for name in ("one", "two", "drawn"):
+        (tmp_path / f"{name}.geojson").write_text("{}")
+        (tmp_path / f"{name}.svs").write_text("")
+    (tmp_path / "pieces").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / f"pieces/{name}.json").write_text(json.dumps({"obs": {"case": name}}))
+    # Nobody has measured the third before: its outlines are someone's own.
+    (tmp_path / "failures.csv").write_text("case,step,reason\ntwo,slide,x\ndrawn,slide,x\n")
+    found, [failure] = match_annotations(tmp_path)
+    assert [pair.case for pair in found] == ["drawn", "one"]
+    assert failure.case == "two"
+    assert "the last run failed on this slide" in failure.reason

@@ -151,6 +151,42 @@ def test_what_dust_cuts_off_the_edge_is_no_fragment(tmp_path: Path) -> None:
     assert not clean.tissue.mask[:, 454:].any()
 
 
+def over_the_end(picture: np.ndarray, beyond: int, radius: int = 60) -> np.ndarray:
+    """Draw the rim of a bubble across a core, some cells before its end; return what is beyond."""
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    away = np.hypot(y - 85, x - (450 - beyond - radius))
+    picture[(away > radius - 3) & (away <= radius)] = 95
+    beyond_it: np.ndarray = (away > radius) & (x > 450 - beyond - radius)
+    return beyond_it
+
+
+@pytest.mark.parametrize("beyond", [3, 4, 6, 12])
+def test_the_end_of_a_core_beyond_a_bubble_is_tissue(beyond: int, tmp_path: Path) -> None:
+    picture = core(width=50)
+    over_the_end(picture, beyond)
+    with open_slide(made.write_png(tmp_path / "a.png", picture), mpp=8.0) as slide:
+        clean = clean_tissue(slide)
+    end = (slice(60, 110), slice(451 - beyond, 450))
+    assert clean.artefacts.mask("bubble").sum() > 10_000
+    assert clean.tissue.mask[end].mean() > 0.9
+    assert ndi.label(clean.whole)[1] == 1
+    assert np.flatnonzero(clean.whole.any(axis=0))[[0, -1]].tolist() == [50, 449]
+
+
+@pytest.mark.parametrize("shade", [(205, 205, 205), (170, 180, 225)])
+def test_a_shadow_or_smear_beyond_a_bubble_is_no_end_of_a_core(
+    shade: tuple[int, int, int], tmp_path: Path
+) -> None:
+    picture = core(width=50)
+    picture[:, 440:] = np.array(made.GLASS)  # the core ends under the bubble
+    beyond = over_the_end(picture, beyond=4)
+    rows = (np.arange(200) >= 60) & (np.arange(200) < 110)
+    picture[beyond & rows[:, None] & (np.arange(500) < 451)] = shade
+    with open_slide(made.write_png(tmp_path / "a.png", picture), mpp=8.0) as slide:
+        clean = clean_tissue(slide)
+    assert not clean.tissue.mask[:, 440:].any()
+
+
 def test_a_slide_all_over_with_pen_is_refused_with_the_reason(tmp_path: Path) -> None:
     picture = core()
     picture[55:145, 40:460] = (40, 60, 150)
