@@ -91,16 +91,35 @@ def test_int8_of_a_trained_network_keeps_directions_and_neighbours(tmp_path: Pat
     assert same >= claims.INT8_NEIGHBOUR
 
 
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, float]:
+    seen = simulate_varied_images(**claims.INT8_CALIBRATION)
+    weights = seeded_resnet(ResNetPlan("resnet34", channels=1), trained.inputs(seen[:32]))
+    return _compared(
+        tmp_path_factory.mktemp("untrained"),
+        weights,
+        sources.stated(),
+        claims.INT8_CALIBRATION,
+        claims.INT8_UNSEEN,
+    )
+
+
+@pytest.mark.timeout(5400)
+def test_int8_of_an_untrained_network_keeps_directions_on_average(
+    untrained: tuple[np.ndarray, float],
+) -> None:
+    assert untrained[0].mean() >= claims.INT8_COSINE
+
+
+@pytest.mark.timeout(5400)
 @pytest.mark.xfail(
     reason="an untrained network is ill-conditioned: half a grey level of noise on the pictures "
     "changes 8 % of the nearest neighbours of the float network itself",
     strict=True,
 )
-def test_int8_of_an_untrained_network_keeps_directions_and_neighbours(tmp_path: Path) -> None:
-    seen = simulate_varied_images(**claims.INT8_CALIBRATION)
-    weights = seeded_resnet(ResNetPlan("resnet34", channels=1), trained.inputs(seen[:32]))
-    cosines, same = _compared(
-        tmp_path, weights, sources.stated(), claims.INT8_CALIBRATION, claims.INT8_UNSEEN
-    )
+def test_int8_of_an_untrained_network_keeps_every_direction_and_neighbours(
+    untrained: tuple[np.ndarray, float],
+) -> None:
+    cosines, same = untrained
     assert cosines.min() >= claims.INT8_COSINE
     assert same >= claims.INT8_NEIGHBOUR
