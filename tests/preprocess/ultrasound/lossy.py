@@ -25,6 +25,10 @@ MEANS = (60, 100, 140, 180)
 SHAPES = ("fan", "rectangle")
 #: Qualities of JPEG; None is without loss.
 QUALITIES = (None, 95, 90, 75, 60)
+#: Speckle whose brightness falls with depth or varies from place to place, and its qualities.
+UNEVEN = (("linear", 0.0), ("linear", 0.5), ("linear", 1.2), ("log", 0.7))
+LIGHTS = ("graded", "patchy")
+UNEVEN_QUALITIES = (None, 90)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def stored(picture: np.ndarray, quality: int | None) -> np.ndarray:
 
 
 def bare_frame(
-    law: str, sigma: float, mean: float, shape: str, seed: int
+    law: str, sigma: float, mean: float, shape: str, seed: int, light: str = "even"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a frame of speckle on a black screen without any mark, and where its image is."""
     rows = HEIGHTS[seed % 2]
@@ -74,6 +78,11 @@ def bare_frame(
         envelope = speckle_envelope(np.ones(size), sigma, 1.5 * sigma, rng)
     else:
         envelope = nakagami_envelope(size, rng, m=1.0)
+    if light == "graded":
+        envelope = envelope * np.linspace(1.6, 0.5, size[0])[:, None]
+    elif light == "patchy":
+        patches = ndimage.gaussian_filter(rng.standard_normal(size), 30 * unit)
+        envelope = envelope * np.exp(0.4 * patches / patches.std())
     if law == "linear":
         grey = envelope * mean / envelope.mean()
     elif law == "log":
@@ -85,19 +94,33 @@ def bare_frame(
 
 
 def measured(seed: int) -> Iterator[Measured]:
-    """Yield how all frames of one seed are cleaned."""
+    """Yield how all frames of even brightness of one seed are cleaned."""
     for (law, sigma), mean, shape in product(SPECKLE, MEANS, SHAPES):
         picture, truth = bare_frame(law, sigma, mean, shape, seed)
+        what = f"{law} {sigma:g} px, mean {mean}, {shape}, seed {seed}"
         for quality in QUALITIES:
-            images = clean_screen(stored(picture, quality), CleanSettings(least_valid=0.0))
-            found, valid = (np.zeros(truth.shape, bool) for _ in range(2))
-            for one in images:
-                found[one.box] |= one.frame.mask(one.pixels.shape)
-                valid[one.box] |= one.valid
-            yield Measured(
-                f"{law} {sigma:g} px, mean {mean}, {shape}, seed {seed}",
-                quality,
-                border_error(found, truth),
-                float((truth & found & ~valid).sum() / truth.sum()),
-                sum(len(one.doubts) for one in images),
-            )
+            yield _cleaned(what, picture, truth, quality)
+
+
+def measured_uneven(seed: int) -> Iterator[Measured]:
+    """Yield how all frames of uneven brightness of one seed are cleaned."""
+    for (law, sigma), mean, shape, light in product(UNEVEN, MEANS, SHAPES, LIGHTS):
+        picture, truth = bare_frame(law, sigma, mean, shape, seed, light)
+        what = f"{light} {law} {sigma:g} px, mean {mean}, {shape}, seed {seed}"
+        for quality in UNEVEN_QUALITIES:
+            yield _cleaned(what, picture, truth, quality)
+
+
+def _cleaned(what: str, picture: np.ndarray, truth: np.ndarray, quality: int | None) -> Measured:
+    images = clean_screen(stored(picture, quality), CleanSettings(least_valid=0.0))
+    found, valid = (np.zeros(truth.shape, bool) for _ in range(2))
+    for one in images:
+        found[one.box] |= one.frame.mask(one.pixels.shape)
+        valid[one.box] |= one.valid
+    return Measured(
+        what,
+        quality,
+        border_error(found, truth),
+        float((truth & found & ~valid).sum() / truth.sum()),
+        sum(len(one.doubts) for one in images),
+    )
