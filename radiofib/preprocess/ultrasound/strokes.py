@@ -23,9 +23,9 @@ _STEEP = 0.68
 #: Steps between pixels so far apart are compared at so many levels of brightness: they grow with it
 #: where the slope of their logarithms, and the last one over the first, are at least as large.
 _STEP, _BINS, _GROWS, _GROWN = 3, 8, 0.85, 1.3
-#: A speck has fewer pixels than a capital letter, and neither side is as long; a few of them have fewer
-#: pixels than a word.
-_SPECK_AREA, _SPECK_SIDE, _SPECKS_AREA = 18, 7, 24
+#: A speck has fewer pixels than a capital letter and neither side is as long, or it is lower than
+#: any letter; a few of them have fewer pixels than a word.
+_SPECK_AREA, _SPECK_SIDE, _SPECK_LOW, _SPECKS_AREA = 18, 7, 5, 24
 _EIGHT = np.ones((3, 3))
 
 
@@ -98,7 +98,9 @@ def without_specks(
     area = np.bincount(labels.ravel(), minlength=count + 1)
     speck = area < _SPECK_AREA
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
-        speck[number] &= max(side.stop - side.start for side in place) < _SPECK_SIDE
+        rows, columns = (side.stop - side.start for side in place)
+        speck[number] &= max(rows, columns) < _SPECK_SIDE
+        speck[number] |= rows < _SPECK_LOW
     reach = (2 * (height // 6) + 1, 2 * (height // 4) + 1)
     near = ndimage.maximum_filter((drawn | others).astype(np.uint8), reach) > 0
     groups, many = ndimage.label(near, _EIGHT)

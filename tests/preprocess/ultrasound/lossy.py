@@ -99,7 +99,7 @@ def measured(seed: int) -> Iterator[Measured]:
         picture, truth = bare_frame(law, sigma, mean, shape, seed)
         what = f"{law} {sigma:g} px, mean {mean}, {shape}, seed {seed}"
         for quality in QUALITIES:
-            yield _cleaned(what, picture, truth, quality)
+            yield cleaned(what, picture, truth, quality)
 
 
 def measured_uneven(seed: int) -> Iterator[Measured]:
@@ -108,10 +108,11 @@ def measured_uneven(seed: int) -> Iterator[Measured]:
         picture, truth = bare_frame(law, sigma, mean, shape, seed, light)
         what = f"{light} {law} {sigma:g} px, mean {mean}, {shape}, seed {seed}"
         for quality in UNEVEN_QUALITIES:
-            yield _cleaned(what, picture, truth, quality)
+            yield cleaned(what, picture, truth, quality)
 
 
-def _cleaned(what: str, picture: np.ndarray, truth: np.ndarray, quality: int | None) -> Measured:
+def cleaned(what: str, picture: np.ndarray, truth: np.ndarray, quality: int | None) -> Measured:
+    """Return how a frame is cleaned once it was stored."""
     images = clean_screen(stored(picture, quality), CleanSettings(least_valid=0.0))
     found, valid = (np.zeros(truth.shape, bool) for _ in range(2))
     for one in images:
