@@ -25,7 +25,7 @@ _STEEP = 0.68
 _STEP, _BINS, _GROWS, _GROWN = 3, 8, 0.85, 1.3
 #: A speck has fewer pixels than a capital letter and neither side is as long, or it is lower than
 #: any letter; a few of them have fewer pixels than a word.
-_SPECK_AREA, _SPECK_SIDE, _SPECK_LOW, _SPECKS_AREA = 18, 7, 5, 24
+_SPECK_AREA, _SPECK_SIDE, _SPECK_LOW, _SPECKS_AREA = 18, 7, 5, 28
 _EIGHT = np.ones((3, 3))
 
 
@@ -90,7 +90,7 @@ def without_specks(
 
     Examples
     --------
-    >>> ink = np.zeros((40, 90), bool); ink[20:24, 10:50:7] = True; ink[20:24, 80] = True
+    >>> ink = np.zeros((40, 90), bool); ink[20:25, 10:50:7] = True; ink[20:25, 80] = True
     >>> np.flatnonzero(without_specks(ink, np.zeros_like(ink), 24).any(axis=0)).tolist()
     [10, 17, 24, 31, 38, 45]
     """
