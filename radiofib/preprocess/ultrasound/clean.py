@@ -18,12 +18,12 @@ from radiofib.preprocess.ultrasound.graphics import (
     LEAST_SIDE,
     Graphics,
     find_graphics,
-    glaring,
     likeness,
     text_height,
 )
 from radiofib.preprocess.ultrasound.lines import ink_beside
 from radiofib.preprocess.ultrasound.settings import CleanSettings
+from radiofib.preprocess.ultrasound.strokes import glaring
 
 if TYPE_CHECKING:
     from radiofib.images.dicom_ultrasound import ScanRegion
@@ -286,7 +286,7 @@ def _doubts(
         if share > _GLARING:
             yield (
                 f"{share:.0%} of the image is so bright that white text on it cannot be told from "
-                "tissue: is it free of names?"
+                "tissue, or its speckle varies by as much: is it free of names?"
             )
         if graphics.chance:
             yield (

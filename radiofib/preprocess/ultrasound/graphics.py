@@ -10,18 +10,12 @@ from scipy import ndimage
 
 from radiofib.preprocess.ultrasound.flat import flat_text, lines_of_letters
 from radiofib.preprocess.ultrasound.lines import covered, lengthened
-from radiofib.preprocess.ultrasound.strokes import (
-    LEAST_BRIGHT,
-    bright_strokes,
-    weighted_mean,
-    without_specks,
-)
+from radiofib.preprocess.ultrasound.strokes import bright_strokes, without_specks
 
 __all__ = [
     "LEAST_SIDE",
     "Graphics",
     "find_graphics",
-    "glaring",
     "has_text",
     "likeness",
     "text_height",
@@ -231,20 +225,6 @@ def likeness(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
         spread = float(a.std() * b.std())
         found.append(float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread else 1.0)
     return max(found, default=1.0)
-
-
-def glaring(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
-    """Return the share of an image on which white text would not stand out.
-
-    Examples
-    --------
-    >>> grey = np.full((120, 120), 90.0); grey[:, :30] = 240
-    >>> round(glaring(grey, np.ones(grey.shape, bool)), 1)
-    0.2
-    """
-    size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
-    level = weighted_mean(grey, where.astype(np.float64), size)
-    return float((level[where] > 255.0 - LEAST_BRIGHT).mean()) if where.any() else 0.0
 
 
 def _grey_of(grey: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:

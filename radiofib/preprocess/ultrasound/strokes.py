@@ -10,12 +10,14 @@ from scipy import ndimage, stats
 
 from radiofib.preprocess.ultrasound.lines import ONE_LEVEL
 
-__all__ = ["LEAST_BRIGHT", "bright_strokes", "weighted_mean", "without_specks"]
+__all__ = ["bright_strokes", "glaring", "without_specks"]
 
 #: A bright pixel stands out by this many times the upper spread of the speckle ...
 _BRIGHT = 3.2
 #: ... and at least by this many grey levels.
-LEAST_BRIGHT = 36.0
+_LEAST_BRIGHT = 36.0
+#: Text that stands out by less than this share of it is missed.
+_SURELY, _WHITE = 0.9, 255.0
 #: Within two pixels it falls by at least this share of what it stands out.
 _SHARP = 0.7
 #: Share of what a letter stands out that its border falls by within one pixel.
@@ -51,11 +53,8 @@ def bright_strokes(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArr
     """
     if not where.any():
         return where
-    size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
-    mean = _local_mean(grey, where, size)
+    mean, bright = _limits(grey, where)
     excess = np.where(where, grey - mean, 0.0)
-    spread = float(np.quantile(excess[where], 0.84))
-    bright = max(_BRIGHT * spread, LEAST_BRIGHT) * _raise(grey, mean, where)
     fall = _fall(grey)
     calm = where & ~(ndimage.maximum_filter(excess, 7) > bright)
     usual = float(np.quantile(fall[calm], 0.998)) if calm.any() else 0.0
@@ -72,6 +71,29 @@ def bright_strokes(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArr
     for level in (0.8, 1.2):
         found = found | _steep_parts(grey, excess, excess > level * bright)
     return np.asarray(found & where)
+
+
+def glaring(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
+    """Return the share of an image on which white text would not stand out.
+
+    It is as bright as white, or its speckle is.
+
+    Examples
+    --------
+    >>> grey = np.full((120, 120), 90.0); grey[:, :30] = 240
+    >>> everywhere = np.ones(grey.shape, bool)
+    >>> round(glaring(grey, everywhere), 1)
+    0.2
+    >>> rayleigh = np.random.default_rng(0).rayleigh(100, grey.shape)
+    >>> round(glaring(np.minimum(rayleigh, 255), everywhere), 1)
+    1.0
+    """
+    if not where.any():
+        return 0.0
+    level = _weighted(grey, where.astype(np.float64), _window(grey.shape))
+    mean, bright = _limits(grey, where)
+    hidden = (level > _WHITE - _LEAST_BRIGHT) | (mean + _SURELY * bright > _WHITE)
+    return float(hidden[where].mean())
 
 
 def without_specks(
@@ -108,6 +130,20 @@ def without_specks(
     letters = np.bincount(groups[others | (drawn & ~speck[labels])], minlength=many + 1)
     few = (letters == 0) & (ink < _SPECKS_AREA)
     return np.asarray(drawn & ~few[groups])
+
+
+def _window(shape: tuple[int, ...]) -> int:
+    """Return the side in pixels of the neighbourhood that a stroke stands out from."""
+    return max(9, round(0.08 * min(shape)) // 2 * 2 + 1)
+
+
+def _limits(
+    grey: NDArray[np.float64], where: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the grey around every pixel, and by how much a bright one stands out from it."""
+    mean = _local_mean(grey, where, _window(grey.shape))
+    spread = float(np.quantile((grey - mean)[where], 0.84))
+    return mean, max(_BRIGHT * spread, _LEAST_BRIGHT) * _raise(grey, mean, where)
 
 
 def _raise(
@@ -179,28 +215,14 @@ def _local_mean(
 ) -> NDArray[np.float64]:
     """Return the mean over a square, of the pixels inside alone and without the brightest."""
     weight = where.astype(np.float64)
-    mean = weighted_mean(grey, weight, size)
+    mean = _weighted(grey, weight, size)
     calm = weight * (grey < mean + 60)
-    return weighted_mean(grey, calm, size)
+    return _weighted(grey, calm, size)
 
 
-def weighted_mean(
+def _weighted(
     grey: NDArray[np.float64], weight: NDArray[np.float64], size: int
 ) -> NDArray[np.float64]:
-    """Return the weighted mean over a square around every pixel, 0 where nothing weighs.
-
-    Parameters
-    ----------
-    grey, weight : ndarray of shape (y, x)
-        What is averaged, and how much each pixel counts.
-    size : int
-        Side of the square.
-
-    Examples
-    --------
-    >>> weighted_mean(np.array([[1.0, 5.0, 9.0]]), np.array([[1.0, 1.0, 0.0]]), 3).round(1).tolist()
-    [[2.3, 3.0, 5.0]]
-    """
     total = ndimage.uniform_filter(grey * weight, size)
     return np.asarray(total / np.maximum(ndimage.uniform_filter(weight, size), 1e-6))
 

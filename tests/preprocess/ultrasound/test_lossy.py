@@ -42,3 +42,10 @@ def test_much_that_was_taken_for_text_is_said() -> None:
     [clean] = clean_screen(picture, CleanSettings(least_valid=0.0))
     assert not clean.valid[picture == 255].any()
     assert any("was it tissue?" in doubt for doubt in clean.doubts)
+
+
+@pytest.mark.parametrize(("law", "mean", "said"), [("linear", 100, True), ("log", 140, False)])
+def test_speckle_that_hides_white_text_is_said(law: str, mean: float, said: bool) -> None:
+    picture, _ = bare_frame(law, 1.2, mean, "rectangle", 15000)
+    [clean] = clean_screen(picture, CleanSettings())
+    assert any("free of names" in doubt for doubt in clean.doubts) is said
