@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from radiofib.preprocess.ultrasound import CleanSettings, clean_screen
+from radiofib.preprocess.ultrasound.find import find_images
+from radiofib.preprocess.ultrasound.geometry import dice
+from radiofib.simulate.ultrasound_frames import simulate_frame
+from tests.preprocess.ultrasound.frames import HARD
 from tests.preprocess.ultrasound.lossy import bare_frame, cleaned, stored
 
 
@@ -49,3 +53,9 @@ def test_speckle_that_hides_white_text_is_said(law: str, mean: float, said: bool
     picture, _ = bare_frame(law, 1.2, mean, "rectangle", 15000)
     [clean] = clean_screen(picture, CleanSettings())
     assert any("free of names" in doubt for doubt in clean.doubts) is said
+
+
+def test_a_dark_image_beside_bright_lines_is_found() -> None:
+    made = simulate_frame(HARD["dark sector"], 11000)
+    [found] = find_images(made.screen.max(axis=-1).astype(float))
+    assert dice(found.frame.mask(made.grey.shape), made.fan) > 0.95
