@@ -18,12 +18,12 @@ from radiofib.preprocess.ultrasound.graphics import (
     LEAST_SIDE,
     Graphics,
     find_graphics,
-    glaring,
     likeness,
     text_height,
 )
 from radiofib.preprocess.ultrasound.lines import ink_beside
 from radiofib.preprocess.ultrasound.settings import CleanSettings
+from radiofib.preprocess.ultrasound.strokes import glaring
 
 if TYPE_CHECKING:
     from radiofib.images.dicom_ultrasound import ScanRegion
@@ -34,6 +34,8 @@ __all__ = ["CleanImage", "clean_screen", "screen_greys"]
 _LIKE = 0.3
 #: Share of the image that may glare before text on it is in doubt.
 _GLARING = 0.05
+#: Share of the image taken for text and graphics that is more than screens show on tissue.
+_MUCH_DRAWN = 0.05
 #: Twice the pixels of the largest screens (4K): more would take minutes and gigabytes.
 _MOST_PIXELS = 4096 * 4096
 #: Where the settings are written, for messages.
@@ -220,7 +222,7 @@ def clean_screen(
         notes = [*note, *_colour_notes(graphics, mask, settings, where)]
         if not large and settings.graphics:
             notes.append("too small to look for text and calipers in it")
-        doubts = tuple(_doubts(grey, mask, settings))
+        doubts = tuple(_doubts(grey, mask, graphics, settings))
         images.append(_blanked(own, mask, graphics, one.frame, panel, region, tuple(notes), doubts))
     lost = [i for i in images if i.shares["valid"] < settings.least_valid]
     if lost:
@@ -268,7 +270,10 @@ def _all_noise(
 
 
 def _doubts(
-    grey: NDArray[np.float64], mask: NDArray[np.bool_], settings: CleanSettings
+    grey: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    graphics: Graphics,
+    settings: CleanSettings,
 ) -> Iterator[str]:
     """Yield what a person should look at in one image."""
     like = likeness(grey, mask)
@@ -281,8 +286,16 @@ def _doubts(
         if share > _GLARING:
             yield (
                 f"{share:.0%} of the image is so bright that white text on it cannot be told from "
-                "tissue: is it free of names?"
+                "tissue, or its speckle varies by as much: is it free of names?"
             )
+        if graphics.chance:
+            yield (
+                "speckle that is all white or all black lies about like letters: is the image free "
+                "of names?"
+            )
+    drawn = np.count_nonzero(graphics.drawn & mask) / max(int(np.count_nonzero(mask)), 1)
+    if drawn > _MUCH_DRAWN:
+        yield f"{drawn:.0%} of the image was taken for text and graphics: was it tissue?"
 
 
 def _beside(

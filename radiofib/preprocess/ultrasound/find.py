@@ -17,6 +17,9 @@ __all__ = ["Found", "find_images", "screen_level"]
 _LONGEST = 512
 #: Greys that a lossy file may stray from a level screen.
 _LOSSY = 10.0
+#: What is fainter than this share of what lies within so many pixels is its ringing: a lossy file
+#: spreads a hard edge over blocks of eight pixels.
+_RINGING, _BLOCK = 0.15, 12
 #: Share of the frame of the picture that must be of one grey for a screen to be there.
 _LEVEL_SHARE = 0.3
 #: Median step between neighbours along the frame of a picture that is all tissue, at least.
@@ -87,17 +90,22 @@ def _ring(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return ring
 
 
-def lit_pixels(grey: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
+def lit_pixels(
+    grey: NDArray[np.float64], level: float, *, faint: bool = False
+) -> NDArray[np.bool_]:
     """Return what differs from the screen, without letters and the like.
 
     Any difference counts where the screen is perfectly even, else more than 10 levels: a lossy
-    file strays. What is lower than 7 % of the screen, connected to nothing taller, and stands
-    out by 90 levels somewhere is a letter, a tick or a small sign.
+    file strays. It strays most around a hard edge: what is faint beside something bright does not
+    count, unless `faint` is asked for. What is lower than 7 % of the screen, connected to nothing
+    taller, and stands out by 90 levels somewhere is a letter, a tick or a small sign.
     """
     away = np.abs(grey - level)
     near = away[_ring(grey.shape) & (away <= _LOSSY)]
     even = near.size > 0 and float((near < 0.5).mean()) >= 0.98
     lit = away > (0.5 if even else _LOSSY)
+    if not faint:
+        lit &= ~_ringing(away)
     labels, count = ndimage.label(away > _LOSSY, np.ones((3, 3)))
     if not count:
         return np.asarray(lit)
@@ -109,6 +117,13 @@ def lit_pixels(grey: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
     tall = np.concatenate([[False], ~low])[labels]
     letters = ndimage.maximum_filter(kind[labels].astype(np.uint8), 9) > 0
     return np.asarray(lit & (~letters | tall))
+
+
+def _ringing(away: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return what is faint beside something bright, as compression leaves it around an edge."""
+    nearby = ndimage.maximum_filter(ndimage.uniform_filter(away, 5), 2 * _BLOCK + 1)
+    here = np.minimum(away, ndimage.uniform_filter(away, 3))
+    return np.asarray(here <= _RINGING * nearby)
 
 
 def _thin(shape: tuple[int, ...]) -> int:
@@ -151,10 +166,15 @@ def find_images(grey: NDArray[np.float64]) -> list[Found]:
         return []  # a shaded screen: what lies on it cannot be told from it
     if level is None:
         return [Found(WholePicture.of(_flat(grey.shape)), 1.0)]
-    lit = lit_pixels(grey, level)
+    # A dark image beside bright lines may be all faint: it is looked for again with what is.
+    return _on_screen(lit_pixels(grey, level)) or _on_screen(lit_pixels(grey, level, faint=True))
+
+
+def _on_screen(lit: NDArray[np.bool_]) -> list[Found]:
+    """Find the images among what is lit."""
     if lit.mean() > 0.97:
-        return [Found(WholePicture.of(_flat(grey.shape)), 1.0)]
-    zoom = -(-max(grey.shape) // _LONGEST)
+        return [Found(WholePicture.of(_flat(lit.shape)), 1.0)]
+    zoom = -(-max(lit.shape) // _LONGEST)
     small = _shrunk(lit, zoom)
     closed = _closed(small)
     parts = _thick_parts(closed)

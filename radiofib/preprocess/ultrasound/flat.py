@@ -20,6 +20,8 @@ _LEAST_CONTRAST = 40.0
 _LEAST_HEIGHT, _LEAST_AREA = 5, 6
 #: A line has at least so many letters, and so many of ten share its base or its top.
 _LETTERS, _ALIGNED = 4, 0.6
+#: Where fewer of all parts like letters stand in lines, lines of fewer letters come by chance.
+_IN_LINES, _LONG = 0.3, 8
 #: A grey that much of the image has is no ink: the display saturates there.
 _MOST_AREA = 0.02
 #: Greys looked at: those that stand out most among the pixels of even strokes.
@@ -28,13 +30,16 @@ _GREYS = 6
 
 def flat_text(
     grey: NDArray[np.float64], inside: NDArray[np.bool_], height: int
-) -> NDArray[np.bool_]:
+) -> tuple[NDArray[np.bool_], bool]:
     """Return text of any grey, told by what echo never is: even.
 
     A stroke has one grey along its length, where speckle changes from pixel to pixel. A grey that
     is commoner among pixels of even strokes than those around it may be ink; four or more parts
     of it, as high as letters and on one line, are text. A lossy file loses this evenness, and a
     thin font has little of it.
+
+    Where the display saturates, speckle has even strokes as well, and a few of the many lie on a
+    line by chance: such lines are taken as they are and not looked on along their rows.
 
     Parameters
     ----------
@@ -47,8 +52,8 @@ def flat_text(
 
     Returns
     -------
-    ndarray of bool
-        The ink.
+    ndarray of bool, bool
+        The ink, and whether some of it may be speckle: then other words may have been missed.
 
     Examples
     --------
@@ -56,14 +61,14 @@ def flat_text(
     >>> grey = ndimage.gaussian_filter(rng.normal(100, 60, (120, 200)), 1)
     >>> grey[50:62, 60:120:8] = 0
     >>> everywhere = np.ones(grey.shape, bool)
-    >>> found = flat_text(grey, everywhere, 24)
-    >>> bool(found[50:62, 60:120:8].all()), int(found.sum())
-    (True, 96)
+    >>> found, chance = flat_text(grey, everywhere, 24)
+    >>> bool(found[50:62, 60:120:8].all()), int(found.sum()), chance
+    (True, 96, False)
     """
-    found = np.zeros(grey.shape, dtype=bool)
+    sure, chance = (np.zeros(grey.shape, dtype=bool) for _ in range(2))
     area = int(np.count_nonzero(inside))
     if not area:
-        return found
+        return sure, False
     even = _even(grey) & inside
     size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
     weight = ndimage.uniform_filter(inside.astype(np.float64), size)
@@ -72,9 +77,16 @@ def flat_text(
         ink = inside & (np.abs(grey - level) <= _SAME) & (np.abs(around - level) > _LEAST_CONTRAST)
         letters = _letters(ink, even, height)
         if np.count_nonzero(letters) <= _MOST_AREA * area:
-            for place, part in lines_of_letters(letters, height):
-                found[place] |= part
-    return lengthened(grey, found, inside, height, alike=2 * _SAME)
+            lines = list(lines_of_letters(letters, height))
+            some = sum(_parts(part) for _, part in lines) < _IN_LINES * _parts(letters)
+            for place, part in lines:
+                (chance if some and _parts(part) < _LONG else sure)[place] |= part
+    found = lengthened(grey, sure, inside, height, alike=2 * _SAME)
+    return found | chance, bool(chance.any())
+
+
+def _parts(ink: NDArray[np.bool_]) -> int:
+    return int(ndimage.label(ink, np.ones((3, 3)))[1])
 
 
 def _even(grey: NDArray[np.float64]) -> NDArray[np.bool_]:

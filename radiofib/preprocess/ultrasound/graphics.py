@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from radiofib.preprocess.ultrasound.flat import flat_text, lines_of_letters
-from radiofib.preprocess.ultrasound.lines import ONE_LEVEL, covered, lengthened
+from radiofib.preprocess.ultrasound.lines import covered, lengthened
+from radiofib.preprocess.ultrasound.strokes import bright_strokes, without_specks
 
 __all__ = [
     "LEAST_SIDE",
     "Graphics",
     "find_graphics",
-    "glaring",
     "has_text",
     "likeness",
     "text_height",
@@ -32,14 +32,6 @@ _TINTED = 0.5
 _TEXT_HEIGHT = 0.07
 #: No machine writes so small that this many pixels are too few for a line.
 _LEAST_TEXT = 24
-#: A bright pixel stands out by this many times the upper spread of the speckle ...
-_BRIGHT = 3.2
-#: ... and at least by this many grey levels.
-_LEAST_BRIGHT = 36.0
-#: Within two pixels it falls by at least this share of what it stands out.
-_SHARP = 0.7
-#: Share of what a letter stands out that its border falls by within one pixel.
-_STEEP = 0.68
 #: What is blank over so many pixels was blanked; ink in it lies on it by more than this share.
 _BLANK, _WITHIN = 5, 0.6
 _EIGHT = np.ones((3, 3))
@@ -59,12 +51,15 @@ class Graphics:
         Pixels that are coloured themselves.
     tinted : bool
         Whether the whole image is shown in one tint.
+    chance : bool
+        Whether speckle of one grey lies about like letters: words among it may be left.
     """
 
     colour: NDArray[np.bool_]
     drawn: NDArray[np.bool_]
     coloured: int = 0
     tinted: bool = False
+    chance: bool = False
 
 
 def find_graphics(
@@ -126,12 +121,13 @@ def find_graphics(
         colour_mask = colour_mask | covered(grey, hue | beside, height, rim=3)
     colour_mask = colour_mask & inside
     bright = beside & (grey > _grey_of(grey, inside))
-    drawn = _drawn(grey, inside & ~colour_mask)
-    flat = flat_text(grey, inside & ~colour_mask, height)
+    drawn = bright_strokes(grey, inside & ~colour_mask)
+    drawn = without_specks(drawn, beside | hue, height)
+    flat, chance = flat_text(grey, inside & ~colour_mask, height)
     drawn = lengthened(grey, drawn | bright, inside & ~colour_mask, height)
     drawn_mask = covered(grey, drawn | beside, height, rim=3)
     drawn_mask = (drawn_mask | covered(grey, flat, height, rim=3)) & inside
-    return Graphics(colour_mask, drawn_mask, count, tinted)
+    return Graphics(colour_mask, drawn_mask, count, tinted, chance)
 
 
 def has_text(grey: NDArray[np.float64], inside: NDArray[np.bool_]) -> bool:
@@ -159,9 +155,9 @@ def has_text(grey: NDArray[np.float64], inside: NDArray[np.bool_]) -> bool:
     True
     """
     height = text_height(grey.shape)
-    if flat_text(grey, inside, height).any():
+    if flat_text(grey, inside, height)[0].any():
         return True
-    drawn = lengthened(grey, _drawn(grey, inside), inside, height)
+    drawn = lengthened(grey, bright_strokes(grey, inside), inside, height)
     return any(True for _ in lines_of_letters(_not_cut_off(grey, drawn), height))
 
 
@@ -231,20 +227,6 @@ def likeness(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
     return max(found, default=1.0)
 
 
-def glaring(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
-    """Return the share of an image on which white text would not stand out.
-
-    Examples
-    --------
-    >>> grey = np.full((120, 120), 90.0); grey[:, :30] = 240
-    >>> round(glaring(grey, np.ones(grey.shape, bool)), 1)
-    0.2
-    """
-    size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
-    level = _weighted(grey, where.astype(np.float64), size)
-    return float((level[where] > 255.0 - _LEAST_BRIGHT).mean()) if where.any() else 0.0
-
-
 def _grey_of(grey: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
     return float(np.median(grey[inside])) if inside.any() else 0.0
 
@@ -261,113 +243,3 @@ def _one_tint(colour: NDArray[np.float64], where: NDArray[np.bool_]) -> bool:
     share = chosen / top
     away = np.abs(share - np.median(share, axis=0)).max(axis=-1)
     return bool((away < 0.25).mean() > 0.9)
-
-
-def _drawn(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of bright, sharp graphics."""
-    if not where.any():
-        return where
-    size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
-    mean = _local_mean(grey, where, size)
-    excess = np.where(where, grey - mean, 0.0)
-    spread = float(np.quantile(excess[where], 0.84))
-    bright = max(_BRIGHT * spread, _LEAST_BRIGHT)
-    fall = _fall(grey)
-    calm = where & ~(ndimage.maximum_filter(excess, 7) > bright)
-    usual = float(np.quantile(fall[calm], 0.998)) if calm.any() else 0.0
-    sharp = (fall >= _SHARP * excess) & (fall >= max(usual, bright * _SHARP))
-    seeds = (excess > bright) & sharp
-    # Strokes of one level, wherever they lie; and whole parts that mostly end sharply.
-    found = _even_parts(grey, seeds)
-    labels, count = ndimage.label(excess > 0.6 * bright, _EIGHT)
-    area, seeded = (_sizes(m, labels, count) for m in (labels > 0, seeds))
-    keep = np.zeros(count + 1, dtype=bool)
-    keep[1:] = (seeded >= 0.35 * area) & (seeded >= 3)
-    found = found | keep[labels]
-    # Letters of thin or blurred strokes, two levels deep: one may join them to bright tissue.
-    for level in (0.8, 1.2):
-        found = found | _steep_parts(grey, excess, excess > level * bright)
-    return np.asarray(found & where)
-
-
-def _steep_parts(
-    grey: NDArray[np.float64], excess: NDArray[np.float64], parts: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Return connected parts whose border falls, within one pixel, by much of what they stand out.
-
-    Speckle fades over the width of the point-spread function, by a quarter within one pixel;
-    ninety-nine of a hundred letters fall by more than half.
-    """
-    labels, count = ndimage.label(parts, _EIGHT)
-    if not count:
-        return parts
-    padded, outside = np.pad(grey, 1, mode="edge"), np.pad(~parts, 1, mode="edge")
-    rows, columns = grey.shape
-    steps = np.full(grey.shape, -np.inf)
-    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        place = (slice(1 + dy, 1 + dy + rows), slice(1 + dx, 1 + dx + columns))
-        fall = np.where(parts & outside[place], grey - padded[place], -np.inf)
-        steps = np.maximum(steps, fall)
-    border = np.isfinite(steps)
-    numbers = np.arange(1, count + 1)
-    fall_of = ndimage.sum(np.where(border, steps, 0.0), labels, numbers)
-    length = np.maximum(ndimage.sum(border, labels, numbers), 1)
-    stands_out = np.maximum(ndimage.mean(excess, labels, numbers), 1e-9)
-    keep = np.zeros(count + 1, dtype=bool)
-    keep[1:] = (fall_of / length >= _STEEP * stands_out) & (_sizes(parts, labels, count) >= 4)
-    return np.asarray(keep[labels])
-
-
-def _sizes(where: NDArray[np.bool_], labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-    return np.bincount(labels[where], minlength=count + 1)[1:].astype(np.float64)
-
-
-def _even_parts(grey: NDArray[np.float64], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return connected seeds of at least four pixels whose greys are nearly the same."""
-    labels, count = ndimage.label(seeds, _EIGHT)
-    if not count:
-        return seeds
-    parts = np.arange(1, count + 1)
-    spread = ndimage.maximum(grey, labels, parts) - ndimage.minimum(grey, labels, parts)
-    keep = np.zeros(count + 1, dtype=bool)
-    keep[1:] = (_sizes(seeds, labels, count) >= 4) & (spread <= ONE_LEVEL)
-    return np.asarray(keep[labels])
-
-
-def _local_mean(
-    grey: NDArray[np.float64], where: NDArray[np.bool_], size: int
-) -> NDArray[np.float64]:
-    """Return the mean over a square, of the pixels inside alone and without the brightest."""
-    weight = where.astype(np.float64)
-    mean = _weighted(grey, weight, size)
-    calm = weight * (grey < mean + 60)
-    return _weighted(grey, calm, size)
-
-
-def _weighted(
-    grey: NDArray[np.float64], weight: NDArray[np.float64], size: int
-) -> NDArray[np.float64]:
-    total = ndimage.uniform_filter(grey * weight, size)
-    return np.asarray(total / np.maximum(ndimage.uniform_filter(weight, size), 1e-6))
-
-
-def _fall(grey: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far the grey falls within two pixels, on either side of the steepest axis.
-
-    Of the two sides of an axis the lesser fall counts where a stroke is thin, so that an edge
-    between dark and bright tissue is no stroke.
-    """
-    best = np.zeros(grey.shape)
-    padded = np.pad(grey, 4, mode="edge")
-    rows, columns = grey.shape
-
-    def shifted(dy: int, dx: int) -> NDArray[np.float64]:
-        return padded[4 + dy : 4 + dy + rows, 4 + dx : 4 + dx + columns]
-
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        sides = [
-            np.maximum.reduce([grey - shifted(sign * k * dy, sign * k * dx) for k in (2, 3, 4)])
-            for sign in (-1, 1)
-        ]
-        best = np.maximum(best, np.minimum(*sides))
-    return best
