@@ -35,7 +35,7 @@ _LIKE = 0.3
 #: Share of the image that may glare before text on it is in doubt.
 _GLARING = 0.05
 #: Share of the image taken for text and graphics that is more than screens show on tissue.
-_MUCH_DRAWN = 0.05
+_MUCH_DRAWN = 0.03
 #: Twice the pixels of the largest screens (4K): more would take minutes and gigabytes.
 _MOST_PIXELS = 4096 * 4096
 #: Where the settings are written, for messages.
