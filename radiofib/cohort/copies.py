@@ -2,11 +2,14 @@
 
 Two pictures are the same when their files or decoded pixels are equal, or when at most 36 of the
 256 bits of their perceptual hashes differ, whoever they are said to be of; of cleaned pictures
-the nearest of the hashes before and after the cleaning counts. Frames of one patient
-or series are one sweep up to 60 bits. On simulated frames, different views of one machine differ
-in about 100 bits (standard deviation 9), so that 36 is seven standard deviations away; what a new
-compression, another brightness or size, a border, or 1 % cut off leave lies below it in nearly
-all copies, and 3 % cut off in about three quarters. `tests/reference/perceptual_hash.csv` has what
+the nearest of the hashes before and after the cleaning counts. Frames of one patient or series are
+one sweep up to 60 bits. On simulated frames, different views of one machine differ in about 100
+bits (standard deviation 9), so that 36 is seven standard deviations away; what a new compression,
+another brightness or size, a border, or 1 % cut off leave lies below it in nearly all copies, and
+3 % cut off in about three quarters. A picture that was mirrored or turned by quarters is the same
+up to 48 bits: different views differ from each other's mirror images in 113 to 131 (standard
+deviation 8).
+`tests/reference/perceptual_hash.csv` has what
 was asked for beforehand.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +27,20 @@ __all__ = [
     "KINDS",
     "SAME_BITS",
     "SWEEP_BITS",
+    "TURNED_BITS",
     "Copy",
     "Picture",
     "PictureGroups",
     "group_pictures",
     "near_hashes",
+    "turned_hashes",
 ]
 
 #: Most bits that differ between looks of one picture, and between frames of one sweep.
 SAME_BITS, SWEEP_BITS = 36, 60
-BITS = 256
+#: The same where one is mirrored or turned: those of different frames share less.
+TURNED_BITS = 48
+BITS, _ALONG = 256, 16
 #: How a picture repeats another, the surest first.
 KINDS = ("same file", "same pixels", "same picture", "same sweep")
 _BLOCK = 1024
@@ -142,16 +150,62 @@ def near_hashes(looks: Sequence[str], most: int) -> Iterator[tuple[IntArray, Int
     >>> [(i.tolist(), j.tolist(), bits.tolist()) for i, j, bits in near_hashes(looks, 10)]
     [([0], [2], [2])]
     """
+    signs = _signs(looks)
+    yield from _near(signs, signs, most)
+
+
+def turned_hashes(looks: Sequence[str], most: int) -> Iterator[tuple[IntArray, IntArray, IntArray]]:
+    """Yield pairs (i < j) of which one is the other mirrored or turned by quarters, with the bits.
+
+    Mirroring a picture turns the signs of every other coefficient of its DCT, along one axis;
+    a quarter turn exchanges the axes too. So the hashes of all seven are known from one.
+
+    Parameters
+    ----------
+    looks, most
+        As for :func:`near_hashes`.
+
+    Yields
+    ------
+    tuple of ndarray
+        As :func:`near_hashes`; a pair comes once for each way that is near.
+
+    Examples
+    --------
+    >>> look = "0123456789abcdef" * 4
+    >>> mirrored = f"{int(look, 16) ^ int('5' * 64, 16):064x}"  # every other sign along a row
+    >>> [(i.tolist(), j.tolist(), b.tolist()) for i, j, b in turned_hashes([look, mirrored], 9)]
+    [([0], [1], [0])]
+    """
+    signs = _signs(looks)
+    odd = np.where(np.arange(_ALONG) % 2, -1, 1).astype(np.float32)
+    grids = signs.reshape(-1, _ALONG, _ALONG)
+    for axes, down, across in product((False, True), (False, True), (False, True)):
+        if not (axes or down or across):
+            continue
+        turned = grids.swapaxes(1, 2) if axes else grids
+        turned = turned * odd[:, None] if down else turned
+        turned = turned * odd if across else turned
+        yield from _near(signs, np.ascontiguousarray(turned).reshape(signs.shape), most)
+
+
+def _signs(looks: Sequence[str]) -> NDArray[np.float32]:
     packed = np.frombuffer(bytes.fromhex("".join(looks)), np.uint8).reshape(len(looks), -1)
-    signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
+    return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
+
+
+def _near(
+    signs: NDArray[np.float32], others: NDArray[np.float32], most: int
+) -> Iterator[tuple[IntArray, IntArray, IntArray]]:
     for start in range(0, len(signs), _BLOCK):
         # Products of 256 signs are whole numbers, exact in single precision.
-        product = signs[start : start + _BLOCK] @ signs[start:].T
-        i, j = np.nonzero(product >= BITS - 2 * most)
+        products = signs[start : start + _BLOCK] @ others[start:].T
+        i, j = np.nonzero(products >= BITS - 2 * most)
         later = j > i
         i, j = i[later], j[later]
-        bits = np.rint((BITS - product[i, j]) / 2).astype(np.intp)
-        yield i + start, j + start, bits
+        if len(i):
+            bits = np.rint((BITS - products[i, j]) / 2).astype(np.intp)
+            yield i + start, j + start, bits
 
 
 def group_pictures(pictures: Sequence[Picture]) -> PictureGroups:
@@ -179,12 +233,14 @@ def group_pictures(pictures: Sequence[Picture]) -> PictureGroups:
     once = _equals(pictures, links)
     shown = [(k, look) for k in once for look in pictures[k].looks]
     looks = [look for _, look in shown]
-    for i, j, bits in near_hashes(looks, SWEEP_BITS) if len(shown) > 1 else ():
+    upright = ((SAME_BITS, near) for near in near_hashes(looks, SWEEP_BITS)) if looks else ()
+    turned = ((TURNED_BITS, near) for near in turned_hashes(looks, TURNED_BITS)) if looks else ()
+    for same, (i, j, bits) in chain(upright, turned):
         for a, b, distance in zip(i.tolist(), j.tolist(), bits.tolist(), strict=True):
             first, second = shown[a][0], shown[b][0]
             if first == second:
                 continue
-            if distance <= SAME_BITS:
+            if distance <= same:
                 links.append((2, distance, first, second))
             elif _together(pictures[first], pictures[second]):
                 links.append((3, distance, first, second))

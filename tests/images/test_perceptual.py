@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,13 @@ import pytest
 from PIL import Image
 from scipy.stats import norm
 
-from radiofib.cohort.copies import SAME_BITS, SWEEP_BITS, near_hashes
+from radiofib.cohort.copies import (
+    SAME_BITS,
+    SWEEP_BITS,
+    TURNED_BITS,
+    near_hashes,
+    turned_hashes,
+)
 from radiofib.images import load_roi
 from radiofib.images.perceptual import hash_picture, perceptual_hash
 from radiofib.simulate.frames import ALTERATIONS, FRAME_MACHINES, alter, simulate_frame
@@ -50,6 +57,55 @@ def test_a_few_alterations_of_a_few_frames() -> None:
         assert min(bits(a, b) for a, b in pairwise(looks)) > SWEEP_BITS
         for how in ALTERATIONS[:5]:
             assert bits(perceptual_hash(alter(frames[0], how, rng)), looks[0]) <= SAME_BITS, how
+
+
+#: Mirrored, and turned by quarters: all that leaves a picture upright or on a side.
+TURNS = (
+    np.fliplr,
+    np.flipud,
+    np.rot90,
+    lambda a: np.rot90(a, 2),
+    lambda a: np.rot90(a, 3),
+    lambda a: a.T,
+    lambda a: np.rot90(a, 2).T,
+)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turned_picture_is_found_and_no_other(turn: Callable[[np.ndarray], np.ndarray]) -> None:
+    frames = [simulate_frame(m, seed=2, number=k) for m in FRAME_MACHINES for k in range(2)]
+    looks = [perceptual_hash(f) for f in (*frames, turn(frames[1]))]
+    assert not list(near_hashes(looks, SAME_BITS))
+    [(i, j, _)] = turned_hashes(looks, TURNED_BITS)
+    assert (i.tolist(), j.tolist()) == ([1], [len(frames)])
+
+
+@pytest.mark.slow
+def test_claims_of_turned_pictures_stated_beforehand() -> None:
+    seed = int(CLAIMS["seed"].iloc[0])
+    found: dict[str, list[bool]] = {"turned": [], "turned_jpeg": []}
+    pairs, chance = 0, 0.0
+    for machine in FRAME_MACHINES:
+        rng = np.random.default_rng([seed, 1])
+        frames = [simulate_frame(machine, seed=seed, number=k) for k in range(200)]
+        looks = [perceptual_hash(f) for f in frames]
+        pairs += sum(len(i) for i, _, _ in turned_hashes(looks, TURNED_BITS))
+        distances = np.concatenate([d for _, _, d in turned_hashes(looks, 256)])
+        assert len(distances) == len(TURNS) * 200 * 199 / 2
+        chance = max(
+            chance, float(norm.cdf((TURNED_BITS + 0.5 - distances.mean()) / distances.std()))
+        )
+        for number in range(60):
+            turned = TURNS[rng.integers(len(TURNS))](frames[number])
+            for name, copy in (("turned", turned), ("turned_jpeg", alter(turned, "jpeg", rng))):
+                near = turned_hashes([looks[number], perceptual_hash(copy)], TURNED_BITS)
+                found[name].append(any(len(i) for i, _, _ in near))
+    shares = {how: float(np.mean(hits)) for how, hits in found.items()}
+    print(shares, pairs, chance)  # noqa: T201 - pytest shows it when asked
+    for how, share in shares.items():
+        assert share >= CLAIMS.loc[how, "least"], (how, share)
+    assert pairs <= CLAIMS.loc["false_turned_pairs", "most"]
+    assert chance <= CLAIMS.loc["false_turned_probability", "most"]
 
 
 @pytest.mark.slow
