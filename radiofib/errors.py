@@ -6,11 +6,13 @@ can tell "your input needs attention" from a defect in the code.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "NO_ROOM",
     "CohortError",
     "ConfigError",
     "DataCardError",
@@ -28,6 +30,9 @@ __all__ = [
     "TableError",
     "UsageError",
 ]
+
+#: What the system says when a disk is full, or a user's share of it.
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class RadiofibError(Exception):

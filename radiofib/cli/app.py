@@ -23,7 +23,7 @@ from radiofib.cli import (
     submission,
     ultrasound,
 )
-from radiofib.errors import RadiofibError, UsageError
+from radiofib.errors import NO_ROOM, RadiofibError, UsageError
 
 __all__ = ["app", "main"]
 
@@ -74,6 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
+        if error.errno in NO_ROOM:
+            text = "radiofib: the disk is full. Next: make room and run again."
+            typer.secho(text, err=True, fg=typer.colors.RED)
+            sys.exit(1)
         if error.filename is None:
             raise
         text = f"radiofib: {error.filename}: {error.strerror}. Next: check path and permission."

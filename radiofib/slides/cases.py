@@ -10,7 +10,7 @@ from pathlib import Path
 from radiofib.errors import UsageError
 from radiofib.provenance import hash_bytes
 
-__all__ = ["find_slides", "name_cases"]
+__all__ = ["check_out_folder", "find_slides", "has_slide_suffix", "name_cases"]
 
 #: Of the formats OpenSlide reads, and plain pictures.
 _SLIDES = (
@@ -65,9 +65,48 @@ def find_slides(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
+def has_slide_suffix(path: Path) -> bool:
+    """Tell whether a file of a folder is taken for a slide.
+
+    Examples
+    --------
+    >>> has_slide_suffix(Path("a.SVS")), has_slide_suffix(Path("a.xml"))
+    (True, False)
+    """
+    return path.suffix.lower() in _SLIDES
+
+
 def _inside(folder: Path) -> list[Path]:
     files = (p for p in sorted(folder.iterdir()) if not p.name.startswith("."))
-    return [p for p in files if p.suffix.lower() in _SLIDES and p.is_file()]
+    # A link to a slide that is gone is named as one, and fails: nobody meant to leave it out.
+    return [p for p in files if has_slide_suffix(p) and (p.is_file() or p.is_symlink())]
+
+
+def check_out_folder(slides: Iterable[str | Path], out: str | Path) -> None:
+    """Refuse to write into a folder in which a slide lies: ``<case>.png`` may be a slide.
+
+    Raises
+    ------
+    UsageError
+        When `out` is the folder of a slide.
+
+    Examples
+    --------
+    >>> check_out_folder(["slides/a.png"], "measured")
+    >>> check_out_folder(["slides/a.png"], "slides")
+    Traceback (most recent call last):
+    radiofib.errors.UsageError: slides: results are not written among slides (found a.png).
+    Next: give a folder of its own with --out.
+    """
+    folder = Path(out).resolve()
+    for slide in map(Path, slides):
+        if slide.absolute().parent.resolve() == folder:
+            raise UsageError(
+                "results are not written among slides",
+                where=str(out),
+                found=slide.name,
+                hint="give a folder of its own with --out",
+            )
 
 
 def name_cases(paths: Iterable[str | Path]) -> dict[str, Path]:

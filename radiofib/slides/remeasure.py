@@ -13,6 +13,7 @@ import pandas as pd
 from radiofib.errors import Failure, RadiofibError, SlideError, UsageError
 from radiofib.parallel import map_pieces
 from radiofib.provenance import canonical_json, environment, hash_bytes, hash_file, hash_object
+from radiofib.slides.cases import check_out_folder
 from radiofib.slides.corrected import Corrected, labels_beside, read_corrected
 from radiofib.slides.labels.kept import LABELS, keep_labels
 from radiofib.slides.measure import SlideMeasures, measure_slide
@@ -114,7 +115,7 @@ def remeasure_slides(
     Raises
     ------
     UsageError
-        When `folder` holds no annotations, or `out` is the same folder.
+        When `folder` holds no annotations, or `out` is the same folder or that of a slide.
 
     Notes
     -----
@@ -149,6 +150,7 @@ def remeasure_slides(
             hint="give another folder with --out",
         )
     pairs, failures = match_annotations(folder, slides)
+    check_out_folder((pair.slide for pair in pairs), out)
     tidy(out / _PIECES)
     settings = settings or _settings_of(folder)
     work = partial(_finish, out=out, um=um, mpp=mpp, settings=settings, stages=dict(stages or {}))

@@ -15,7 +15,7 @@ from radiofib.provenance import (
     hash_object,
     radiofib_version,
 )
-from radiofib.slides.cases import name_cases
+from radiofib.slides.cases import check_out_folder, name_cases
 from radiofib.slides.labels.classical import AnyLabeller
 from radiofib.slides.labels.labeller import PIECES, UNFINISHED, Labeller, TileWatch
 from radiofib.slides.labels.store import disk_explained
@@ -105,7 +105,7 @@ def run_slides(
     Raises
     ------
     UsageError
-        When no slide is given or `mpp` is not a believable pixel size.
+        When no slide is given, a slide lies in `out`, or `mpp` is not a believable pixel size.
 
     Notes
     -----
@@ -127,6 +127,7 @@ def run_slides(
     known = stages or {}
     jobs = [_Job(case, path, known.get(case)) for case, path in name_cases(paths).items()]
     out = Path(out)
+    check_out_folder((job.path for job in jobs), out)
     (out / PIECES).mkdir(parents=True, exist_ok=True)
     workers = min(effective_workers(workers), len(jobs))
     if labeller is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -15,8 +16,8 @@ import yaml
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
-from radiofib.cli.app import app
-from radiofib.errors import UsageError
+from radiofib.cli.app import app, main
+from radiofib.errors import ConfigError, UsageError
 from radiofib.slides.specs import column
 from radiofib.table import FeatureTable
 from tests.deep import nets as deep_nets
@@ -315,3 +316,30 @@ def test_a_pixel_size_that_is_not_used_is_said_with_the_one_that_is(
     assert again.exit_code == 0
     assert said in again.stderr
     assert "--mpp" not in run(tmp_path, tmp_path / "c", "--mpp", "8", slides=both).stderr
+
+
+def test_a_disk_that_is_full_at_the_end_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    made.write_png(tmp_path / "a.png", made.biopsy(um=8.0, length_um=2000.0)[0])
+    monkeypatch.setattr("radiofib.study.write_slide_tables", full)
+    with pytest.raises(SystemExit) as ended:
+        main(["slides", "run", str(tmp_path / "a.png"), "--mpp", "8", "--out", str(tmp_path / "o")])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.endswith(
+        "radiofib: the disk is full. Next: make room and run again.\n"
+    )
+
+
+def test_a_reversed_range_of_vacuoles_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("tracts: {vacuole_um: [60, 5]}")
+    made.write_png(tmp_path / "a.png", made.biopsy(um=8.0, length_um=2000.0)[0])
+    arguments = ["slides", "run", str(tmp_path / "a.png"), "--mpp", "8", "--config"]
+    found = CliRunner().invoke(
+        app, [*arguments, str(tmp_path / "c.yaml"), "--out", str(tmp_path / "o")]
+    )
+    assert isinstance(found.exception, UsageError | ConfigError)
+    assert "smallest and the largest diameter of a vacuole" in str(found.exception)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofib.errors import UsageError
-from radiofib.slides.cases import name_cases
+from radiofib.slides.cases import check_out_folder, find_slides, name_cases
 
 folders = st.lists(st.sampled_from(["a", "b", "A"]), max_size=3)
 files = st.builds(
@@ -41,3 +41,21 @@ def test_a_path_given_twice_counts_once_and_none_is_a_mistake() -> None:
     assert name_cases(["/d/a.svs", Path("/d/a.svs")]) == {"a": Path("/d/a.svs")}
     with pytest.raises(UsageError, match="no slides are given"):
         name_cases([])
+
+
+def test_a_link_to_a_slide_that_is_gone_is_a_slide(tmp_path: Path) -> None:
+    (tmp_path / "a.svs").write_bytes(b"")
+    (tmp_path / "gone.svs").symlink_to(tmp_path / "nowhere.svs")
+    assert [path.name for path in find_slides([tmp_path])] == ["a.svs", "gone.svs"]
+
+
+def test_results_never_lie_among_slides(tmp_path: Path) -> None:
+    """``<case>.png`` would be written over a slide of that name."""
+    slides = tmp_path / "slides"
+    slides.mkdir()
+    (tmp_path / "link").symlink_to(slides)
+    check_out_folder([slides / "a.png"], tmp_path / "out")
+    check_out_folder([slides / "a.png"], slides / "out")
+    for out in (slides, slides / ".." / "slides", tmp_path / "link"):
+        with pytest.raises(UsageError, match=r"not written among slides .*a\.png"):
+            check_out_folder([slides / "a.png"], out)

@@ -203,6 +203,14 @@ def test_rows_of_tracts_are_told_by_case_and_keep_their_columns_when_read_again(
         assert found.tracts[["case", "area_um2"]].to_numpy().tolist() == [["one", 12.5]]
 
 
+def test_files_of_other_programs_under_the_name_of_a_slide_are_none(copied: Path) -> None:
+    for suffix in (".xml", ".qpdata", ".npz"):
+        (copied / f"one{suffix}").write_bytes(b"of another program")
+    found = remeasure_slides(copied / "slides", out=copied / "again", workers=1)
+    assert found.table.obs["case"].tolist() == ["one", "two"]
+    assert found.failures == []
+
+
 def test_one_damaged_file_costs_its_own_slide_only_and_doubts_are_told(copied: Path) -> None:
     (copied / "slides/two.geojson").write_text('{"type":"FeatureCollection","features":[{}]}')
     eight = tract(5, 400, 330)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,13 +14,12 @@ from typing import IO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from radiofib.errors import SlideError
+from radiofib.errors import NO_ROOM, SlideError
 from radiofib.provenance import canonical_json, hash_bytes
 
 __all__ = ["LabelStore", "disk_explained", "tiles_done"]
 
 Box = tuple[int, int, int, int]
-_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 @contextmanager
@@ -36,7 +34,7 @@ def disk_explained(where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in NO_ROOM:
             raise
         raise SlideError(
             "the disk is full",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from radiofib.config import StrictModel
 
@@ -85,3 +85,13 @@ class TractSettings(StrictModel):
     capsule_depth_um: float = Field(default=100.0, ge=0.0)
     capsule_length_um: float = Field(default=300.0, ge=0.0)
     structure_um: float = Field(default=200.0, gt=0.0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.vacuole_um
+        if not 0 <= low < high:
+            raise ValueError(
+                f"'vacuole_um' must be the smallest and the largest diameter of a vacuole: "
+                f"found {low:g} and {high:g}"
+            )
+        return self

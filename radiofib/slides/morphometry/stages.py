@@ -12,6 +12,8 @@ from radiofib.errors import UsageError
 
 __all__ = ["read_stages", "stage_number"]
 
+#: Last stage of the schemes that counts are withheld by.
+_LAST = 4
 _STAGE = re.compile(r"[A-Za-z]{0,2} ?([0-9]+(?:\.[0-9]+)?)")
 
 
@@ -77,6 +79,14 @@ def read_stages(path: str | Path) -> dict[str, float]:
             hint = "leave one row for each slide"
             raise UsageError(problem, where=where, found=case or None, hint=hint)
         found[case] = stage_number(text, where)
+        if (found[case] or 0) > _LAST:
+            raise UsageError(
+                "not a stage of the schemes whose stage 3 is septal fibrosis",
+                where=where,
+                expected=f"0 to {_LAST}, as of Ludwig, Scheuer or METAVIR",
+                found=text,
+                hint="give the case's stage in one of them, or leave the cell empty",
+            )
     return {case: stage for case, stage in found.items() if stage is not None}
 
 

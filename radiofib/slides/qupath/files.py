@@ -14,6 +14,7 @@ from typing import Any
 from radiofib._checks import list_some
 from radiofib.errors import Failure, SlideError, UsageError
 from radiofib.provenance import hash_bytes, hash_file
+from radiofib.slides.cases import has_slide_suffix
 from radiofib.slides.morphometry.portal import NOT_COUNTABLE
 
 __all__ = ["AnnotatedSlide", "match_annotations", "set_corrections_aside"]
@@ -200,7 +201,9 @@ def _looked_up(places: Sequence[Path], labels: Iterable[str], results: Path) -> 
                 continue
             if wanted & _names(path):
                 found.append(path)
-    return found
+    # What other programs keep under the name of a slide (.xml, .qpdata) is none beside it.
+    sure = {name for p in found if has_slide_suffix(p) for name in wanted & _names(p)}
+    return [p for p in found if has_slide_suffix(p) or not sure & _names(p)]
 
 
 def _names(slide: Path) -> set[str]:

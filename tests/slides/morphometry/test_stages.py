@@ -29,6 +29,7 @@ def test_numbers_letters_and_gaps(tmp_path: Path) -> None:
         ("case,stage\na,1\na,2\n", "row 3: a case is named twice"),
         ("case,stage\na,severe\n", "row 2: not a stage"),
         ("case,stage\n,1\n", "row 2: no case is named"),
+        ("case,stage\na,4\nb,5\n", "row 3: not a stage of the schemes.*0 to 4.*found 5"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_row(tmp_path: Path, text: str, said: str) -> None:
