@@ -66,8 +66,8 @@ TRACT_REGISTRY = Registry(
             "nearest_tract_um",
             "um",
             "distance to the nearest tract",
-            "between the centres of the nearest cells of two tracts of one fragment; none when it is "
-            "the only one",
+            "between the centres of the nearest cells of two tracts of one fragment; none when it "
+            "is the only one",
         ),
         _tract(
             "edge_distance_um",
