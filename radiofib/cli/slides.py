@@ -131,6 +131,7 @@ def slides_run(
     known = None if stages is None else read_stages(stages)
     settings = None if config is None else SlideSettings.from_yaml(config)
     results = RunFolder(out)
+    aside = _aside(out)
     with progress_bar() as tell:
         tell("slides", 0, len(found))
         table, failures = run_slides(
@@ -154,6 +155,8 @@ def slides_run(
     if labeller is not None and labeller.facts.get("source") == "classical":
         typer.echo(f"portal tracts by a classical pixel classifier: {labeller.facts['maker']}")
     _earlier(earlier_cases(out, set(table.obs["case"])), out)
+    for name in sorted(_aside(out) - aside):
+        say(f"{name}: someone's corrections, kept under this name and not used here")
     typer.echo(f"{table.n_rows} of {table.n_rows + len(failures)} slides measured: {out}")
     finish(failures, useful=table.n_rows > 0, where=listing)
 
@@ -276,6 +279,11 @@ def _earlier(cases: Sequence[str], out: Path) -> None:
 
     if cases:
         say(f"{list_some(cases)}: files of an earlier run stay in {out}, in no table of this run")
+
+
+def _aside(out: Path) -> set[str]:
+    """Return the names of corrected outlines that runs have set aside in a folder."""
+    return {path.name for path in out.glob("*.kept-*.geojson")}
 
 
 def slides_qupath_script(

@@ -343,3 +343,14 @@ def test_a_reversed_range_of_vacuoles_is_refused(tmp_path: Path) -> None:
     )
     assert isinstance(found.exception, UsageError | ConfigError)
     assert "smallest and the largest diameter of a vacuole" in str(found.exception)
+
+
+def test_corrections_that_are_set_aside_are_named(tmp_path: Path) -> None:
+    made.write_png(tmp_path / "a.png", made.biopsy(um=8.0, length_um=2000.0)[0])
+    arguments = ["slides", "run", str(tmp_path / "a.png"), "--out", str(tmp_path / "o"), "--mpp"]
+    assert CliRunner().invoke(app, [*arguments, "8"]).exit_code == 0
+    (tmp_path / "o/a.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    again = CliRunner().invoke(app, [*arguments, "8.5"])
+    [kept] = (tmp_path / "o").glob("a.kept-*.geojson")
+    assert f"{kept.name}: someone's corrections, kept under this name" in again.output
+    assert "kept under" not in CliRunner().invoke(app, [*arguments, "8.5"]).output
