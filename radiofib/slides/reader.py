@@ -361,7 +361,8 @@ def _explained(name: str) -> Iterator[None]:
         raise SlideError(
             "too large for a picture without tiles",
             where=name,
-            hint="convert it to a tiled pyramidal TIFF",
+            hint="if it is a slide it may be cut short: copy it again from its source; convert a "
+            "picture to a tiled pyramidal TIFF",
         ) from error
     except (openslide.OpenSlideError, OSError, SyntaxError, EOFError, ValueError) as error:
         raise SlideError(
