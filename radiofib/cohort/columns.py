@@ -47,6 +47,9 @@ FACT_COLUMNS = (
     "intensities",
     "native_geometry",
     "pixel_mm",
+    "apex_y_px",
+    "apex_x_px",
+    "blanked_share",
     "image_look",
 )
 #: Facts of one channel, which say nothing of the case as a whole.
@@ -56,6 +59,9 @@ CHANNEL_FACTS = (
     "intensities",
     "native_geometry",
     "pixel_mm",
+    "apex_y_px",
+    "apex_x_px",
+    "blanked_share",
     "image_look",
 )
 #: Channels without a volume: no liver mask, nothing to align.
@@ -72,7 +78,10 @@ KNOWN_COLUMNS = (
     "stage",
     *FACT_COLUMNS,
 )
-NUMBER_COLUMNS = ("field_t", "interval_days", "hbp_minutes")
+NUMBER_COLUMNS = (
+    *("field_t", "interval_days", "hbp_minutes"),
+    *("apex_y_px", "apex_x_px", "blanked_share"),
+)
 #: pyradiomics batch name -> ours.
 BATCH_COLUMNS = {"ID": "case", "Image": "image", "Mask": "mask", "Label": "mask_label"}
 

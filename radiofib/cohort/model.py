@@ -52,8 +52,10 @@ class Acquisition:
         ``mask_source`` (where the liver mask is from), ``registration`` (what became of
         aligning this channel), ``native_geometry`` (what its file looked like before),
         ``intensities`` (``raw`` or ``normalised``), ``pixel_mm`` (side of a pixel of a picture that
-        does not say it, or ``unknown``), ``image_look`` (hash of what a cleaned picture showed
-        before) and covariates; only what is given.
+        does not say it, or ``unknown``), ``apex_y_px, apex_x_px`` (row and column
+        where the beams of a curved probe meet), ``blanked_share`` (of a cleaned picture, what was
+        text and graphics), ``image_look`` (hash of what it showed before) and covariates; only
+        what is given.
 
     Examples
     --------

@@ -58,6 +58,7 @@ _GEOMETRY_LABELS = {
     "sy": "pixel height [mm]",
     "sz": "distance of slices [mm]",
     "bytes": "size of the image file [bytes]",
+    "blanked_share": "share of the image that was text and graphics",
     "mpp_um": "pixel size of the slide [um]",
     "tissue_px_um": "pixel size of the tissue mask [um]",
 }

@@ -30,6 +30,8 @@ __all__ = ["GEOMETRY", "TableBuilder"]
 
 #: Facts of an image's header, kept for negative controls as ``geom_<channel>_<fact>``.
 GEOMETRY = ("ny", "nx", "nz", "sy", "sx", "sz", "bytes")
+#: Of cleaned pictures also how much of them was text and graphics: people measure what they see.
+_BLANKED = "blanked_share"
 NOT_ACQUIRED = "channel not acquired"
 #: Why a channel that was cut has no value in one row.
 NOT_HERE = "the channel has no instance here"
@@ -125,6 +127,9 @@ class TableBuilder:
                 if value is not None:
                     self._values[number, self._place[column]] = value
             facts.update(_geometry(piece))
+            blanked = self._members[self._source[number]][piece.channel].extra.get(_BLANKED)
+            if blanked is not None:
+                facts[f"geom_{piece.channel}_{_BLANKED}"] = float(blanked)
             self._flags.update(piece.flags.items())
         self._geometry.append(facts)
         for channel, columns in self._columns.items():
@@ -165,7 +170,13 @@ class TableBuilder:
 
     def finish(self) -> FeatureTable:
         """Return the table of the rows that were filled."""
-        facts = [f"geom_{channel}_{fact}" for channel in self._columns for fact in GEOMETRY]
+        known = {name for facts in self._geometry for name in facts}
+        facts = [
+            f"geom_{channel}_{fact}"
+            for channel in self._columns
+            for fact in (*GEOMETRY, _BLANKED)
+            if fact != _BLANKED or f"geom_{channel}_{fact}" in known
+        ]
         sources = [self._source[number] for number in self._kept]
         obs = self._cohort.obs().iloc[sources].reset_index(drop=True)
         if self._cut:

@@ -11,6 +11,7 @@ from radiofib.cohort import Acquisition
 from radiofib.cohort.columns import KIDNEY_COLUMN
 from radiofib.engines import ExtractionConfig, RoiFeatures
 from radiofib.errors import RadiofibError
+from radiofib.features.ultrasound.settings import Machine, UltrasoundSettings
 from radiofib.images import hash_source, load_roi
 from radiofib.provenance import hash_object
 from radiofib.registry import ULTRASOUND_FEATURES, FeatureSpec
@@ -51,7 +52,7 @@ def ultrasound_inputs(acquisition: Acquisition, config: ExtractionConfig) -> dic
     settings = config.ultrasound
     if settings is None or acquisition.channel not in settings.channels:
         return {}
-    machine = settings.machine_of(acquisition.scanner)
+    machine = _machine(acquisition, settings)
     found = {"machine": hash_object(machine.model_dump(mode="json"))}
     if (kidney := acquisition.extra.get(KIDNEY_COLUMN)) is not None:
         found[KIDNEY_COLUMN] = hash_source(kidney)
@@ -70,7 +71,8 @@ def with_ultrasound_features(
     roi : Roi
         The region, with the greys as the machine showed them.
     acquisition : Acquisition
-        Whose scanner names the machine, and whose ``kidney_mask`` the renal cortex.
+        Whose scanner names the machine, whose ``kidney_mask`` the renal cortex, and whose
+        ``apex_y_px, apex_x_px`` the place where the beams meet, unless the settings say it.
     config : ExtractionConfig
         What was asked for.
     """
@@ -85,7 +87,7 @@ def with_ultrasound_features(
         kidney, reason = _kidney(acquisition)
     found = ultrasound_features(
         roi,
-        settings.machine_of(acquisition.scanner),
+        _machine(acquisition, settings),
         families=settings.features,
         kidney=kidney,
     )
@@ -99,6 +101,15 @@ def with_ultrasound_features(
         features.missing | missing,
         features.flags | {columns[key]: remark for key, remark in found.flags.items()},
     )
+
+
+def _machine(acquisition: Acquisition, settings: UltrasoundSettings) -> Machine:
+    """Return what is known of the machine, and where the beams of this very picture meet."""
+    machine = settings.machine_of(acquisition.scanner)
+    row, column = (acquisition.extra.get(name) for name in ("apex_y_px", "apex_x_px"))
+    if row is None or column is None or machine.apex_px is not None:
+        return machine
+    return machine.model_copy(update={"apex_px": (float(row), float(column))})
 
 
 def region_of_echoes(drawn: Roi, measured: Roi) -> Roi:

@@ -19,14 +19,14 @@ from radiofib.images.overlay import OUTLINE, fitted_size, nearest, outline_of, s
 from radiofib.images.ultrasound import UltrasoundFrame, read_frames
 from radiofib.prepare.ultrasound_config import UltrasoundPlan
 from radiofib.prepare.ultrasound_region import OTHER_PANEL, Region, given_mask, regions_of
-from radiofib.preprocess.ultrasound import CleanImage, clean_screen
+from radiofib.preprocess.ultrasound import CleanImage, clean_screen, fill_blanked
 from radiofib.provenance import hash_object
 from radiofib.store import read_record, write_record
 
 __all__ = ["ScreenDone", "ScreenRow", "ScreenTask", "ScreenWork", "crashed", "do_screen"]
 
 #: Changes when the content of a finished piece changes its meaning.
-SCREEN_SCHEMA = 3
+SCREEN_SCHEMA = 4
 #: Colours of the picture of what was taken.
 _FRAME, _REMOVED = (80, 160, 255), (220, 40, 60)
 _LONGEST = 900
@@ -285,7 +285,8 @@ def _written(
     home = work.folder
     (home / stem).parent.mkdir(parents=True, exist_ok=True)
     names: dict[str, Any] = {"image": f"{stem}.png", "valid": f"{stem}_valid.png"}
-    save_png(image.pixels, home / names["image"], effort=6)
+    inside = image.frame.mask(image.pixels.shape)
+    save_png(fill_blanked(image.pixels, image.valid, inside), home / names["image"], effort=6)
     save_png(_white(image.valid), home / names["valid"], effort=6)
     if work.plan.pictures:
         names["picture"] = f"{stem}_taken.png"

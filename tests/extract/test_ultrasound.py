@@ -148,3 +148,49 @@ def test_real_regions_of_interest(external_data: Path, tmp_path: Path) -> None:
     assert "compression" in lost["us_original_speckle_nakagami_m"]
     assert "size of a pixel" in next(r for c, r in lost.items() if "depth" in c)
     assert any("px wide" in r for c, r in lost.items() if "gabor" in c)
+
+
+def test_depth_runs_from_the_apex_that_a_picture_has_of_its_own(tmp_path: Path) -> None:
+    """Cleaned pictures say it; a stated one holds where someone states it."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:120, :160]
+    depth = np.hypot(y + 60.0, x - 150.0)  # the beams meet far from the middle
+    grey = np.clip(200 - 0.5 * depth + rng.normal(0, 2, depth.shape), 1, 255)
+    Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "a.png")
+    mask = np.zeros(grey.shape, np.uint8)
+    mask[30:110, 10:60] = 255
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    row = {"case": "a", "channel": "us", "image": "a.png", "mask": "m.png", "scanner": "U1"}
+    slopes = {}
+    for name, own, machine in (
+        ("none", {}, {}),
+        ("own", {"apex_y_px": -60, "apex_x_px": 150}, {}),
+        ("stated", {}, {"apex_px": [-60, 150]}),
+        ("both", {"apex_y_px": 0, "apex_x_px": 0}, {"apex_px": [-60, 150]}),
+    ):
+        cohort = Cohort.from_frame(pd.DataFrame([{**row, **own}]), root=tmp_path)
+        table, failures = extract_features(
+            cohort,
+            config(features=["depth"], machine={"pixel_mm": 0.3, "flat_tgc": True, **machine}),
+            pieces_dir=tmp_path / "pieces",
+            workers=1,
+        )
+        assert failures == []
+        slopes[name] = float(table.X["us_original_depth_grey_depth_slope"].iloc[0])
+    assert slopes["own"] == slopes["stated"] == slopes["both"]
+    assert slopes["own"] == pytest.approx(-0.5 / 0.03, rel=0.02)
+    assert abs(slopes["none"]) < 0.9 * abs(slopes["own"])
+
+
+def test_what_was_blanked_is_a_fact_for_the_controls(cohort: Cohort, tmp_path: Path) -> None:
+    frame = cohort.to_frame().drop(columns="root", errors="ignore")
+    frame["blanked_share"] = np.linspace(0, 0.04, len(frame))
+    known = Cohort.from_frame(frame, root=cohort.root)
+    table, _ = extract_features(
+        known, config(features=["lbp"]), pieces_dir=tmp_path / "p", workers=1
+    )
+    assert table.obs["geom_us_blanked_share"].tolist() == frame["blanked_share"].tolist()
+    bare, _ = extract_features(
+        cohort, config(features=["lbp"]), pieces_dir=tmp_path / "p", workers=1
+    )
+    assert "geom_us_blanked_share" not in bare.obs

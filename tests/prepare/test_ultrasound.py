@@ -246,8 +246,11 @@ def test_doppler_is_counted_and_left_out(tmp_path: Path) -> None:
     assert done.record["colour_share"][0] == pytest.approx(
         (flow & frame.fan).sum() / frame.fan.sum(), rel=0.1
     )
-    [shown] = read_frames(tmp_path / "out/a/us.png")
-    assert not shown.values[flow].any()
+    [shown], [valid] = (read_frames(tmp_path / f"out/a/{n}.png") for n in ("us", "us_valid"))
+    assert not valid.values[flow].any()
+    # Echo from beside it stands in its place.
+    beside = shown.values[valid.values > 0]
+    assert np.median(shown.values[flow & frame.fan]) == pytest.approx(np.median(beside), rel=0.2)
 
 
 def test_sixteen_bits_stay_and_each_patch_may_stand_alone(

@@ -34,7 +34,7 @@ CONTROL_EVIDENCE = (
 )
 #: check -> what it sees
 CONTROLS = {
-    "geometry": "facts of the image file (matrix, spacing)",
+    "geometry": "facts of the image file (matrix, spacing, share that was blanked)",
     "scanner": "the name of the scanner",
     "missingness": "which features are missing",
     "case_order": "order and number of the cases (and the scanner, where named)",

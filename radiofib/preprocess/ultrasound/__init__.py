@@ -2,6 +2,7 @@
 
 from radiofib.preprocess.ultrasound.burned_in import shows_burned_in
 from radiofib.preprocess.ultrasound.clean import CleanImage, clean_screen
+from radiofib.preprocess.ultrasound.fill import fill_blanked
 from radiofib.preprocess.ultrasound.geometry import Fan, Quad, WholePicture
 from radiofib.preprocess.ultrasound.patches import Patches, find_patches
 from radiofib.preprocess.ultrasound.settings import CleanSettings, PatchSettings
@@ -15,6 +16,7 @@ __all__ = [
     "Quad",
     "WholePicture",
     "clean_screen",
+    "fill_blanked",
     "find_patches",
     "shows_burned_in",
 ]
