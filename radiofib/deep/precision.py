@@ -22,8 +22,18 @@ from radiofib.deep.parity import EmbeddingParity, embedding_parity
 from radiofib.deep.quantise import quantise
 from radiofib.errors import ModelError, UsageError
 
-__all__ = ["EmbeddingParity", "embedding_parity", "fp16_variant", "int8_variant"]
+__all__ = [
+    "LEAST_COSINE",
+    "LEAST_SAME_NEIGHBOUR",
+    "EmbeddingParity",
+    "embedding_parity",
+    "fp16_variant",
+    "int8_variant",
+]
 
+#: What a variant must keep on average to stand for the float network: directions of embeddings
+#: about their mean, and which image is nearest to which.
+LEAST_COSINE, LEAST_SAME_NEIGHBOUR = 0.99, 0.95
 _Paths = Sequence[str | Path]
 
 

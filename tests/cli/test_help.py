@@ -46,7 +46,7 @@ def test_promised_commands_exist() -> None:
     wanted |= {f"radiofib slides {c}" for c in ("qupath-script", "agreement")}
     wanted |= {*(f"radiofib card {c}" for c in ("new", "validate", "show"))}
     wanted |= {f"radiofib submission {c}" for c in ("write", "check")}
-    wanted |= {f"radiofib onnx {c}" for c in ("convert", "inspect", "bench")}
+    wanted |= {f"radiofib onnx {c}" for c in ("convert", "inspect", "bench", "variant")}
     wanted.add("radiofib ultrasound clean")
     wanted |= {f"radiofib lifs {c}" for c in ("published", "score")}
     assert wanted == set(COMMANDS)

@@ -1,4 +1,4 @@
-"""Commands onnx inspect and onnx bench."""
+"""Commands onnx inspect, onnx bench and onnx variant."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ pytest.importorskip("onnx", reason="needs the package 'onnx'")
 from onnx import helper
 
 from radiofib.cli.app import app, main
+from radiofib.deep.network import open_network
+from radiofib.errors import UsageError
 from tests.deep import nets
 from tests.deep.test_graph import external
 from tests.deep.test_network import pictures
+from tests.deep.test_precision import frames
 
 runner = CliRunner()
 
@@ -231,3 +234,48 @@ def test_bench_of_what_is_not_there(
         main(["onnx", "bench", str(model), "--count", "1", *arguments])
     assert stop.value.code == status
     assert said in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a small residual network and a folder of pictures."""
+    folder = tmp_path_factory.mktemp("variant")
+    outputs = [{"name": n, "role": n} for n in ("embedding", "feature_map", "logits")]
+    facts = nets.facts(preprocessing=nets.RESIDUAL_HOW, outputs=outputs)
+    (folder / "pictures").mkdir()
+    frames(folder / "pictures", 36)
+    return nets.residual(folder / "float.onnx", card=facts), folder / "pictures"
+
+
+@pytest.mark.parametrize(("bits", "compared"), [("int8", 12), ("fp16", 36)])
+def test_variant_says_how_far_it_is_off(
+    residual: tuple[Path, Path], tmp_path: Path, bits: str, compared: int
+) -> None:
+    model, pictures = residual
+    out = tmp_path / "v.onnx"
+    done = run("variant", model, bits, "--images", pictures, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert f"{bits}, {compared} pictures compared: cosine " in done.output
+    card = open_network(out).card
+    assert card.precision == bits
+    assert card.variant is not None
+    assert card.variant.images == compared
+
+
+def test_a_variant_that_is_far_off_is_said(
+    residual: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radiofib.deep.precision.LEAST_COSINE", 1.1)
+    model, pictures = residual
+    done = run("variant", model, "int8", "--images", pictures, "--out", tmp_path / "v.onnx")
+    assert done.exit_code == 3
+    assert "stay with the float network" in done.output
+    assert (tmp_path / "v.onnx").is_file()
+
+
+def test_variant_of_what_is_none(residual: tuple[Path, Path], tmp_path: Path) -> None:
+    model, _ = residual
+    done = run("variant", model, "int8", "--images", tmp_path, "--out", tmp_path / "v.onnx")
+    assert isinstance(done.exception, UsageError)
+    assert "no picture in this folder" in str(done.exception)
+    assert run("variant", model, "int4", "--images", tmp_path, "--out", "v").exit_code == 2
