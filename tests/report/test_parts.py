@@ -28,7 +28,7 @@ from radiofib.report.format import (
     target_levels,
 )
 from radiofib.report.pictures import pictures, thumbnail
-from radiofib.report.quality import general_reason
+from radiofib.report.reasons import general_reason
 from radiofib.staging import targets_for
 from tests.report.run_folder import write_picture
 
