@@ -35,7 +35,8 @@ from radiofib.study.interpret import interpret_step
 from radiofib.study.judge import readers_step
 from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.lost_sets import without_lost_sets
-from radiofib.study.model import build_stager, evaluate_step, train_step
+from radiofib.study.model import build_stager, evaluate_step, labelled, train_step
+from radiofib.study.parts import left_out
 from radiofib.study.prepare import ULTRASOUND_TABLE, prepare_cohort
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
@@ -173,8 +174,10 @@ def run_study(
     failures += clinical_step(trained, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
     failures += explain_step(trained, table, cohort.scheme, folder, features_hash, workers, tell)
-    failed, doubts = cam_step(trained, table, cohort, config, folder, features_hash, tell)
+    doubts = left_out(study, labelled(table))
+    failed, more = cam_step(trained, table, cohort, config, folder, features_hash, tell)
     failures += failed
+    doubts += more
     failures += submission_step(trained, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failed, more = examples_step(study, cohort, table, folder)
