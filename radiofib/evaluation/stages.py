@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from radiofib import stats
 from radiofib.evaluation.areas import Part, area_interval
-from radiofib.evaluation.intervals import Draws, Resampling, draw, nothing, share
+from radiofib.evaluation.intervals import SPARSE, Draws, Resampling, draw, nothing, share
 from radiofib.evaluation.measures import CLIP
 from radiofib.evaluation.rows import COLLAPSE, Collector, Row
 from radiofib.evaluation.units import Unit
@@ -28,7 +28,7 @@ _PROBABILITIES = ("brier", "log_loss")
 
 def stage_rows(unit: Unit, how: Resampling, *, ordered: bool) -> list[Row]:
     """Return the metrics of all stages together; decisions are the most probable stage."""
-    out = Collector(unit, "stages", None, _absent(unit))
+    out = Collector(unit, "stages", None, (*_absent(unit), *_sparse(unit)))
     draws = draw(unit, unit.codes, how)
     if unit.is_score:
         names = [*_DECISIONS, *(_ORDERED_DECISIONS if ordered else ()), *_AREAS, *_PROBABILITIES]
@@ -150,6 +150,17 @@ def _ordinal_rows(out: Collector, draws: Draws) -> None:
     label = f"Obuchowski's measure of the {what}, penalty linear, stages of the sample"
     loss = sum(p.weight for p in far) / sum(p.weight for p in plain) if plain else 1.0
     _add_area(out, "obuchowski", label, far, draws, loss)
+
+
+def _sparse(unit: Unit) -> tuple[str, ...]:
+    """Say how many patients the smallest stage has when they are few.
+
+    Patients are resampled within their stage. Of 300 samples of scores that say nothing, with 2 or
+    5 patients a stage, 7 to 9 % of the 95 % intervals of macro and micro AUC missed one half; with
+    10 or 20 it was 5 to 6 %.
+    """
+    count = min(np.unique(unit.clusters[unit.codes == c]).size for c in np.unique(unit.codes))
+    return (f"sparse: {count} patients in the smallest stage",) if count < SPARSE else ()
 
 
 def _absent(unit: Unit) -> tuple[str, ...]:

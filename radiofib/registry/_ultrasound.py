@@ -6,6 +6,9 @@ is known, E the mean over the region; z is the depth in cm along the beam, f the
 Features of R are missing without the law; a name with pseudo_ says that R was taken to be X.
 Windows of px count where they lie in the region as a whole; px families depend on the size of a
 pixel. d(e) = V(2 e) - V(e), with V(e) the mean of the highest minus the lowest grey within e px.
+Statistics of speckle pool all pixels of a region, so that a fall of brightness with depth counts as
+scatter: of Rayleigh speckle m is 1 and SNR 1.91, but 0.93 and 1.87 when the echo falls by 3 dB over
+the region, and 0.27 and 1.12 when by 20 dB. Measure them in small regions, such as single patches.
 """
 
 from __future__ import annotations
@@ -35,6 +38,9 @@ ALLAIN = "Allain and Cloitre, Phys Rev A 1991;44:3552-3558, doi 10.1103/PhysRevA
 WEBB = "Webb et al., AJR Am J Roentgenol 2009;192:909-914, doi 10.2214/AJR.07.4016"
 
 _PSEUDO = "with greys X in place of the amplitude: depends on gain and dynamic range"
+_POOLED = "less where brightness falls with depth: take small regions"
+_SNR = f"E[R] / SD(R); 1.91 for Rayleigh; {_POOLED}"
+_NAKAGAMI = f"E[R^2]^2 / Var(R^2); 1 for Rayleigh; {_POOLED}"
 _LEVELS = "32 levels from P1 to P99 of X, windows of 9 x 9 px"
 _GABOR = (
     "E[|g * Y|^2 / (|g|^2 * M)] / Var(X), Y = X - E[X] in the region M and 0 outside, g a round"
@@ -49,13 +55,11 @@ def _spec(
 
 
 _SPECKLE = (
-    _spec("speckle", "snr", "1", "speckle SNR", "E[R] / SD(R); 1.91 for Rayleigh", BURCKHARDT),
+    _spec("speckle", "snr", "1", "speckle SNR", _SNR, BURCKHARDT),
     _spec(
         "speckle", "pseudo_snr", "1", "pseudo speckle SNR", f"E[X] / SD(X), {_PSEUDO}", BURCKHARDT
     ),
-    _spec(
-        "speckle", "nakagami_m", "1", "Nakagami m", "E[R^2]^2 / Var(R^2); 1 for Rayleigh", SHANKAR
-    ),
+    _spec("speckle", "nakagami_m", "1", "Nakagami m", _NAKAGAMI, SHANKAR),
     _spec(
         "speckle",
         "nakagami_omega",

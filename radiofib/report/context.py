@@ -14,7 +14,16 @@ import pandas as pd
 from radiofib.report.folder import RunFolder
 from radiofib.report.format import model_label, setting_label, shorten, target_label
 
-__all__ = ["AUC_NAMES", "SETTINGS", "UNITS", "Context", "Metric", "is_control", "read_metric"]
+__all__ = [
+    "AUC_NAMES",
+    "SETTINGS",
+    "SPARSE_NOTE",
+    "UNITS",
+    "Context",
+    "Metric",
+    "is_control",
+    "read_metric",
+]
 
 #: Settings in the order of tables: known patients first, those held out for choosing last.
 SETTINGS = ("cv", "loso", "test", "external")
@@ -23,6 +32,12 @@ UNITS = ("patient", "row")
 AUC_NAMES = ("auc", "macro_auc")
 #: Below this number of patients in a class, an estimate is called sparse.
 SPARSE = 10
+#: What is said below tables that mark such estimates.
+SPARSE_NOTE = (
+    "† Sparse: fewer than ten on one side of the comparison. Of all stages together: fewer than "
+    "ten patients of a stage; an interval by resampling within stages is then too narrow."
+)
+_SPARSE_STAGE = re.compile(r"sparse: (\d+) patients in the smallest stage")
 _NUMBERS = ("estimate", "ci_low", "ci_high", "n", "n_pos", "n_patients")
 
 
@@ -60,11 +75,17 @@ class Metric:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     @property
+    def fewest(self) -> float:
+        """Size of the smaller side; of all stages the patients of the smallest, if they are few."""
+        if math.isfinite(self.n) and math.isfinite(self.n_pos):
+            return min(self.n_pos, self.n - self.n_pos)
+        found = _SPARSE_STAGE.search(self.note)
+        return float(found[1]) if found else math.nan
+
+    @property
     def sparse(self) -> bool:
-        """Tell whether a class holds fewer than ten."""
-        if not (math.isfinite(self.n) and math.isfinite(self.n_pos)):
-            return False
-        return min(self.n_pos, self.n - self.n_pos) < SPARSE
+        """Tell whether a class or stage holds fewer than ten."""
+        return self.fewest < SPARSE
 
 
 def read_metric(row: Mapping[Any, Any]) -> Metric:
@@ -74,6 +95,8 @@ def read_metric(row: Mapping[Any, Any]) -> Metric:
     --------
     >>> read_metric({"estimate": 0.8, "n": 40, "n_pos": 4}).sparse
     True
+    >>> read_metric({"n": 11, "note": "sparse: 2 patients in the smallest stage"}).fewest
+    2.0
     """
     value, low, high, n, n_pos, n_patients = (float(row.get(c, math.nan)) for c in _NUMBERS)
     texts = (str(row.get("method", "")), str(row.get("note", "")))

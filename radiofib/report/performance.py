@@ -21,7 +21,7 @@ from radiofib.report.blocks import (
     Table,
     text,
 )
-from radiofib.report.context import Context, Metric, is_control
+from radiofib.report.context import SPARSE_NOTE, Context, Metric, is_control
 from radiofib.report.figures import ForestGroup, ForestRow, Interval, forest_panel
 from radiofib.report.format import (
     NO_GEOMETRY,
@@ -125,7 +125,7 @@ def comparison_table(context: Context) -> Table:
     )
     notes = ["AUC with 95 % confidence interval. How each interval was made is in the glossary."]
     if any("†" in c.text for g in groups for r in g.rows for c in r):
-        notes.append("† Sparse: fewer than ten on one side of the comparison.")
+        notes.append(SPARSE_NOTE)
     if context.units_agree:
         notes.append("Every patient has one row, so results by row are the same.")
     if "control_geometry" not in context.models:
@@ -229,7 +229,7 @@ def main_table(context: Context) -> Table:
         ),
     )
     notes = (
-        "Estimate with 95 % confidence interval where there is one. † Sparse.",
+        f"Estimate with 95 % confidence interval where there is one. {SPARSE_NOTE}",
         "Other models and units are in evaluation/metrics.csv.",
     )
     caption = f"All measures of the stager ({context.model_name(context.main_model)}), by {unit}."

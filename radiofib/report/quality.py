@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 
 import pandas as pd
 
@@ -23,49 +22,16 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.copies import copy_blocks
+from radiofib.report.doubts import doubt_blocks
 from radiofib.report.format import count, percent, pluralise, shorten
+from radiofib.report.reasons import general_reason
 from radiofib.table import unguard_frame
 
-__all__ = ["general_reason", "quality_section"]
+__all__ = ["quality_section"]
 
 MOST_GROUPS = 15
 #: Up to this many failures are listed one by one.
 MOST_LISTED = 20
-
-_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
-_PATH = re.compile(
-    r"(?:[A-Za-z]:)?(?:[\\/][^\s:;,)]+){2,}|[^\s:;,()']+\.(?:nii(?:\.gz)?|nrrd|mha|"
-    r"dcm|png|jpe?g|bmp|tiff?|svs|ndpi|csv|xlsx|sav)\b"
-)
-_NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_HINT = re.compile(r"\s*Next: .*$", re.DOTALL)
-
-
-def general_reason(reason: str, names: frozenset[str] = frozenset()) -> str:
-    """Strip from a message what differs from case to case, so that equal troubles count together.
-
-    Parameters
-    ----------
-    reason : str
-        Message of an error.
-    names : frozenset of str
-        Case names, replaced where they stand as a word.
-
-    Examples
-    --------
-    >>> general_reason("c07_t1.nii.gz: mask is empty (expected label 5; found 1, 2). Next: check.")
-    '…: mask is empty (expected label …; found …, …).'
-    """
-    short = _HINT.sub("", reason)
-    short = _PATH.sub("…", _QUOTED.sub("…", short))
-    if names:
-        short = " ".join(_without(word, names) for word in short.split())
-    return _NUMBER.sub("…", short).strip()
-
-
-def _without(word: str, names: frozenset[str]) -> str:
-    core = word.strip(":;,.()")
-    return word.replace(core, "…") if core and core in names else word
 
 
 def quality_section(context: Context) -> Section:
@@ -78,7 +44,8 @@ def quality_section(context: Context) -> Section:
     ]
     blocks += [Heading("Missing feature values"), *_missing(context)]
     blocks += _remarks(context)
-    recorded = {"doubts": "Doubts", "duplicates": "Duplicates", "flags": "Flags"}
+    blocks += doubt_blocks(context)
+    recorded = {"duplicates": "Duplicates", "flags": "Flags"}
     for name, title in recorded.items():
         blocks += _recorded(context, name, title)
     return Section("quality", "Data quality", tuple(blocks))
@@ -285,7 +252,7 @@ def _recorded(context: Context, name: str, title: str) -> list[Block]:
     note = _more(len(frame), MOST_LISTED, "row")
     table = Table(
         f"{title}: {pluralise(len(frame), 'row')} of {name}.csv.",
-        tuple(Column(shorten(c, 40), kind="prose" if c == "doubt" else "") for c in names),
+        tuple(Column(shorten(c, 40)) for c in names),
         (Group("", rows),),
         (note,) if note else (),
     )

@@ -148,11 +148,14 @@ def _cautions(context: Context, known: Metric | None, unseen: Metric | None) -> 
         )
     sparse = [m for m in (known, unseen) if m is not None and m.sparse]
     if sparse:
-        fewest = min(min(m.n_pos, m.n - m.n_pos) for m in sparse)
-        noun = "patient" if context.main_unit == "patient" else "row"
+        fewest = min(m.fewest for m in sparse)
+        stages = context.main_target == "stages"
+        noun = "patient" if stages or context.main_unit == "patient" else "row"
+        what = "one stage" if stages else "one side of the comparison"
+        so = "too narrow" if stages else "wide"
         cautions.append(
-            f"Sparse: one side of the comparison holds only {pluralise(fewest, noun)}, so the "
-            "interval is wide and its method matters (see the glossary)."
+            f"Sparse: {what} holds only {pluralise(fewest, noun)}, so the interval is {so} and its "
+            "method matters (see the glossary)."
         )
     cautions += [
         f"{note[0].upper()}{note[1:]}." for note in _collapses(context) if "covers 0.5" not in note

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from radiofib.study.ablate import AblationResult, ablate_study
     from radiofib.study.config import StudyConfig, find_study
     from radiofib.study.demo import run_demo
-    from radiofib.study.extraction import config_for, extract_cohort, open_cohort, write_doubts
+    from radiofib.study.doubts import write_doubts
+    from radiofib.study.extraction import config_for, extract_cohort, open_cohort
     from radiofib.study.folder import RunFolder, verify_run, write_failures
     from radiofib.study.foresee import StudyWarning
     from radiofib.study.interpret import Interpretation, interpret_table
@@ -61,7 +62,7 @@ _HOME = {
     "slide_labeller": "slide_tables",
     "train_table": "tables",
     "verify_run": "folder",
-    "write_doubts": "extraction",
+    "write_doubts": "doubts",
     "write_evaluation": "tables",
     "write_failures": "folder",
     "write_slide_tables": "slide_tables",

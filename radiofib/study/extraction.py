@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from radiofib.cohort import Cohort
 from radiofib.datacard import list_cards
 from radiofib.engines import ExtractionConfig, default_config
 from radiofib.errors import ConfigError, Failure, UsageError
 from radiofib.extract import extract_features
-from radiofib.extract.doubts import Doubt, doubts_of
 from radiofib.extract.maps import check_maps, write_maps
-from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
 from radiofib.table import FeatureTable
 
-__all__ = ["config_for", "extract_cohort", "open_cohort", "write_doubts"]
+__all__ = ["config_for", "extract_cohort", "open_cohort"]
 
 
 def extract_cohort(
@@ -153,24 +149,3 @@ def open_cohort(cohort: str, root: Path | None, scheme: str | None) -> Cohort:
     if cohort.endswith(".md") or cohort in list_cards():
         return Cohort.from_card(cohort, root or Path())
     return Cohort.read(Path(cohort), root=root, scheme=scheme)
-
-
-def write_doubts(
-    folder: RunFolder,
-    table: FeatureTable,
-    name: str = "doubts.csv",
-    *,
-    more: Sequence[Doubt] = (),
-) -> pd.DataFrame:
-    """Write what looks wrong in the cases of a table as CSV, and return it; no file without any.
-
-    `more` are doubts that arose after the table.
-    """
-    found = doubts_of(table)
-    if more:
-        found = pd.concat([found, pd.DataFrame(list(more), dtype="str")], ignore_index=True)
-    if len(found):
-        folder.write_frame(name, found)
-    else:
-        folder.discard(name)
-    return found

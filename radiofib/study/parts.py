@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from radiofib._checks import list_some
+from radiofib.errors import SplitError
 from radiofib.evaluation import Split, fixed_splits
-from radiofib.evaluation.linked import copy_groups, is_missing
-from radiofib.evaluation.split_forms import draw_parts
+from radiofib.evaluation.drawn_parts import draw_parts
+from radiofib.evaluation.linked import copy_groups, is_missing, link_groups
+from radiofib.extract.doubts import Doubt
 from radiofib.study.config import StudyConfig
 from radiofib.table import FeatureTable
 
-__all__ = ["fixed_parts", "training_rows"]
+__all__ = ["fixed_parts", "left_out", "training_rows"]
 
 TRAIN = "train"
 #: Parts held out for choosing; what the headline is about comes first.
@@ -63,6 +66,62 @@ def training_rows(study: StudyConfig, rows: FeatureTable) -> FeatureTable:
     return rows.subset(np.array(_parts(study, rows)) == TRAIN)
 
 
+def left_out(study: StudyConfig, rows: FeatureTable) -> list[Doubt]:
+    """Return what is said of patients in no part because a picture of theirs is in a given one.
+
+    Parameters
+    ----------
+    study, rows
+        As in :func:`fixed_parts`; nothing is said of a study whose parts are not drawn, or whose
+        parts cannot be.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> parts = {"settings": ["fixed"], "parts": {"train": 0.6, "test": 0.4}}
+    >>> study = StudyConfig(title="A", cohort="a.csv", evaluation=parts)
+    >>> obs = pd.DataFrame({"case": list("abc"), "patient": ["p1", "p2", "p3"], "stage": "f0",
+    ...                     "split": ["external", None, None], "image_group": ["g1", "g1", None]})
+    >>> table = FeatureTable(pd.DataFrame({"us_original_glcm_contrast": [1.0, 2.0, 3.0]}), obs)
+    >>> [one] = left_out(study, table)
+    >>> one.doubt[:70]
+    "1 patient without a part shares a picture with one of part 'external':"
+    """
+    if "fixed" not in study.evaluation.settings or not study.evaluation.parts:
+        return []
+    try:
+        parts = _parts(study, rows)
+    except SplitError:
+        return []  # the evaluation says why
+    who = _patients(rows)
+    linked = link_groups(who, copy_groups(rows.obs))
+    given = {group: part for group, part in zip(linked, _given(rows), strict=True) if part}
+    doubts = []
+    for name in dict.fromkeys(given.values()):
+        alone = [
+            patient
+            for patient, group, part in zip(who, linked, parts, strict=True)
+            if not part and given[group] == name
+        ]
+        alone = list(dict.fromkeys(alone))
+        if not alone:
+            continue
+        many = len(alone) > 1
+        doubts.append(
+            Doubt(
+                "",
+                "",
+                "",
+                f"{len(alone)} {'patients' if many else 'patient'} without a part "
+                f"{'share' if many else 'shares'} a picture with one of part {name!r}: "
+                f"{list_some(alone, most=20)} {'are' if many else 'is'} left out of training and "
+                "of every part, which keeps that part as it was given; give all of them one part "
+                "(column 'split'), or take the copies out",
+            )
+        )
+    return doubts
+
+
 def _patients(rows: FeatureTable) -> list[str]:
     """Return the patient of each row, or its case where no patient is named."""
     obs = rows.obs
@@ -73,9 +132,9 @@ def _patients(rows: FeatureTable) -> list[str]:
 
 def _parts(study: StudyConfig, rows: FeatureTable) -> list[str]:
     """Return the part of each row, drawn where the cohort names none and the study says how."""
-    given = rows.obs["split"].tolist() if "split" in rows.obs else [None] * rows.n_rows
+    given = _given(rows)
     if not study.evaluation.parts:
-        return ["" if is_missing(part) else str(part).strip() for part in given]
+        return given
     stages = rows.obs["stage"].astype(str).tolist()
     shares = study.evaluation.parts
     return draw_parts(
@@ -87,3 +146,9 @@ def _parts(study: StudyConfig, rows: FeatureTable) -> list[str]:
         copies=copy_groups(rows.obs),
         cases=rows.obs["case"].tolist(),
     )
+
+
+def _given(rows: FeatureTable) -> list[str]:
+    """Return the part that the cohort names for each row, "" for none."""
+    given = rows.obs["split"].tolist() if "split" in rows.obs else [None] * rows.n_rows
+    return ["" if is_missing(part) else str(part).strip() for part in given]

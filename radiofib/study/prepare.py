@@ -13,6 +13,7 @@ from radiofib.cohort import Cohort
 from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.config import load_yaml
 from radiofib.errors import ConfigError, Failure
+from radiofib.extract.doubts import Doubt
 from radiofib.prepare import (
     RegistrationPlan,
     UltrasoundPlan,
@@ -21,6 +22,7 @@ from radiofib.prepare import (
     register_cohort,
 )
 from radiofib.segment import MaskSettings
+from radiofib.study.doubts import screen_doubts
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
 
@@ -49,12 +51,15 @@ class Prepared:
         One row for each pair that was tried to its end.
     pairs : int
         Channels that were to be aligned.
+    doubts : tuple of Doubt
+        What a person should look at in cleaned ultrasound.
     """
 
     cohort: Cohort
     failures: list[Failure]
     quality: pd.DataFrame | None
     pairs: int = 0
+    doubts: tuple[Doubt, ...] = ()
 
 
 def prepare_cohort(
@@ -95,6 +100,7 @@ def prepare_cohort(
     """
     tell = progress or silent
     failures: list[Failure] = []
+    doubts: tuple[Doubt, ...] = ()
     if ultrasound is None:
         folder.discard(ULTRASOUND_TABLE)  # the images may be what this step reads
     else:
@@ -107,6 +113,7 @@ def prepare_cohort(
         )
         cohort, failures = cleaned.cohort, cleaned.failures
         folder.write_frame(ULTRASOUND_TABLE, cleaned.record)
+        doubts = tuple(screen_doubts(cleaned.record))
     if masks is not None or plan is not None:
         cohort, lost = find_liver_masks(
             cohort,
@@ -120,7 +127,7 @@ def prepare_cohort(
         failures += lost
     if plan is None:
         folder.discard(TABLE, FOLDER)
-        return Prepared(cohort, failures, None)
+        return Prepared(cohort, failures, None, doubts=doubts)
     found = register_cohort(
         cohort,
         plan,
@@ -129,7 +136,8 @@ def prepare_cohort(
         progress=lambda done, total, _: tell("register", done, total),
     )
     folder.write_frame(TABLE, found.quality)
-    return Prepared(found.cohort, [*failures, *found.failures], found.quality, found.pairs)
+    failures += found.failures
+    return Prepared(found.cohort, failures, found.quality, found.pairs, doubts)
 
 
 def read_sections(path: Path) -> dict[str, Any]:

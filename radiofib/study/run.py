@@ -25,17 +25,19 @@ from radiofib.study.channel_sets import check_channel_sets, check_feature_sets, 
 from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
 from radiofib.study.counts import counts_step
+from radiofib.study.doubts import doubt_frame, tell_doubts, write_doubts
 from radiofib.study.examples import examples_step
 from radiofib.study.explain import explain_step
-from radiofib.study.extraction import config_for, write_doubts
+from radiofib.study.extraction import config_for
 from radiofib.study.folder import RunFolder, write_failures
 from radiofib.study.foresee import StudyWarning, impossible_splits
 from radiofib.study.interpret import interpret_step
 from radiofib.study.judge import readers_step
 from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.lost_sets import without_lost_sets
-from radiofib.study.model import build_stager, evaluate_step, train_step
-from radiofib.study.prepare import prepare_cohort
+from radiofib.study.model import build_stager, evaluate_step, labelled, train_step
+from radiofib.study.parts import left_out
+from radiofib.study.prepare import ULTRASOUND_TABLE, prepare_cohort
 from radiofib.study.progress import Progress, silent
 from radiofib.study.slides import slide_features
 from radiofib.study.submission import SUBMISSION_FILES, submission_step
@@ -123,7 +125,8 @@ def run_study(
         warnings.warn(str(error), StudyWarning, stacklevel=2)
     config = extraction_config(study, cohort, Path(root))
     check_feature_sets(study, config)
-    for one in embedding_doubts(config):  # a network that is missing is told now, too
+    told = embedding_doubts(config)  # a network that is missing is told now, too
+    for one in told:
         warnings.warn(one.doubt, StudyWarning, stacklevel=2)
     check_landmarks(study, config)
     prepared = prepare_cohort(
@@ -136,11 +139,13 @@ def run_study(
         workers=workers,
         progress=tell,
     )
+    # Said before hours of features: what was taken for tissue decides what they measure.
+    tell_doubts(doubt_frame(prepared.doubts), folder.root / ULTRASOUND_TABLE)
     cohort, config = learn_step(study, prepared.cohort, config, folder)
     table, failures = cohort_features(cohort, config, study, folder, workers, tell, root=Path(root))
     failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
-    write_doubts(folder, table)
+    write_doubts(folder, table, more=prepared.doubts)
     if table.n_rows == 0:
         _discard_results(folder)
         folder.discard("doubts.csv")
@@ -169,16 +174,18 @@ def run_study(
     failures += clinical_step(trained, table, cohort.scheme, folder, features_hash, tell)
     failures += readers_step(study, Path(root), cohort.scheme, folder)
     failures += explain_step(trained, table, cohort.scheme, folder, features_hash, workers, tell)
-    failed, doubts = cam_step(trained, table, cohort, config, folder, features_hash, tell)
+    doubts = left_out(study, labelled(table))
+    failed, more = cam_step(trained, table, cohort, config, folder, features_hash, tell)
     failures += failed
+    doubts += more
     failures += submission_step(trained, table, cohort, folder, features_hash, tell)
     failures += _export(study, table, cohort, folder, tell)
     failed, more = examples_step(study, cohort, table, folder)
     failures += failed
     doubts += more
-    write_doubts(folder, table, more=doubts)
-    for one in doubts:
-        warnings.warn(one.doubt, StudyWarning, stacklevel=2)
+    found = write_doubts(folder, table, more=[*prepared.doubts, *doubts])
+    known = {one.doubt for one in (*told, *prepared.doubts)}
+    tell_doubts(found[~found["doubt"].isin(known)], folder.root / "doubts.csv")
     write_failures(folder, failures)
     folder.write_json(
         "run.json", _facts(study, cohort, config, table, failures, main_model(trained))

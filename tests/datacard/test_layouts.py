@@ -25,7 +25,7 @@ def write(root, *names, text="x"):
 
 def test_aild_layout_has_images_as_instances(tmp_path):
     write(tmp_path, "images/P1/1.png", "images/P1/2.jpg", "images/P2/1.png", "masks/P1/1.png")
-    (tmp_path / "patients.csv").write_text("patient;stage;scanner;split\nP1;S2;A;train\nP2;;;\n")
+    (tmp_path / "patients.csv").write_text("patient;stage;scanner;split\nP1;F2;A;train\nP2;;;\n")
     cohort = Cohort.from_card("aild_ultrasound", tmp_path)
     obs = cohort.obs()
     assert obs[["case", "patient", "instance"]].to_numpy().tolist() == [
@@ -33,7 +33,7 @@ def test_aild_layout_has_images_as_instances(tmp_path):
         ["P1", "P1", "2"],
         ["P2", "P2", "1"],
     ]
-    assert obs["stage"].tolist()[:2] == ["s2", "s2"]
+    assert obs["stage"].tolist()[:2] == ["f2", "f2"]
     assert [a.mask is not None for a in cohort.acquisitions] == [True, False, False]
     assert cohort.without_scanner == ("P2",)
 

@@ -202,6 +202,23 @@ def test_perfect_separation_takes_newcombe_and_says_so():
     assert "sparse: 5 patients in the smaller class" in row["note"]
 
 
+@pytest.mark.parametrize(("few", "said"), [(9, True), (10, False)])
+def test_a_small_stage_makes_all_stages_sparse(few: int, said: bool):
+    rng = np.random.default_rng(0)
+    y = np.repeat(["f0", "f1", "f2"], [few, 30, 30])
+    p = rng.dirichlet(np.ones(3), len(y))
+    rows = pd.DataFrame({"case": range(len(y)), "patient": range(len(y)), "y_true": y})
+    rows = rows.assign(**{f"p_f{k}": p[:, k] for k in range(3)})
+    twice = pd.concat([rows, rows.assign(case=rows["case"] + 100)])  # rows are no patients
+    for frame in (rows, twice):
+        found = evaluate(frame, levels=("f0", "f1", "f2"), n_boot=100).metrics
+        for name in ("macro_auc", "micro_auc"):
+            notes = found.loc[found["metric"] == name, "note"]
+            assert len(notes)
+            stated = notes.str.contains(f"sparse: {few} patients in the smallest stage")
+            assert stated.all() if said else not stated.any()
+
+
 def test_collapse_is_named():
     rng = np.random.default_rng(0)
     p = np.clip(0.9 + 0.02 * rng.normal(size=80), 0.8, 1.0)

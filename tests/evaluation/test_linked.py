@@ -25,8 +25,8 @@ from radiofib.evaluation import (
 )
 from radiofib.evaluation.audit import audit
 from radiofib.evaluation.clinical import setting_splits
+from radiofib.evaluation.drawn_parts import draw_parts
 from radiofib.evaluation.linked import copy_groups, link_groups
-from radiofib.evaluation.split_forms import draw_parts
 from radiofib.staging import LogisticStager
 from radiofib.table import FeatureTable
 

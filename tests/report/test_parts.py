@@ -28,7 +28,7 @@ from radiofib.report.format import (
     target_levels,
 )
 from radiofib.report.pictures import pictures, thumbnail
-from radiofib.report.quality import general_reason
+from radiofib.report.reasons import general_reason
 from radiofib.staging import targets_for
 from tests.report.run_folder import write_picture
 
@@ -183,6 +183,7 @@ def test_sparse_counts_the_smaller_side() -> None:
     assert read_metric({"n": 70, "n_pos": 65}).sparse
     assert not read_metric({"n": 70, "n_pos": 60}).sparse
     assert not read_metric({"n": 70}).sparse
+    assert read_metric({"n": 70, "note": "a; sparse: 9 patients in the smallest stage"}).sparse
 
 
 def test_thumbnails_carry_pixels_only(tmp_path: Path) -> None:

@@ -272,6 +272,35 @@ def test_doubts_about_cases_are_shown_as_text(tmp_path: Path) -> None:
     assert "&lt;script&gt;1" in shown
 
 
+def test_areas_of_all_stages_with_a_small_stage_carry_a_dagger(tmp_path: Path) -> None:
+    root = small(tmp_path)
+    path = root / "evaluation/metrics.csv"
+    metrics = pd.read_csv(path)
+    areas = metrics["metric"].isin(["macro_auc", "micro_auc"])
+    for note, marked in (("", False), ("sparse: 2 patients in the smallest stage", True)):
+        metrics.loc[areas, "note"] = note
+        metrics.to_csv(path, index=False)
+        page = " ".join(render(root).text.split())
+        assert bool(re.search(r"Macro AUC [^A-Z†]*†", page)) is marked
+    assert "fewer than ten patients of a stage" in page
+    metrics[metrics["target"] == "stages"].to_csv(path, index=False)  # they are the headline
+    assert "one stage holds only 2 patients" in " ".join(render(root).text.split())
+
+
+def test_many_equal_doubts_are_one_line(tmp_path: Path) -> None:
+    root = small(tmp_path)
+    rows = [f"c{k},,us,{k % 9}% of the image was taken for text" for k in range(104)]
+    rows += ["d1,,us,the picture is a copy", ",,us,3 of 6 pictures are not drawn"]
+    (root / "doubts.csv").write_text("\n".join(["case,instance,channel,doubt", *rows]) + "\n")
+    page = " ".join(Page(write_report(root).read_text(encoding="utf-8")).text.split())
+    assert "106 doubts of 3 kinds" in page
+    assert "…% of the image was taken for text us 104 c0, c1, c2 and 101 more" in page
+    assert "the picture is a copy us 1 d1" in page
+    assert page.count("taken for text") == 1
+    (root / "doubts.csv").write_text("some,thing\n1,2\n", encoding="utf-8")
+    assert "not readable as a table of doubts" in write_report(root).read_text(encoding="utf-8")
+
+
 def test_many_failures_and_missing_values_are_summarised(tmp_path: Path) -> None:
     cohort = make_cohort()
     root = small(

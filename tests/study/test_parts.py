@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from radiofib.datacard.schemes import derive_scheme
 from radiofib.errors import ConfigError, SplitError
-from radiofib.evaluation.split_forms import draw_parts
+from radiofib.evaluation.drawn_parts import draw_parts
 from radiofib.staging import load_stager
 from radiofib.study import RunFolder, StudyConfig
 from radiofib.study.model import evaluate_step, train_step
-from radiofib.study.parts import fixed_parts, training_rows
+from radiofib.study.parts import fixed_parts, left_out, training_rows
 from radiofib.study.progress import silent
 from radiofib.study.uncertainty import uncertainty_step
 from radiofib.table import FeatureTable
@@ -119,6 +119,33 @@ def test_copies_of_a_picture_stay_in_one_part() -> None:
     side = {row: s.name for s in splits for row in s.test.tolist()}
     assert all(side.get(k) == side.get(k + 20) for k in range(20))
     assert len(set(side.values())) == 3
+
+
+def test_a_copy_moves_no_patient_into_a_given_part(tmp_path: Path) -> None:
+    table = _table(images=1)
+    # p13 and p14 have pictures of p60 and p61 (external), p15 one of p14.
+    group = {13: "g1", 60: "g1", 14: "g2", 61: "g2", 15: "g2", 20: "g3", 21: "g3"}
+    rows = FeatureTable(table.X, table.obs.assign(image_group=[group.get(k) for k in range(80)]))
+    splits = {s.name: s for s in fixed_parts(STUDY, rows)}
+    assert len(splits["external"].test) == 20
+    used = {int(k) for s in splits.values() for k in (*s.train, *s.test)}
+    assert set(range(80)) - used == {13, 14, 15}
+    assert not set(training_rows(STUDY, rows).obs["patient"]) & {"p13", "p14", "p15"}
+    [said] = left_out(STUDY, rows)
+    assert "3 patients without a part share a picture with one of part 'external'" in said.doubt
+    assert "p13, p14, p15 are left out of training" in said.doubt
+    assert left_out(STUDY, table) == []
+    scheme, folder = derive_scheme(["f0", "f4"]), RunFolder(tmp_path)
+    assert evaluate_step(STUDY, rows, scheme, folder, "h", silent) == []
+    tested = pd.read_csv(tmp_path / "predictions.csv").groupby("setting")["patient"].nunique()
+    assert tested["external"] == 20
+
+
+def test_a_patient_keeps_the_part_of_one_of_its_rows() -> None:
+    table = _table()
+    table.obs.loc[table.obs["case"] == "p60_121", "split"] = None
+    assert len({s.name: s for s in fixed_parts(STUDY, table)}["external"].test) == 40
+    assert left_out(STUDY, table) == []
 
 
 @settings(max_examples=examples(40), deadline=None)
