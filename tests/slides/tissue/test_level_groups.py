@@ -101,8 +101,8 @@ def test_a_core_that_lacks_a_section_takes_the_nearest_levels() -> None:
 
     rows = (0.0, 1000.0, 1100.0, 2000.0, 2100.0)
     profiles = [piece(row) for row in rows]
-    pairs = {(i, j): Match(0.3, 1, 0.0) for i in range(5) for j in range(i + 1, 5)}
-    pairs |= {pair: Match(4.0, 1, 0.0) for pair in ((0, 1), (1, 3), (0, 3), (2, 4))}
+    pairs = {(i, j): Match(0.3, 1, 0.0, 8) for i in range(5) for j in range(i + 1, 5)}
+    pairs |= {pair: Match(4.0, 1, 0.0, 8) for pair in ((0, 1), (1, 3), (0, 3), (2, 4))}
     groups = group_matches(pairs, profiles, **LIMITS)
     assert sorted(sorted(section) for section in groups[0]) == [[0], [1], [3]]
     assert sorted(sorted(section) for section in groups[1]) == [[2], [4]]
@@ -112,8 +112,12 @@ def test_one_chance_pair_does_not_join_two_cores() -> None:
     profiles = [
         Profile(8000.0, 3e6, (0.0, 1000.0 * k), np.ones(160), np.zeros(160)) for k in range(4)
     ]
-    pairs = {(i, j): Match(0.4, 1, 0.0) for i in range(4) for j in range(i + 1, 4)}
-    pairs |= {(0, 1): Match(3.0, 1, 0.0), (2, 3): Match(3.0, 1, 0.0), (1, 2): Match(1.8, 1, 0.0)}
+    pairs = {(i, j): Match(0.4, 1, 0.0, 8) for i in range(4) for j in range(i + 1, 4)}
+    pairs |= {
+        (0, 1): Match(3.0, 1, 0.0, 8),
+        (2, 3): Match(3.0, 1, 0.0, 8),
+        (1, 2): Match(1.8, 1, 0.0, 8),
+    }
     assert sorted(group_matches(pairs, profiles, **LIMITS)) == [[[0], [1]], [[2], [3]]]
 
 
