@@ -2,11 +2,12 @@
 
 Usage: python benchmarks/levels.py [PART ...] [--small] [--out FOLDER]
 
-Parts: alike, different, variants, fragments; all by default.
+Parts: alike, different, variants, fragments, plain; all by default.
 
 The slides are as wide as 40,000 pixels at 20x and 40x and painted on the tissue grid, see
-benchmarks/_level_slides.py; sections of a core differ in place, course, edge and content. Each part
-is compared with the claims in tests/reference/level_claims.csv, which name the seeds and were
+benchmarks/_level_slides.py; sections of a core differ in place, course, edge and content. Those
+of `plain` have a flat stain, few tracts and an even outline, see benchmarks/_plain_cores.py. Each
+part is compared with the claims in tests/reference/level_claims.csv, which name the seeds and were
 written before the results. Written to levels.csv and, but for --small, slide by slide to
 levels_slides.csv.
 """
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from benchmarks._level_slides import FIELDS, Drawn, SectionLaw, draw_slide
+from benchmarks._plain_cores import plain_slide
 from radiofib.provenance import environment
 from radiofib.simulate._random import child_rng
 from radiofib.slides.tissue.level_pattern import stains
@@ -37,6 +39,8 @@ CLAIMS = Path(__file__).parents[1] / "tests" / "reference" / "level_claims.csv"
 ALIKE = range(19000, 19120)
 DIFFERENT = range(19300, 19360)
 FRAGMENTS = range(19500, 19560)
+PLAIN = range(19600, 19900)
+PLAIN_LEVELS = range(19900, 19960)
 #: Slides that are put together from the cores of each seed.
 SLIDES_OF_A_SEED = 10
 #: Other laws than the one that limits were chosen with.
@@ -180,6 +184,32 @@ def fragment_findings(most: int | None) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(part="fragments")
 
 
+def plain_findings(most: int | None) -> pd.DataFrame:
+    """Return slides whose cores hold little to be told by: different ones, and levels."""
+    rows = []
+    for part, seeds in (("plain different", PLAIN), ("plain levels", PLAIN_LEVELS)):
+        for seed in seeds[:most]:
+            levels = 1 if seeds is PLAIN else 2 + seed % 2
+            drawn = plain_slide(child_rng(seed, "levels"), levels=levels)
+            start = time.process_time()
+            profiles, truth = pieces(drawn)
+            found = group_profiles(profiles)
+            right = found.count == 1 if levels == 1 else is_right(found, truth, profiles, levels)
+            rows.append(
+                {
+                    "seed": seed,
+                    "cores": len({core for core, _ in truth}),
+                    "levels": levels,
+                    "pieces": len(profiles),
+                    "levels_found": found.count,
+                    "right": right,
+                    "seconds": round(time.process_time() - start, 2),
+                    "part": part,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def compared(table: pd.DataFrame) -> pd.DataFrame:
     """Set the share of slides that are right beside the claim, part by part."""
     claims = pd.read_csv(CLAIMS).set_index("part")
@@ -206,6 +236,7 @@ def main() -> None:
         "different": different_findings,
         "variants": variant_findings,
         "fragments": fragment_findings,
+        "plain": plain_findings,
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=list(makers))

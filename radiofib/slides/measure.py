@@ -17,6 +17,7 @@ from radiofib.slides.morphometry.portal import ADEQUACY_TITLES, adequacy_values
 from radiofib.slides.morphometry.segmented import Segmented, measure_segmented, unsegmented
 from radiofib.slides.morphometry.settings import TractSettings
 from radiofib.slides.morphometry.steatosis import measure_steatosis
+from radiofib.slides.picture import MEASURED
 from radiofib.slides.qupath.annotated import COUNTED
 from radiofib.slides.qupath.geojson import Annotation
 from radiofib.slides.reader import Grid, Slide
@@ -43,7 +44,12 @@ from radiofib.slides.tissue.fragments import (
     morphometry,
     only_pieces,
 )
-from radiofib.slides.tissue.levels import Levels, group_levels, level_measures
+from radiofib.slides.tissue.levels import (
+    Levels,
+    group_levels,
+    level_measures,
+    level_warnings,
+)
 from radiofib.slides.tissue.map import map_tissue
 from radiofib.slides.tissue.settings import ARTEFACT_KINDS
 from radiofib.slides.tissue.stain import not_h_and_e, stain_statistics
@@ -199,14 +205,15 @@ def measure_slide(
     return SlideMeasures(
         values | found.values | judged,
         missing | found.missing | unknown,
-        _annotations(fragments, levels, grid, portal, shown)
+        _annotations(fragments, levels, best, grid, portal, shown)
         + artefact_annotations(clean.artefacts, grid)
         + found.annotations,
         clean.overview,
         tuple(fragments),
         grid,
         found.rows,
-        stain_warnings(clean.overview, clean.tissue, tract_settings.stain),
+        stain_warnings(clean.overview, clean.tissue, tract_settings.stain)
+        + level_warnings(levels, best, settings.levels),
     )
 
 
@@ -295,6 +302,7 @@ def _steatosis(
 def _annotations(
     fragments: Sequence[Fragment],
     levels: Levels,
+    best: Sequence[int],
     grid: Grid,
     tracts: Sequence[Mapping[str, float]] | None,
     adequacy: Mapping[str, float],
@@ -316,6 +324,7 @@ def _annotations(
                 "Left out mm2": fragment.hidden_mm2,
                 "Core length mm": fragment.length_mm,
                 "Core width mm": fragment.width_mm,
+                **({} if levels.count == 1 else {MEASURED: float(number in best)}),
                 **portal[number],
                 **adequacy,
             },

@@ -11,10 +11,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from radiofib.slides.qupath.geojson import Annotation
 
-__all__ = ["outline_png"]
+__all__ = ["MEASURED", "outline_png"]
 
+#: Measurement of an outline of tissue: 0 where its serial level is left out, 1 where it is not.
+MEASURED = "Level measured"
 _SIDE = 1200
 _INK = (60, 60, 60)
+#: Colour of the dashes around what is left out, and their length in pixels.
+_FAINT, _DASH = (120, 120, 120), 7.0
 #: Height of the caption's letters and space around it, in pixels.
 _TEXT, _GAP = 18, 8
 
@@ -35,7 +39,8 @@ def outline_png(
     rgb : ndarray of uint8, shape (height, width, 3)
         The slide at low resolution.
     annotations : iterable of Annotation
-        Tissue, artefacts and tracts, each drawn in the colour of its class, later ones on top.
+        Tissue, artefacts and tracts, each drawn in the colour of its class, later ones on top; with
+        a measurement :data:`MEASURED` of 0, in grey dashes.
     step : tuple of float
         How many of their pixels make one of `rgb`, across and down.
     caption : str
@@ -62,10 +67,21 @@ def outline_png(
     for one in annotations:
         for ring in one.polygon.rings:
             points = (ring * factor).round().clip(0, np.array(size) - 1)
-            pen.line([(float(x), float(y)) for x, y in points], fill=one.color, width=2)
+            left_out = one.measurements.get(MEASURED) == 0
+            for line in _dashes(points) if left_out else [points]:
+                color = _FAINT if left_out else one.color
+                pen.line([(float(x), float(y)) for x, y in line], fill=color, width=2)
     stream = io.BytesIO()
     _captioned(picture, caption).save(stream, format="PNG")
     return stream.getvalue()
+
+
+def _dashes(points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return every other stretch of a line."""
+    way = np.r_[0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T))]
+    at = np.arange(0.0, way[-1], _DASH)
+    places = np.column_stack([np.interp(at, way, coordinate) for coordinate in points.T])
+    return [places[k : k + 2] for k in range(0, len(places) - 1, 2)]
 
 
 def _captioned(picture: Image.Image, caption: str) -> Image.Image:

@@ -15,6 +15,7 @@ from radiofib.slides import (
     measure_slide,
     open_slide,
 )
+from radiofib.slides.picture import MEASURED
 from tests.slides import made
 
 UM = 8.0
@@ -68,3 +69,24 @@ def test_a_level_told_to_be_one_counts_every_piece(tmp_path: Path) -> None:
     length = "morphometry_core_length_mm"
     assert three.measured[length] == pytest.approx(3 * one.measured[length], rel=0.01)
     assert three.measured["portal_tract_count"] == 6
+
+
+def test_levels_that_were_not_told_are_said_and_marked(tmp_path: Path) -> None:
+    three = measured(tmp_path, 3)
+    assert len(three.warnings) == 1
+    assert three.warnings[0].startswith("3 serial levels of the same cores were recognised: level ")
+    assert "(2 of 3) are left out" in three.warnings[0]
+    assert "levels: {levels: 1}" in three.warnings[0]
+    assert ";" not in three.warnings[0]  # it parts the warnings of a slide
+    marks = [a.measurements[MEASURED] for a in three.annotations if a.classification == "Tissue"]
+    assert sorted(marks) == [0, 0, 1]
+    best = int(three.measured["morphometry_best_level"])
+    assert marks[best - 1] == 1
+
+
+def test_levels_that_were_told_or_are_none_need_no_warning(tmp_path: Path) -> None:
+    told = SlideSettings(levels=LevelSettings(levels=3))
+    assert measured(tmp_path, 3, told).warnings == ()
+    one = measured(tmp_path, 1)
+    assert one.warnings == ()
+    assert MEASURED not in one.annotations[0].measurements

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -22,6 +22,11 @@ Pairs = Mapping[tuple[int, int], Match]
 _SHORTEST = 40
 #: Parts of one section may overlap by this share of the shorter, where a tear is oblique.
 _OVERLAP = 0.3
+#: So many parts of a mm must agree in the core that tells of levels: one tract on another, or two,
+#: is chance.
+_SEVERAL = 4
+#: The second longest section of a core, torn or not, has this share of the longest, at least.
+_AS_LONG = 0.75
 
 
 def match_all(profiles: Sequence[Profile]) -> dict[tuple[int, int], Match]:
@@ -55,7 +60,8 @@ def group_matches(
     profiles : sequence of Profile
         The pieces.
     min_strength : float
-        Where no pair reaches it there are no levels.
+        Where there is no core with a pair that reaches it, and with four parts of a mm that agree
+        in all, there are no levels.
     mean_strength : float
         Where one does, groups are joined whose pairs reach this on average: one core that was cut
         again is likely not the only one.
@@ -73,21 +79,36 @@ def group_matches(
     that cover the same part are of different sections; a piece that covers none of a section's
     parts joins the nearest such section: a torn section is one.
 
+    Two sections of a core must be about as long, or a short core that agrees with a part of a long
+    one by chance would be lost; a core with a clear pair may be uneven where all cores together
+    are as long at two levels.
+
     Examples
     --------
     >>> whole, half = (Profile(n * 50, n * 2e4, (0, n), np.ones(n), np.zeros(n)) for n in (200, 90))
-    >>> pairs = {(0, 1): Match(4, 1, 0.0), (0, 2): Match(3, 1, 105.0), (1, 2): Match(0.4, 1, 0.0)}
+    >>> pairs = {(0, 1): Match(4, 1, 0.0, 8), (0, 2): Match(3, 1, 105.0, 5)}
+    >>> pairs[1, 2] = Match(0.4, 1, 0.0, 1)
     >>> limits = dict(min_strength=1.5, mean_strength=1.0, min_share=0.8)
     >>> group_matches(pairs, [whole, half, half], **limits)
     [[[0], [1, 2]]]
     """
-    if max((m.strength for m in matches.values()), default=0.0) < min_strength:
-        return []
-    groups = []
+    groups, clear, told = [], [], []
     for cluster in _clusters(matches, len(profiles), mean_strength):
         sections = _sections(_laid_out(cluster, matches, profiles), profiles)
         if len(sections) > 1:
             groups.append(sections)
+            pairs = [matches[p] for p in combinations(cluster, 2) if p in matches]
+            clear.append(max(m.strength for m in pairs) >= min_strength)
+            agree = sum(m.chunks for m in pairs if m.strength >= mean_strength)
+            told.append(clear[-1] and agree >= _SEVERAL)
+    lengths = [_lengths(sections, profiles) for sections in groups]
+    # Parts of torn sections may have found each other, the long part of one the short of another:
+    # all cores together are as long at two levels.
+    together = _as_long([sum(each) for each in zip_longest(*lengths, fillvalue=0.0)])
+    kept = [k for k, each in enumerate(lengths) if _as_long(each) or (together and clear[k])]
+    groups = [groups[k] for k in kept]
+    if not any(told[k] for k in kept):
+        return []
     inside = sum(profiles[i].area_um2 for g in groups for s in g for i in s)
     return groups if inside >= min_share * sum(p.area_um2 for p in profiles) else []
 
@@ -150,6 +171,20 @@ def _sections(
         else:
             sections.append([piece])
     return sections
+
+
+def _lengths(sections: Sequence[Sequence[int]], profiles: Sequence[Profile]) -> list[float]:
+    """Return the lengths of the sections of a core, from the top, or from the left."""
+    middles = np.array([np.mean([profiles[i].centre for i in one], axis=0) for one in sections])
+    across, down = np.ptp(middles, axis=0)
+    order = np.argsort(middles[:, 1 if down >= across else 0], kind="stable")
+    return [sum(_length(profiles[i]) for i in sections[k]) for k in order]
+
+
+def _as_long(lengths: Sequence[float]) -> bool:
+    """Tell whether the longest section has another that is about as long."""
+    ordered = sorted(lengths)
+    return len(ordered) > 1 and ordered[-2] >= _AS_LONG * ordered[-1]
 
 
 def _same_part(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
+from scipy.special import ndtri
 
 from radiofib.slides.tissue.level_pattern import STEP_UM, features, structure
 from radiofib.slides.tissue.level_profile import Profile
@@ -30,9 +31,18 @@ _LEAST = -4.0
 _STRETCH = 1.5
 #: Swelling and narrowing over more stations than this is drift; ends are rounded in every core.
 _DRIFT, _TIP = 12.0, 6
+#: A width that changes by no more than this is even: it shows where cells of the grid begin, um.
+_EVEN_UM = 4.0
 _CLIP = 2.5
 #: Correlations that vary less than this say nothing: a core of even width.
 _EVEN = 1e-3
+#: No chunk of sections of one core is expected further than this above those of different cores,
+#: in SD: a tract that lies on another by chance must not decide alone.
+_CLEAREST = 3.0
+#: A chunk with less of the power of the pieces than this, relatively, holds little: flat stain.
+_EMPTY = 0.25
+#: Log odds from which on a chunk agrees.
+_AGREES = 1.0
 #: Log odds against a section that lies turned round or upside down.
 _TURNED = 2.5
 #: Pieces about as long as each other are sections from end to end: their middles lie no further
@@ -53,7 +63,7 @@ class Signature:
     inside : ndarray of shape (stations, bands, channels)
         See :func:`radiofib.slides.tissue.level_pattern.features`.
     width : ndarray of shape (stations,)
-        How the core swells and narrows.
+        How the core swells and narrows; of SD 1, less for an even core.
     """
 
     inside: Floats
@@ -84,7 +94,7 @@ def signatures(profiles: Sequence[Profile]) -> dict[int, Signature]:
 def _swelling(width: Floats) -> Floats:
     values = ndi.gaussian_filter1d(width - ndi.gaussian_filter1d(width, _DRIFT), 1.0)
     values[:_TIP] = values[-_TIP:] = 0
-    result: Floats = (values / max(float(values.std()), 1e-9)).clip(-_CLIP, _CLIP)
+    result: Floats = (values / max(float(values.std()), _EVEN_UM)).clip(-_CLIP, _CLIP)
     return result
 
 
@@ -102,11 +112,14 @@ class Match:
         1, or -1 where the second runs the other way.
     offset : float
         Station of the first at which the second begins (ends, where it runs the other way).
+    chunks : int
+        Parts of a mm that agree, each for itself.
     """
 
     strength: float
     direction: int
     offset: float
+    chunks: int
 
 
 def match_pieces(first: Signature, second: Signature) -> Match:
@@ -124,13 +137,15 @@ def match_pieces(first: Signature, second: Signature) -> Match:
     Notes
     -----
     Local alignment as of sequences (Smith and Waterman 1981). Over each mm of the first, r is the
-    correlation of all cells inside with the second at every shift. With r normal about 0 for
-    different cores and about m = 0.5 for sections of one, with the same SD s, the log odds are
-    ``m / s^2 (r - m / 2)``; s is that of r over all shifts of this very pair, which are wrong but
-    for one or two. Those of the width (m = 0.3) are added. The log odds of the chunks are added
-    along the best path, which may shift by one station a mm (sections are stretched and squeezed)
-    and may leave out ends (sections are torn). Direct, turned round and upside-down placements
-    are tried.
+    correlation of all cells inside with the second at every shift. What r is worth is told by this
+    very chunk at all its placements, which are wrong but for one or two: z is the normal score of
+    its rank among them, for where tracts are few r is far from normal, and two that lie on each
+    other by chance make it large. With z normal about 0 for different cores and about m for
+    sections of one, the log odds are ``m (z - m / 2)``; m is 0.5 over the SD of r, at most 3, and
+    less for a chunk that holds little. Those of the width (r = 0.3) are added. The log odds of the
+    chunks are added along the best path, which may shift by one station a mm (sections are
+    stretched and squeezed) and may leave out ends (sections are torn). Direct, turned round and
+    upside-down placements are tried.
 
     Examples
     --------
@@ -138,7 +153,7 @@ def match_pieces(first: Signature, second: Signature) -> Match:
     >>> one, other = (Signature(rng.normal(size=(160, 6, 2)), np.zeros(160)) for _ in range(2))
     >>> turned = Signature(one.inside[::-1, ::-1][:120], one.width[:120])
     >>> found = match_pieces(one, turned)
-    >>> found.direction, found.offset, found.strength > 3
+    >>> found.direction, found.offset, found.strength > 2
     (-1, 40.0, True)
     >>> match_pieces(one, other).strength < 1.5
     True
@@ -148,26 +163,47 @@ def match_pieces(first: Signature, second: Signature) -> Match:
     one, two = _as_bands(first.inside, bands).reshape(a, -1), _as_bands(second.inside, bands)
     inside = [_agreement(one, two[::x, ::y].reshape(b, -1)) for x, y in _TURNS]
     width = {x: _agreement(first.width[:, None], second.width[::x, None]) for x in (1, -1)}
-    here, beside = _log_odds(inside, _INSIDE), _log_odds(list(width.values()), _WIDTH)
+    typical = float((np.sum(one**2) + np.sum(two**2)) / (one.size + two.size))
+    here = _log_odds(inside, _INSIDE, _content(one, typical))
+    beside = _log_odds(list(width.values()), _WIDTH, _content(first.width[:, None], 1.0))
     swells = dict(zip(width, beside, strict=True))
     near = _near(a, b)
-    best = Match(0.0, 1, 0.0)
+    best = Match(0.0, 1, 0.0, 0)
     for (along, across), values in zip(_TURNS, here, strict=True):
         odds = values + swells[along]
         odds = np.where(np.isnan(odds) | ~near, _LEAST, np.maximum(odds, _LEAST))
-        score, place = _best_path(odds)
+        score, place, chunks = _best_path(odds)
         score -= 0.0 if along == across == 1 else _TURNED
         strength = score / (_GROUND + min(a, b) * STEP_UM / 1000)
         if strength > best.strength:
-            best = Match(strength, along, float(place - (b - 1)))
+            best = Match(strength, along, float(place - (b - 1)), chunks)
     return best
 
 
-def _log_odds(agreement: list[Floats], expected: float) -> list[Floats]:
-    spread = float(np.nanstd(np.stack(agreement)))
-    if spread < _EVEN:
-        return [np.where(np.isnan(r), np.nan, 0.0) for r in agreement]
-    return [expected / spread**2 * (r - expected / 2) for r in agreement]
+def _log_odds(agreement: list[Floats], expected: float, holds: Floats) -> list[Floats]:
+    """Judge each chunk by its correlations at all placements, in every turn.
+
+    Parameters
+    ----------
+    agreement : list of ndarray of shape (chunks, shifts)
+        Correlations, one array per turn.
+    expected : float
+        Correlation of sections of one core.
+    holds : ndarray of shape (chunks,)
+        From 0 for a chunk that holds nothing to be told by, to 1.
+    """
+    odds = [np.full(r.shape, np.nan) for r in agreement]
+    for chunk, held in enumerate(holds):
+        # Every other shift is enough: neighbours are alike.
+        seen = np.concatenate([r[chunk, ::2] for r in agreement])
+        seen = np.sort(seen[~np.isnan(seen)])
+        spread = float(np.sqrt(np.mean(seen**2))) if len(seen) else 0.0
+        shift = held * min(expected / spread, _CLEAREST) if spread >= _EVEN else 0.0
+        scores = shift * (ndtri((np.arange(len(seen)) + 0.5) / len(seen)) - shift / 2)
+        for r, values in zip(agreement, odds, strict=True):
+            known = ~np.isnan(r[chunk])
+            values[chunk, known] = np.interp(r[chunk, known], seen, scores)
+    return odds
 
 
 def _as_bands(values: Floats, bands: int) -> Floats:
@@ -199,7 +235,7 @@ def _agreement(one: Floats, two: Floats) -> Floats:
     Column k is the shift ``k - (len(two) - 1)``: station s of `one` lies on station s - shift.
     """
     a, b = len(one), len(two)
-    edges = np.linspace(0, a, max(1, round(a / _CHUNK)) + 1).astype(np.int64)
+    edges = _edges(a)
     shift = np.arange(a + b - 1) - (b - 1)
     first = np.maximum(edges[:-1, None], shift)
     stop = np.maximum(np.minimum(edges[1:, None], shift + b), first)
@@ -212,6 +248,20 @@ def _agreement(one: Floats, two: Floats) -> Floats:
     return r
 
 
+def _edges(stations: int) -> NDArray[np.int64]:
+    """Return where chunks begin and end."""
+    chunks = max(1, round(stations / _CHUNK))
+    return np.linspace(0, stations, chunks + 1).astype(np.int64)
+
+
+def _content(values: Floats, typical: float) -> Floats:
+    """Return how much each chunk holds, beside a typical power: from 0 to 1."""
+    edges = _edges(len(values))
+    power = np.add.reduceat((values**2).mean(axis=1), edges[:-1]) / np.diff(edges)
+    result: Floats = power / np.maximum(power + _EMPTY * typical, 1e-12)
+    return result
+
+
 def _sheared(products: Floats) -> Floats:
     """Lay the diagonals of a matrix of shape (a, b) into columns: (s, t) in s - t + b - 1."""
     a, b = products.shape
@@ -222,22 +272,23 @@ def _sheared(products: Floats) -> Floats:
     return flat[: a * width].reshape(a, width)
 
 
-def _best_path(odds: Floats) -> tuple[float, int]:
-    """Return the largest sum of log odds along a path, and the column of its middle."""
+def _best_path(odds: Floats) -> tuple[float, int, int]:
+    """Return the largest sum of log odds along a path, its middle column, and what agrees on it."""
     columns = odds.shape[1]
     start = np.arange(columns)
-    score, origin = np.zeros(columns), start.copy()
-    best, ends = 0.0, (0, 0)
+    score, origin, agree = np.zeros(columns), start.copy(), np.zeros(columns, dtype=np.int64)
+    best, ends, chunks = 0.0, (0, 0), 0
     for chunk in odds:
         padded = np.pad(score, 1, constant_values=-np.inf)
         options = np.stack([score, padded[:-2] - _STRETCH, padded[2:] - _STRETCH])
         choice = options.argmax(axis=0)
         before = start + np.array([0, -1, 1])[choice]
         before = before.clip(0, columns - 1)
-        score, origin = options.max(axis=0), origin[before]
+        score, origin, agree = options.max(axis=0), origin[before], agree[before]
         fresh = score <= 0
         score, origin = np.where(fresh, 0.0, score) + chunk, np.where(fresh, start, origin)
+        agree = np.where(fresh, 0, agree) + (chunk >= _AGREES)
         top = int(score.argmax())
         if score[top] > best:
-            best, ends = float(score[top]), (int(origin[top]), top)
-    return best, round(sum(ends) / 2)
+            best, ends, chunks = float(score[top]), (int(origin[top]), top), int(agree[top])
+    return best, round(sum(ends) / 2), chunks

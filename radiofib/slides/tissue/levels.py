@@ -24,6 +24,7 @@ __all__ = [
     "group_levels",
     "group_profiles",
     "level_measures",
+    "level_warnings",
 ]
 
 Floats = NDArray[np.float64]
@@ -298,3 +299,38 @@ def level_measures(
         "morphometry_all_levels_length_mm": float(np.nansum(length_mm)),
         "morphometry_all_levels_area_mm2": float(np.sum(area_mm2)),
     }
+
+
+def level_warnings(
+    levels: Levels, measured: Sequence[int], settings: LevelSettings
+) -> tuple[str, ...]:
+    """Say that pieces are left out, where levels were recognised and not told.
+
+    Parameters
+    ----------
+    levels : Levels
+        Of the slide.
+    measured : sequence of int
+        Pieces of the level that is measured.
+    settings : LevelSettings
+        Of the run.
+
+    Examples
+    --------
+    >>> level_warnings(Levels(2, (1, 1), (1, 2)), (1,), LevelSettings())
+    ... # doctest: +NORMALIZE_WHITESPACE
+    ('2 serial levels of the same cores were recognised: level 2 is measured, the pieces of the
+     others (1 of 2) are left out, dashed in the picture. Where they are different cores, say so in
+     --config (levels: {levels: 1})',)
+    >>> level_warnings(Levels(2, (1, 1), (1, 2)), (1,), LevelSettings(levels=2))
+    ()
+    """
+    if levels.count == 1 or settings.levels is not None:
+        return ()
+    count = len(levels.level)
+    return (
+        f"{levels.count} serial levels of the same cores were recognised: level "
+        f"{levels.level[measured[0]]} is measured, the pieces of the others "
+        f"({count - len(measured)} of {count}) are left out, dashed in the picture. Where they are "
+        "different cores, say so in --config (levels: {levels: 1})",
+    )

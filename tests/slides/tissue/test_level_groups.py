@@ -21,13 +21,13 @@ LIMITS = {"min_strength": 1.5, "mean_strength": 1.0, "min_share": 0.8}
 Picture = np.ndarray
 
 
-def even_core(seed: int) -> Picture:
+def even_core(seed: int, tracts: int = 14) -> Picture:
     """Return a core 8 mm long with straight sides, and tracts in it."""
     rng = np.random.default_rng(seed)
     picture = np.empty((HEIGHT, LENGTH, 3))
     picture[:] = PINK
     rows, columns = np.mgrid[:HEIGHT, :LENGTH]
-    for y, x in rng.uniform((8, 20), (HEIGHT - 8, LENGTH - 20), (14, 2)):
+    for y, x in rng.uniform((8, 20), (HEIGHT - 8, LENGTH - 20), (tracts, 2)):
         picture[np.hypot(rows - y, columns - x) < rng.uniform(5, 9)] = BLUE
     return picture
 
@@ -101,8 +101,8 @@ def test_a_core_that_lacks_a_section_takes_the_nearest_levels() -> None:
 
     rows = (0.0, 1000.0, 1100.0, 2000.0, 2100.0)
     profiles = [piece(row) for row in rows]
-    pairs = {(i, j): Match(0.3, 1, 0.0) for i in range(5) for j in range(i + 1, 5)}
-    pairs |= {pair: Match(4.0, 1, 0.0) for pair in ((0, 1), (1, 3), (0, 3), (2, 4))}
+    pairs = {(i, j): Match(0.3, 1, 0.0, 8) for i in range(5) for j in range(i + 1, 5)}
+    pairs |= {pair: Match(4.0, 1, 0.0, 8) for pair in ((0, 1), (1, 3), (0, 3), (2, 4))}
     groups = group_matches(pairs, profiles, **LIMITS)
     assert sorted(sorted(section) for section in groups[0]) == [[0], [1], [3]]
     assert sorted(sorted(section) for section in groups[1]) == [[2], [4]]
@@ -112,9 +112,50 @@ def test_one_chance_pair_does_not_join_two_cores() -> None:
     profiles = [
         Profile(8000.0, 3e6, (0.0, 1000.0 * k), np.ones(160), np.zeros(160)) for k in range(4)
     ]
-    pairs = {(i, j): Match(0.4, 1, 0.0) for i in range(4) for j in range(i + 1, 4)}
-    pairs |= {(0, 1): Match(3.0, 1, 0.0), (2, 3): Match(3.0, 1, 0.0), (1, 2): Match(1.8, 1, 0.0)}
+    pairs = {(i, j): Match(0.4, 1, 0.0, 8) for i in range(4) for j in range(i + 1, 4)}
+    pairs |= {
+        (0, 1): Match(3.0, 1, 0.0, 8),
+        (2, 3): Match(3.0, 1, 0.0, 8),
+        (1, 2): Match(1.8, 1, 0.0, 8),
+    }
     assert sorted(group_matches(pairs, profiles, **LIMITS)) == [[[0], [1]], [[2], [3]]]
+
+
+def uneven(*lengths: int) -> list[Profile]:
+    return [
+        Profile(n * 50.0, n * 2e4, (0.0, 1000.0 * k), np.ones(n), np.zeros(n))
+        for k, n in enumerate(lengths)
+    ]
+
+
+def test_a_short_core_is_no_section_of_a_long_one() -> None:
+    pairs = {(0, 1): Match(3.0, 1, 0.0, 8)}
+    assert group_matches(pairs, uneven(220, 140), **LIMITS) == []
+    assert group_matches(pairs, uneven(220, 180), **LIMITS) == [[[0], [1]]]
+
+
+def test_parts_of_torn_sections_that_found_each_other_are_as_long_together() -> None:
+    profiles = uneven(200, 90, 90, 200)  # long and short part of one section, then of the other
+    pairs = {(i, j): Match(0.4, 1, 0.0, 1) for i in range(4) for j in range(i + 1, 4)}
+    pairs[0, 2] = pairs[1, 3] = Match(3.0, 1, 0.0, 4)
+    assert sorted(group_matches(pairs, profiles, **LIMITS)) == [[[0], [2]], [[3], [1]]]
+    # The same level has the long parts of both: two short cores were taken for parts of long ones.
+    pairs[0, 2], pairs[1, 3] = Match(0.4, 1, 0.0, 1), Match(0.4, 1, 0.0, 1)
+    pairs[0, 1] = pairs[2, 3] = Match(3.0, 1, 0.0, 4)
+    assert group_matches(pairs, uneven(200, 90, 200, 90), **LIMITS) == []
+
+
+def test_levels_are_told_by_several_parts_that_agree() -> None:
+    for chunks, sections in ((3, 0), (4, 2)):
+        found = group_matches({(0, 1): Match(3.0, 1, 0.0, chunks)}, uneven(160, 160), **LIMITS)
+        assert sum(len(core) for core in found) == sections
+
+
+@pytest.mark.parametrize("tracts", [(9, 0), (9, 8), (2, 3), (1, 1)])
+def test_cores_of_flat_stain_with_few_tracts_are_told_apart(tracts: tuple[int, int]) -> None:
+    for seed in range(5):
+        cores = [even_core(10 * seed + k, count) for k, count in enumerate(tracts)]
+        assert grouped(cores).count == 1, seed
 
 
 def test_short_pieces_and_pieces_without_a_picture_are_not_matched() -> None:
