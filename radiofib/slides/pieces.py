@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 #: Raised when the way of measuring changes, so that nothing older is taken for finished.
-METHOD = 5
+METHOD = 6
 #: Columns that say who labelled a slide: ``model``, ``classical`` or ``annotations``, and which.
 MAKER = ("segmentation_source", "segmentation_maker")
 _OBS = (

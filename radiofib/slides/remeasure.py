@@ -40,7 +40,7 @@ from radiofib.table import FeatureTable
 __all__ = ["Remeasured", "remeasure_slides"]
 
 #: Raised when the way of reading annotations changes.
-_METHOD = 4
+_METHOD = 5
 _PIECES = "pieces"
 _CORRECTIONS = (
     *("case", "annotations", "sha256", "labels", "tissue", "label", "background", "artefact"),
