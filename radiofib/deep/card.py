@@ -46,6 +46,7 @@ __all__ = [
     "card_from_metadata",
     "card_of_file",
     "check_card",
+    "port_facts",
     "read_card",
     "read_sidecar",
     "with_card",
@@ -111,8 +112,8 @@ def card_of_file(
 ) -> ModelCard:
     """Return the card of an open file, checked against its graph.
 
-    What the file itself tells is not asked for: operator set, type and fixed size of the input,
-    and, where nothing names another source of the weights, its own name and SHA-256.
+    What the file itself tells is not asked for: operator set, what :func:`port_facts` finds, and,
+    where nothing names another source of the weights, its own name and SHA-256.
 
     Parameters
     ----------
@@ -142,24 +143,60 @@ def card_of_file(
     own = isinstance(source, Mapping) and source.get("name", path.name) == path.name
     if own and "sha256" not in source:
         merged["source"] = {"name": path.name, **source, "sha256": hash_file(path)}
-    how = merged.get("preprocessing")
-    if isinstance(how, Mapping) and len(inputs) == 1:
-        merged["preprocessing"] = {**_of_port(inputs[0], how.get("layout")), **how}
+    how = merged.get("preprocessing", {})
+    if isinstance(how, Mapping):
+        merged["preprocessing"] = {**port_facts(inputs, how.get("layout")), **how}
     card = complete_card(merged, where=path.name)
     check_card(card, inputs, outputs, opset=opset, where=path.name)
     return card
 
 
-def _of_port(port: Port, layout: Any) -> dict[str, Any]:
-    """Return what an input tells of its preprocessing."""
+def port_facts(inputs: Sequence[Port], layout: Any = None) -> dict[str, Any]:
+    """Return what an only input tells: dtype, and where its layout is clear colour and fixed size.
+
+    Parameters
+    ----------
+    inputs : sequence of Port
+        Of the graph; several tell nothing.
+    layout : str, optional
+        As stated; else five axes are NCDHW, and of four the one of length 1 or 3 is the channels
+        when there is only one such.
+
+    Examples
+    --------
+    >>> port_facts([Port("x", (None, 3, 224, 224), "tensor(float)")])
+    {'dtype': 'float32', 'layout': 'NCHW', 'colour': 'rgb', 'size': [224, 224]}
+    >>> port_facts([Port("x", (1, 3, None, 3), "tensor(uint8)")])
+    {'dtype': 'uint8'}
+    """
+    if len(inputs) != 1:
+        return {}
+    [port] = inputs
     types = {name: dtype for dtype, name in _TYPES.items()}
     found: dict[str, Any] = {"dtype": types[port.type]} if port.type in types else {}
-    places = {"NCHW": (2, 3), "NHWC": (1, 2)}.get(str(layout))
-    if places is not None and len(port.shape) == len("NCHW"):
-        size = [port.shape[place] for place in places]
+    shape = port.shape
+    if layout is None:
+        layout = _layout(shape)
+        found |= {"layout": layout} if layout else {}
+    places = {"NCHW": (2, 3), "NHWC": (1, 2), "NCDHW": (2, 3, 4)}.get(str(layout))
+    if places is not None and len(shape) == len(str(layout)):
+        channels = shape[-1] if layout == "NHWC" else shape[1]
+        if channels in (1, 3):
+            found["colour"] = "grey" if channels == 1 else "rgb"
+        size = [shape[place] for place in places]
         if None not in size:
             found["size"] = size
     return found
+
+
+def _layout(shape: Sequence[int | None]) -> str | None:
+    """Return the layout that a shape can only have."""
+    if len(shape) == len("NCDHW"):
+        return "NCDHW"
+    if len(shape) != len("NCHW"):
+        return None
+    first, last = (shape[place] in (1, 3) for place in (1, 3))
+    return None if first == last else "NCHW" if first else "NHWC"
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any]:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from radiofib._checks import list_some
 from radiofib.config import StrictModel
+from radiofib.deep.card_parts import (
+    ClassLabel,
+    Kind,
+    Output,
+    Parity,
+    Precision,
+    Role,
+    Source,
+    VariantParity,
+)
 from radiofib.deep.preprocessing import Preprocessing
 from radiofib.errors import ConfigError
 from radiofib.provenance import canonical_json
@@ -34,15 +44,6 @@ __all__ = [
 #: Metadata property of an ONNX file that holds its card as a JSON object.
 CARD_KEY = "radiofib_card"
 
-Kind = Literal["classifier", "segmenter", "volume", "extractor"]
-Role = Literal["logits", "embedding", "feature_map", "label_map"]
-Precision = Literal["fp32", "fp16", "int8"]
-
-_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-_Share = Annotated[float, Field(ge=0, le=1)]
-_Cosine = Annotated[float, Field(ge=-1, le=1)]
-_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
 
 class MissingFactsError(ConfigError):
     """A model does not state what must be known to use it, and nothing else does."""
@@ -56,6 +57,8 @@ _NEEDED: dict[str, tuple[Role, ...]] = {
 }
 
 
+#: What the preprocessing of a volume states besides.
+_OF_VOLUMES = ("spacing_mm", "orientation", "normalisation")
 _MEANING = {
     "kind": "classifier, segmenter, volume or extractor",
     "architecture": "name of the network, such as resnet34",
@@ -64,9 +67,7 @@ _MEANING = {
     "source.sha256": "SHA-256 of the file the weights came from",
     "licence": "licence of the weights",
     "opset": "version of the ONNX operator set",
-    "classes": "names of the classes in the order of the outputs",
-    "preprocessing": "how a picture becomes the input: colour, size, resize, value_range, mean, "
-    "sd, layout",
+    "classes": "of a classifier or segmenter: names of the classes in the order of the outputs",
     "preprocessing.colour": "grey or rgb",
     "preprocessing.size": "height and width of the input, or null where it is open",
     "preprocessing.resize": "stretch, crop, pad or none",
@@ -75,110 +76,11 @@ _MEANING = {
     "preprocessing.sd": "number each channel is divided by",
     "preprocessing.layout": "NCHW, NHWC or NCDHW",
     "preprocessing.dtype": "float32, float16 or uint8",
+    "preprocessing.spacing_mm": "of a volume: voxel size along x, y, z",
+    "preprocessing.orientation": "of a volume: where the axes grow to, such as LPS",
+    "preprocessing.normalisation": "of a volume: none, zscore, window, percentile or fixed",
     "outputs": "name and role (logits, embedding, feature_map, label_map) of each output used",
 }
-
-
-class Source(StrictModel):
-    """The file the weights came from.
-
-    Parameters
-    ----------
-    name : str
-        File name, without a folder.
-    sha256 : str
-        Its SHA-256 in lower-case hexadecimal.
-    """
-
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[^/\\]+$")
-    sha256: _Sha256
-
-
-class ClassLabel(StrictModel):
-    """One class, in the order of the logits or of the labels.
-
-    Parameters
-    ----------
-    name : str
-        As shown.
-    colour : str, optional
-        ``#rrggbb``; needed for a segmenter.
-    """
-
-    name: str = Field(min_length=1, max_length=80)
-    colour: str | None = Field(default=None, pattern="^#[0-9a-f]{6}$")
-
-
-class Output(StrictModel):
-    """An output of the model and what it is.
-
-    Parameters
-    ----------
-    name : str
-        As in the graph.
-    role : {"logits", "embedding", "feature_map", "label_map"}
-        ``logits``: (N, classes), of a segmenter (N, classes, h, w); ``embedding``: (N, D);
-        ``feature_map``: (N, C, h, w), of a volume (N, C, d, h, w), whose mean over space is the
-        embedding; ``label_map``: (N, h, w) or (N, 1, h, w), whole numbers from 0.
-    """
-
-    name: str = Field(min_length=1)
-    role: Role
-
-
-class Parity(StrictModel):
-    """How far the ONNX model is from its source, measured when it was converted.
-
-    Parameters
-    ----------
-    against : str
-        What it was compared with, such as ``torch 2.8.0``.
-    inputs : int
-        How many inputs were compared.
-    largest_absolute : float, optional
-        Largest absolute difference of any output value.
-    largest_relative : float, optional
-        Largest absolute difference divided by the largest absolute value of that output.
-    equal_labels : float, optional
-        Share of equal labels (pixels, or pictures of a classifier).
-    cosine : float, optional
-        Smallest cosine of the embeddings of one input.
-    """
-
-    against: str = Field(min_length=1)
-    inputs: int = Field(ge=1)
-    largest_absolute: _Amount | None = None
-    largest_relative: _Amount | None = None
-    equal_labels: _Share | None = None
-    cosine: _Cosine | None = None
-
-
-class VariantParity(StrictModel):
-    """How far a model of lower precision is from the float model, on given images.
-
-    Parameters
-    ----------
-    float_sha256 : str
-        SHA-256 of the float model.
-    images : int
-        How many images were compared.
-    cosine : float
-        Mean cosine of the two embeddings of an image, the mean embedding of the float model over
-        the set taken from both.
-    least_cosine : float
-        Smallest such cosine.
-    same_neighbour : float
-        Share of images whose nearest other image is the same in both.
-    calibration_images : int, optional
-        How many images the quantisation was calibrated on.
-    """
-
-    float_sha256: _Sha256
-    images: int = Field(ge=2)
-    cosine: _Cosine
-    least_cosine: _Cosine
-    same_neighbour: _Share
-    calibration_images: int | None = Field(default=None, ge=1)
 
 
 class ModelCard(StrictModel):
@@ -245,9 +147,27 @@ class ModelCard(StrictModel):
     precision: Precision = "fp32"
     variant: VariantParity | None = None
 
+    @field_validator("outputs", mode="before")
+    @classmethod
+    def _with_roles(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            known = get_args(Role)
+            pairs = [(v, k) if k in known else (k, v) for k, v in value.items()]
+        elif isinstance(value, list | tuple) and any(isinstance(v, str) for v in value):
+            pairs = [(v, "logits") for v in value if isinstance(v, str)]
+        else:
+            return value
+        shape = ", ".join(f"{{name: {name}, role: {role}}}" for name, role in pairs)
+        raise ValueError(
+            "each output is a mapping with its name in the graph and its role "
+            f"({', '.join(get_args(Role))}): write outputs: [{shape}]"
+        )
+
     @field_validator("classes", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            value = [v if isinstance(k, int) else k for k, v in value.items()]
         if isinstance(value, list | tuple) and any(isinstance(v, str | int) for v in value):
             shape = ", ".join(f"{{name: {v}}}" for v in value if isinstance(v, str | int))
             raise ValueError(
@@ -274,11 +194,7 @@ class ModelCard(StrictModel):
         how = self.preprocessing
         if (self.kind == "volume") != (how.layout == "NCDHW"):
             raise ValueError("layout NCDHW belongs to kind 'volume' and to no other")
-        of_volumes = {
-            "spacing_mm": how.spacing_mm,
-            "orientation": how.orientation,
-            "normalisation": how.normalisation,
-        }
+        of_volumes = {name: getattr(how, name) for name in _OF_VOLUMES}
         if self.kind == "volume":
             absent = [name for name, value in of_volumes.items() if value is None]
             if absent:
@@ -342,18 +258,31 @@ def card_json(text: str, *, where: str) -> dict[str, Any]:
 
 
 def _missing(data: Mapping[str, Any]) -> list[str]:
-    """Return dotted names of required facts that are absent, nested ones inside what is there."""
-    names: list[str] = []
-    for name, field in ModelCard.model_fields.items():
-        if field.is_required() and name not in data:
-            names.append(name)
-    for name, model in (("source", Source), ("preprocessing", Preprocessing)):
-        part = data.get(name)
+    """Return dotted names of all required facts that are absent.
+
+    Those of the preprocessing are named one by one, and what a kind of model needs besides is
+    named while the kind is not stated, so that nobody is asked again.
+    """
+    names = [
+        name
+        for name, field in ModelCard.model_fields.items()
+        if field.is_required() and name not in data and name != "preprocessing"
+    ]
+    parts: tuple[tuple[str, type[StrictModel], Any], ...] = (
+        ("source", Source, data.get("source")),
+        ("preprocessing", Preprocessing, data.get("preprocessing", {})),
+    )
+    for name, model, part in parts:
         if isinstance(part, Mapping):
             fields = model.model_fields.items()
             names += [f"{name}.{k}" for k, f in fields if f.is_required() and k not in part]
-    if data.get("kind") in ("classifier", "segmenter") and not data.get("classes"):
+    kind, how = data.get("kind"), data.get("preprocessing", {})
+    if kind is None and isinstance(how, Mapping) and how.get("layout") == "NCDHW":
+        kind = "volume"
+    if kind in (None, "classifier", "segmenter") and not data.get("classes"):
         names.append("classes")
+    if kind == "volume" and isinstance(how, Mapping):
+        names += [f"preprocessing.{k}" for k in _OF_VOLUMES if how.get(k) is None]
     return names
 
 

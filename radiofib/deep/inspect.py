@@ -211,6 +211,7 @@ def inspect_model(path: str | Path, stated: Mapping[str, Any] | None = None) -> 
         problems.append(str(error))
     else:
         providers = _providers(path, problems)
+    unusable = bool(problems) and is_available("onnxruntime")
     card, unstated = None, False
     try:
         card = card_of_file(
@@ -222,8 +223,10 @@ def inspect_model(path: str | Path, stated: Mapping[str, Any] | None = None) -> 
             opset=facts.opset,
         )
     except (ConfigError, ModelError) as error:
-        card, unstated = None, isinstance(error, MissingFactsError)
-        problems.append(str(error))
+        absent = isinstance(error, MissingFactsError)
+        if not (absent and unusable):  # facts do not help a model that cannot be used
+            unstated = absent
+            problems.append(str(error))
     return Inspection(
         name=path.name,
         size_bytes=path.stat().st_size,

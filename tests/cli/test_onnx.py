@@ -11,11 +11,15 @@ from typer.testing import CliRunner, Result
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 pytest.importorskip("onnx", reason="needs the package 'onnx'")
 
+import onnx
 from onnx import helper
 
 from radiofib.cli.app import app, main
+from radiofib.deep.card import MissingFactsError
+from radiofib.deep.convert import convert_model
+from radiofib.deep.inspect import inspect_model
 from radiofib.deep.network import open_network
-from radiofib.errors import UsageError
+from radiofib.errors import ModelError, UsageError
 from tests.deep import nets
 from tests.deep.test_graph import external
 from tests.deep.test_network import pictures
@@ -70,7 +74,8 @@ def test_inspect_without_card_asks_for_the_facts_and_takes_them(tmp_path: Path) 
     assert done.exit_code == 2  # as bench, convert and extract
     assert max(map(len, done.output.splitlines())) <= 80
     text = " ".join(done.output.split())
-    assert "preprocessing (how a picture becomes the input: colour, size" in text
+    assert "preprocessing.value_range (what black and white become" in text
+    assert not any(f"preprocessing.{told} (" in text for told in ("dtype", "layout", "size"))
     assert "--card" in text
     card = tmp_path / "card.json"
     card.write_text(json.dumps(nets.facts()), encoding="utf-8")
@@ -136,6 +141,40 @@ def test_inspect_shows_external_data_that_is_refused(tmp_path: Path) -> None:
     assert "1 tensors in ../w.bin" in text
     assert "runs on nothing here" in text
     assert "external data lies outside the model's folder" in text
+    assert "does not state" not in text
+
+
+@pytest.mark.parametrize("change", ["ir_version", "opset"])
+def test_a_model_that_is_too_new_is_not_asked_for_facts(tmp_path: Path, change: str) -> None:
+    model = nets.extractor(tmp_path / "net.onnx")
+    new = onnx.load(str(model))
+    if change == "opset":
+        new.opset_import[0].version = 99
+    else:
+        new.ir_version = 99
+    onnx.save(new, str(model))
+    done = run("inspect", model)
+    assert done.exit_code == 3
+    assert "too new" in done.output
+    assert "does not state" not in " ".join(done.output.split())
+    with pytest.raises(ModelError, match=r"^net\.onnx: .* too new"):
+        convert_model("generic", model, tmp_path / "out.onnx")
+
+
+def test_all_facts_are_asked_for_at_once(tmp_path: Path) -> None:
+    model = nets.extractor(tmp_path / "net.onnx")
+    with pytest.raises(MissingFactsError) as caught:
+        convert_model("generic", model, tmp_path / "out.onnx")
+    asked = {part.split(" (")[0] for part in str(caught.value.expected).split("; ")}
+    facts = nets.facts()
+    stated = {k: v for k, v in facts.items() if k in asked}
+    stated["preprocessing"] = {
+        k: v for k, v in facts["preprocessing"].items() if f"preprocessing.{k}" in asked
+    }
+    card = convert_model("generic", model, tmp_path / "out.onnx", stated=stated)
+    assert card.preprocessing.dtype == facts["preprocessing"]["dtype"]
+    [problem] = inspect_model(model).problems
+    assert all(f"{name} (" in problem for name in asked)
 
 
 @pytest.mark.parametrize(("content", "status"), [(None, 2), (b"", 1), (b"no model", 1)])

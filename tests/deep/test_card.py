@@ -172,7 +172,8 @@ def test_what_the_file_tells_is_not_asked_for(tmp_path: Path) -> None:
 def test_no_required_fact_is_guessed(name: str) -> None:
     facts = nets.facts()
     del facts[name]
-    with pytest.raises(ConfigError, match=rf"expected {name} \("):
+    first = "preprocessing.colour" if name == "preprocessing" else name
+    with pytest.raises(ConfigError, match=rf"expected {first} \("):
         card_from_metadata({}, facts, where="net.onnx")
 
 
@@ -183,6 +184,10 @@ def test_no_required_fact_is_guessed(name: str) -> None:
         ("opset: new", r"facts.yaml: 'opset': Input should be a valid integer"),
         ("classes: [low, high]", r"facts.yaml: 'classes': each class is a mapping with its name: "
          r"write classes: \[\{name: low\}, \{name: high\}\]"),
+        ("classes: {0: low, 1: high}", r"write classes: \[\{name: low\}, \{name: high\}\]"),
+        ("outputs: {logits: y}", r"'outputs': .*write outputs: \[\{name: y, role: logits\}\]"),
+        ("outputs: {y: logits}", r"'outputs': .*write outputs: \[\{name: y, role: logits\}\]"),
+        ("outputs: [y]", r"'outputs': .*write outputs: \[\{name: y, role: logits\}\]"),
         ("preprocessing: {colour: red}", r"facts.yaml: 'preprocessing.colour': .*'grey' or 'rgb'"),
     ],
 )  # fmt: skip

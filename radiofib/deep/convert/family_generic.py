@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib._extras import require
+from radiofib.deep.card import port_facts
 from radiofib.deep.convert.common import Made, torch_version
 from radiofib.deep.convert.torchscript import export_module, module_outputs
 from radiofib.deep.convert.weights import WeightSource
 from radiofib.deep.graph import check_external, read_graph
+from radiofib.deep.session import open_session
 from radiofib.errors import ConfigError, UsageError
 
 __all__ = ["make_generic"]
@@ -30,7 +32,14 @@ def make_generic(source: WeightSource, stated: Mapping[str, Any], plain: Path) -
             plain.write_bytes(onnx.load(str(source.path)).SerializeToString())
         else:
             plain.write_bytes(source.path.read_bytes())
-        return Made({"opset": facts.opset}, None, "")
+        # Opened before anything is asked for: facts do not help a model that cannot be used.
+        session = open_session(plain)
+        known: dict[str, Any] = {"opset": session.opset}
+        how = stated.get("preprocessing", {})
+        if isinstance(how, Mapping):  # what is stated otherwise is checked against the graph later
+            told = port_facts(session.inputs, how.get("layout"))
+            known["preprocessing"] = {k: v for k, v in told.items() if k not in how}
+        return Made(known, None, "")
     if source.module is None:
         raise UsageError(
             "weights alone are no model",
@@ -62,5 +71,4 @@ def make_generic(source: WeightSource, stated: Mapping[str, Any], plain: Path) -
     def reference(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
         return module_outputs(source.module, array, names, where=where)
 
-    known = {"opset": read_graph(plain).opset}
-    return Made(known, reference, f"TorchScript, {torch_version()}")
+    return Made({"opset": read_graph(plain).opset}, reference, f"TorchScript, {torch_version()}")

@@ -36,6 +36,11 @@ UNKNOWN_LAW = (
     "needs the amplitude, and how it became grey is not known: give 'compression' "
     "(the pseudo_ namesake is taken from the greys)"
 )
+#: Said of greys that the stated scale does not reach, as of pictures of 16 bits.
+BEYOND = (
+    "; greys lie above {:g}: give 'compression' the grey that is white, such as 'grey_high: 65535' "
+    "for 16 bits or 4095 for 12"
+)
 EQUAL = "all pixels of the region are equal"
 
 
@@ -139,5 +144,6 @@ def amplitudes(
     share = compression.clipped(greys)
     said = f"{share:.1%} of the pixels are at an end of the grey scale"
     if share > MOST_CLIPPED:
-        return None, f"{said}, at most {MOST_CLIPPED:.0%} may be", ""
+        advice = BEYOND.format(compression.grey_high) if greys.max() > compression.grey_high else ""
+        return None, f"{said}, at most {MOST_CLIPPED:.0%} may be{advice}", ""
     return compression.amplitude(greys), "", said if share > FLAGGED else ""

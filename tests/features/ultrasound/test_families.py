@@ -140,7 +140,20 @@ def test_clipped_greys_are_named_and_too_many_are_refused() -> None:
     greys[:10] = 0
     many = ultrasound_features(roi(greys), KNOWN)
     assert "at most 5%" in many.missing["speckle_nakagami_m"]
+    assert "grey_high" not in many.missing["speckle_nakagami_m"]
     assert np.isfinite(many.values["speckle_pseudo_nakagami_m"])
+
+
+def test_greys_beyond_the_scale_say_what_to_state() -> None:
+    deep = picture() * 257  # as 16 bits hold it
+    found = ultrasound_features(roi(deep), KNOWN)
+    assert "greys lie above 255" in found.missing["speckle_nakagami_m"]
+    assert "'grey_high: 65535'" in found.missing["speckle_nakagami_m"]
+    law = LogCompression(dynamic_range_db=60, grey_high=65535)
+    stated = KNOWN.model_copy(update={"compression": law})
+    same = ultrasound_features(roi(deep), stated).values["speckle_nakagami_m"]
+    plain = ultrasound_features(roi(picture()), KNOWN).values["speckle_nakagami_m"]
+    assert same == pytest.approx(plain)
 
 
 @settings(max_examples=25)
