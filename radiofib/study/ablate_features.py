@@ -9,7 +9,7 @@ from radiofib.errors import Failure, RadiofibError
 from radiofib.study.ablate_config import AblationConfig
 from radiofib.study.channel_sets import check_channel_sets
 from radiofib.study.config import StudyConfig
-from radiofib.study.doubts import write_doubts
+from radiofib.study.doubts import screen_doubts, write_doubts
 from radiofib.study.folder import RunFolder
 from radiofib.study.landmarks import check_landmarks, learn_step
 from radiofib.study.prepare import prepare_cohort
@@ -99,7 +99,7 @@ def _from_images(
     )
     cohort, config = learn_step(study, prepared.cohort, config, folder)
     table, failures = cohort_features(cohort, config, study, folder, workers, tell, root=root)
-    write_doubts(folder, table, more=prepared.doubts)
+    write_doubts(folder, table, more=screen_doubts(prepared.screens))
     if table.n_rows == 0:
         raise RadiofibError(
             "no case could be used", where=cohort.source, found=f"{len(failures)} failures"

@@ -20,13 +20,13 @@ __all__ = ["doubt_frame", "screen_doubts", "tell_doubts", "write_doubts"]
 MOST_TOLD = 5
 
 
-def screen_doubts(record: pd.DataFrame) -> list[Doubt]:
+def screen_doubts(record: pd.DataFrame | None) -> list[Doubt]:
     """Return what the cleaning of ultrasound screens doubts, each doubt of an image on its own.
 
     Parameters
     ----------
-    record : DataFrame
-        As :func:`radiofib.prepare.clean_ultrasound` returns it.
+    record : DataFrame or None
+        As :func:`radiofib.prepare.clean_ultrasound` returns it; None when nothing was cleaned.
 
     Examples
     --------
@@ -35,6 +35,8 @@ def screen_doubts(record: pd.DataFrame) -> list[Doubt]:
     >>> [(d.case, d.doubt) for d in screen_doubts(record)]
     [('a', 'names?'), ('a', '9% was taken for text')]
     """
+    if record is None:
+        return []
     rows = record.loc[record["doubt"] != "", list(Doubt._fields)]
     return [
         Doubt(case, instance, channel, one)

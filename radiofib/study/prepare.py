@@ -13,7 +13,6 @@ from radiofib.cohort import Cohort
 from radiofib.cohort.columns import FILE_COLUMNS
 from radiofib.config import load_yaml
 from radiofib.errors import ConfigError, Failure
-from radiofib.extract.doubts import Doubt
 from radiofib.prepare import (
     RegistrationPlan,
     UltrasoundPlan,
@@ -22,7 +21,6 @@ from radiofib.prepare import (
     register_cohort,
 )
 from radiofib.segment import MaskSettings
-from radiofib.study.doubts import screen_doubts
 from radiofib.study.folder import RunFolder
 from radiofib.study.progress import Progress, silent
 
@@ -51,15 +49,15 @@ class Prepared:
         One row for each pair that was tried to its end.
     pairs : int
         Channels that were to be aligned.
-    doubts : tuple of Doubt
-        What a person should look at in cleaned ultrasound.
+    screens : DataFrame or None
+        One row for each cleaned image of ultrasound.
     """
 
     cohort: Cohort
     failures: list[Failure]
     quality: pd.DataFrame | None
     pairs: int = 0
-    doubts: tuple[Doubt, ...] = ()
+    screens: pd.DataFrame | None = None
 
 
 def prepare_cohort(
@@ -100,7 +98,7 @@ def prepare_cohort(
     """
     tell = progress or silent
     failures: list[Failure] = []
-    doubts: tuple[Doubt, ...] = ()
+    screens = None
     if ultrasound is None:
         folder.discard(ULTRASOUND_TABLE)  # the images may be what this step reads
     else:
@@ -112,8 +110,8 @@ def prepare_cohort(
             progress=lambda done, total, _: tell("ultrasound", done, total),
         )
         cohort, failures = cleaned.cohort, cleaned.failures
-        folder.write_frame(ULTRASOUND_TABLE, cleaned.record)
-        doubts = tuple(screen_doubts(cleaned.record))
+        screens = cleaned.record
+        folder.write_frame(ULTRASOUND_TABLE, screens)
     if masks is not None or plan is not None:
         cohort, lost = find_liver_masks(
             cohort,
@@ -127,7 +125,7 @@ def prepare_cohort(
         failures += lost
     if plan is None:
         folder.discard(TABLE, FOLDER)
-        return Prepared(cohort, failures, None, doubts=doubts)
+        return Prepared(cohort, failures, None, screens=screens)
     found = register_cohort(
         cohort,
         plan,
@@ -137,7 +135,7 @@ def prepare_cohort(
     )
     folder.write_frame(TABLE, found.quality)
     failures += found.failures
-    return Prepared(found.cohort, failures, found.quality, found.pairs, doubts)
+    return Prepared(found.cohort, failures, found.quality, found.pairs, screens)
 
 
 def read_sections(path: Path) -> dict[str, Any]:

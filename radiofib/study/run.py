@@ -25,7 +25,7 @@ from radiofib.study.channel_sets import check_channel_sets, check_feature_sets, 
 from radiofib.study.clinical import clinical_step
 from radiofib.study.config import StudyConfig
 from radiofib.study.counts import counts_step
-from radiofib.study.doubts import doubt_frame, tell_doubts, write_doubts
+from radiofib.study.doubts import doubt_frame, screen_doubts, tell_doubts, write_doubts
 from radiofib.study.examples import examples_step
 from radiofib.study.explain import explain_step
 from radiofib.study.extraction import config_for
@@ -140,12 +140,13 @@ def run_study(
         progress=tell,
     )
     # Said before hours of features: what was taken for tissue decides what they measure.
-    tell_doubts(doubt_frame(prepared.doubts), folder.root / ULTRASOUND_TABLE)
+    of_screens = screen_doubts(prepared.screens)
+    tell_doubts(doubt_frame(of_screens), folder.root / ULTRASOUND_TABLE)
     cohort, config = learn_step(study, prepared.cohort, config, folder)
     table, failures = cohort_features(cohort, config, study, folder, workers, tell, root=Path(root))
     failures = _once([*cohort.failures, *prepared.failures, *failures])
     write_failures(folder, failures)
-    write_doubts(folder, table, more=prepared.doubts)
+    write_doubts(folder, table, more=of_screens)
     if table.n_rows == 0:
         _discard_results(folder)
         folder.discard("doubts.csv")
@@ -183,8 +184,8 @@ def run_study(
     failed, more = examples_step(study, cohort, table, folder)
     failures += failed
     doubts += more
-    found = write_doubts(folder, table, more=[*prepared.doubts, *doubts])
-    known = {one.doubt for one in (*told, *prepared.doubts)}
+    found = write_doubts(folder, table, more=[*of_screens, *doubts])
+    known = {one.doubt for one in (*told, *of_screens)}
     tell_doubts(found[~found["doubt"].isin(known)], folder.root / "doubts.csv")
     write_failures(folder, failures)
     folder.write_json(
