@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from radiofib.preprocess.ultrasound.lines import ONE_LEVEL
 
@@ -153,6 +153,8 @@ def _raise(
 
     It does so where the envelope was not compressed: its steps grow with its brightness.
     """
+    from scipy.stats import theilslopes  # slow to import; who aligns images has no use for it
+
     both = where[:, _STEP:] & where[:, :-_STEP]
     level, step = mean[:, _STEP:][both], np.abs(grey[:, _STEP:] - grey[:, :-_STEP])[both]
     edges = np.quantile(level, np.linspace(0.4, 1.0, _BINS + 1)) if level.size else np.zeros(0)
@@ -161,7 +163,7 @@ def _raise(
     steps = [float(step[one].mean()) for one in own]
     if not own or min(*middles, *steps) <= 0 or steps[-1] < _GROWN * steps[0]:
         return np.ones(mean.shape)
-    if stats.theilslopes(np.log(steps), np.log(middles)).slope < _GROWS:
+    if theilslopes(np.log(steps), np.log(middles)).slope < _GROWS:
         return np.ones(mean.shape)
     return np.asarray(np.maximum(mean / float(np.median(mean[where])), 1.0))
 
