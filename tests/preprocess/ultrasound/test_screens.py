@@ -13,6 +13,7 @@ import PIL.ImageFont
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from radiofib.errors import ImageError, MaskError
 from radiofib.images.dicom_ultrasound import ScanRegion
@@ -185,6 +186,21 @@ def test_a_name_over_tissue_is_gone_whatever_its_ink(ink: tuple[int, int, int]) 
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     assert correlation(opacity, box, clean.grey) <= 0.3
     assert clean.shares["valid"] > 0.96
+
+
+def test_ink_beside_the_image_leaves_no_pixel_along_its_border(fan) -> None:
+    """The border is known to a few pixels: next to letters they may be ink."""
+    row = 120
+    border = int(np.flatnonzero(fan.fan[row])[0])
+    screen = fan.screen[..., 0].copy()
+    for column in range(border - 22, border - 4, 5):
+        screen[row - 6 : row + 6, column : column + 2] = 235
+    [clean] = clean_screen(screen, CleanSettings())
+    frame = clean.frame.mask(SHAPE)
+    rim = frame & ~ndimage.binary_erosion(frame, iterations=2)
+    assert not clean.valid[row - 6 : row + 6, : border + 12][
+        rim[row - 6 : row + 6, : border + 12]
+    ].any()
 
 
 def test_text_across_the_border_is_blanked_as_one_line(fan) -> None:
