@@ -188,6 +188,23 @@ def test_a_name_over_tissue_is_gone_whatever_its_ink(ink: tuple[int, int, int]) 
     assert clean.shares["valid"] > 0.96
 
 
+def test_a_name_in_the_grey_of_tissue_is_gone_where_nothing_was_lost() -> None:
+    """Letters of exactly one level are told from speckle however little they stand out."""
+    bare = simulate_frame(FrameSettings(shape=(360, 480), shadows=0, vessels=0), 3)
+    rows, columns = slice(150, 210), slice(180, 300)
+    level = float(np.quantile(bare.grey[rows, columns], 0.75))
+    sheet = PIL.Image.new("L", (480, 360), 0)
+    font = PIL.ImageFont.truetype(str(FONTS / "DejaVuSans.ttf"), 24)
+    PIL.ImageDraw.Draw(sheet).text((240, 180), "DOE^JANE", 255, font, anchor="mm")
+    opacity = np.asarray(sheet)
+    share = opacity / 255.0
+    screen = np.rint((1 - share) * bare.grey + share * round(level)).astype(np.uint8)
+    [clean] = clean_screen(screen, CleanSettings())
+    assert worst_letter(opacity, clean.pixels + 1, clean.valid) <= 0.25
+    away = bare.fan & ~(ndimage.maximum_filter(opacity, 49) > 0)
+    assert clean.valid[away].mean() > 0.98
+
+
 def test_ink_beside_the_image_leaves_no_pixel_along_its_border(fan) -> None:
     """The border is known to a few pixels: next to letters they may be ink."""
     row = 120
