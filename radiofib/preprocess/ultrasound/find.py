@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
+from radiofib.preprocess.ultrasound.gaps import cut_at_gaps
 from radiofib.preprocess.ultrasound.geometry import Fan, Frame, Quad, WholePicture, dice
 
 __all__ = ["Found", "find_images", "screen_level"]
@@ -32,6 +33,8 @@ _LETTER = 90.0
 _DARK_INSIDE = 0.6
 #: A trapezoid, which few machines show, must fit better than a fan by this cost.
 _RARE = 0.02
+#: The rectangle of rows and columns that are mostly lit is taken where it costs so little more.
+_UPRIGHT = 0.004
 
 
 @dataclass(frozen=True)
@@ -166,8 +169,22 @@ def find_images(grey: NDArray[np.float64]) -> list[Found]:
         return []  # a shaded screen: what lies on it cannot be told from it
     if level is None:
         return [Found(WholePicture.of(_flat(grey.shape)), 1.0)]
+    away = np.abs(grey - level)
     # A dark image beside bright lines may be all faint: it is looked for again with what is.
-    return _on_screen(lit_pixels(grey, level)) or _on_screen(lit_pixels(grey, level, faint=True))
+    return _panels(lit_pixels(grey, level), away) or _panels(
+        lit_pixels(grey, level, faint=True), away
+    )
+
+
+def _panels(lit: NDArray[np.bool_], away: NDArray[np.float64]) -> list[Found]:
+    """Find the images among what is lit, cut where gaps run through it."""
+    if lit.mean() <= 0.97:
+        pieces = cut_at_gaps(lit, away, least=_thin(lit.shape))
+        if len(pieces) > 1:
+            found = [_on_screen(piece) for piece in pieces]
+            if all(found):
+                return sorted((one for each in found for one in each), key=_left_end)
+    return _on_screen(lit)
 
 
 def _on_screen(lit: NDArray[np.bool_]) -> list[Found]:
@@ -250,6 +267,11 @@ def _fit(part: NDArray[np.bool_]) -> Found:
     starts: list[Frame] = [*_fan_starts(part), _quad_start(part)]
     found = [_refined(part, start) for start in starts]
     _, frame = min(found, key=lambda f: f[0] + _RARE * (f[1].kind == "trapezoid"))
+    if isinstance(frame, Quad):
+        # A bar that touches the image would make one side lean: it is seen in few rows.
+        upright, whole = _quad_start(part), part.astype(np.float64)
+        if _cost(upright, whole) <= _cost(frame, whole) + _UPRIGHT:
+            frame = upright
     return Found(frame, dice(frame.mask(_flat(part.shape)), part))
 
 

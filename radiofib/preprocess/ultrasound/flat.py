@@ -24,6 +24,9 @@ _LETTERS, _ALIGNED = 4, 0.6
 _IN_LINES, _LONG = 0.3, 8
 #: A grey that much of the image has is no ink: the display saturates there.
 _MOST_AREA = 0.02
+#: Parts of exactly one level have more pixels than this, and this many times those of the largest
+#: part of any of so many levels on either side.
+_EXACT, _LEAST_EXACT, _BEYOND, _NEAR = 0.5, 10, 1.5, 8
 #: Greys looked at: those that stand out most among the pixels of even strokes.
 _GREYS = 6
 
@@ -73,7 +76,9 @@ def flat_text(
     size = max(9, round(0.08 * min(grey.shape)) // 2 * 2 + 1)
     weight = ndimage.uniform_filter(inside.astype(np.float64), size)
     around = ndimage.uniform_filter(grey * inside, size) / np.maximum(weight, 1e-6)
+    exact = sure.copy()
     for level in _outstanding(np.rint(np.clip(grey[even], 0, 255)).astype(np.intp)):
+        exact |= _of_one_level(grey, inside, level, height)
         ink = inside & (np.abs(grey - level) <= _SAME) & (np.abs(around - level) > _LEAST_CONTRAST)
         letters = _letters(ink, even, height)
         if np.count_nonzero(letters) <= _MOST_AREA * area:
@@ -82,7 +87,42 @@ def flat_text(
             for place, part in lines:
                 (chance if some and _parts(part) < _LONG else sure)[place] |= part
     found = lengthened(grey, sure, inside, height, alike=2 * _SAME)
+    found = found | lengthened(grey, exact, inside, height, alike=_EXACT)
     return found | chance, bool(chance.any())
+
+
+def _of_one_level(
+    grey: NDArray[np.float64], inside: NDArray[np.bool_], level: int, height: int
+) -> NDArray[np.bool_]:
+    """Return lines of letters of exactly one level, whatever the tissue around them.
+
+    Speckle has connected parts of one level as well, as large as its grain lets them be: those of
+    the levels next to this one tell how large. Ends of the scale, where the display saturates, and
+    levels that stand alone tell nothing.
+    """
+    nothing = np.zeros(grey.shape, dtype=bool)
+    others = [near for near in range(level - _NEAR, level + _NEAR + 1) if abs(near - level) > 1]
+    if others[0] <= 0 or others[-1] >= 255:
+        return nothing
+    by_chance = [_level_parts(grey, inside, near)[1].max(initial=0) for near in others]
+    largest = max(_LEAST_EXACT, _BEYOND * max(by_chance))
+    if np.count_nonzero(by_chance) < len(by_chance):
+        return nothing
+    labels, area = _level_parts(grey, inside, level)
+    tall = np.array([rows.stop - rows.start for rows, _ in ndimage.find_objects(labels)])
+    large = (area > largest) & (tall >= _LEAST_HEIGHT) & (tall < height)
+    letters = np.concatenate([[False], large])[labels]
+    for place, part in lines_of_letters(letters, height):
+        nothing[place] |= part
+    return nothing
+
+
+def _level_parts(
+    grey: NDArray[np.float64], inside: NDArray[np.bool_], level: int
+) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Return the connected parts of one level, and how many pixels each has."""
+    labels, count = ndimage.label(inside & (np.abs(grey - level) <= _EXACT), np.ones((3, 3)))
+    return labels, np.bincount(labels.ravel(), minlength=count + 1)[1:]
 
 
 def _parts(ink: NDArray[np.bool_]) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from radiofib.preprocess.ultrasound.flat import flat_text, lines_of_letters
-from radiofib.preprocess.ultrasound.lines import covered, lengthened
+from radiofib.preprocess.ultrasound.lines import border_doubt, covered, grown, lengthened
 from radiofib.preprocess.ultrasound.strokes import bright_strokes, without_specks
 
 __all__ = [
@@ -126,7 +126,11 @@ def find_graphics(
     flat, chance = flat_text(grey, inside & ~colour_mask, height)
     drawn = lengthened(grey, drawn | bright, inside & ~colour_mask, height)
     drawn_mask = covered(grey, drawn | beside, height, rim=3)
-    drawn_mask = (drawn_mask | covered(grey, flat, height, rim=3)) & inside
+    drawn_mask = drawn_mask | covered(grey, flat, height, rim=3)
+    if beside.any():  # where a line crosses the border, the last pixels before it may be its ink
+        deep = ~grown(~inside, border_doubt(grey.shape))
+        drawn_mask = drawn_mask | (~deep & grown(beside, height // 2))
+    drawn_mask = drawn_mask & inside
     return Graphics(colour_mask, drawn_mask, count, tinted, chance)
 
 

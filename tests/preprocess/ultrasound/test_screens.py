@@ -13,6 +13,7 @@ import PIL.ImageFont
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from radiofib.errors import ImageError, MaskError
 from radiofib.images.dicom_ultrasound import ScanRegion
@@ -185,6 +186,38 @@ def test_a_name_over_tissue_is_gone_whatever_its_ink(ink: tuple[int, int, int]) 
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     assert correlation(opacity, box, clean.grey) <= 0.3
     assert clean.shares["valid"] > 0.96
+
+
+def test_a_name_in_the_grey_of_tissue_is_gone_where_nothing_was_lost() -> None:
+    """Letters of exactly one level are told from speckle however little they stand out."""
+    bare = simulate_frame(FrameSettings(shape=(360, 480), shadows=0, vessels=0), 3)
+    rows, columns = slice(150, 210), slice(180, 300)
+    level = float(np.quantile(bare.grey[rows, columns], 0.75))
+    sheet = PIL.Image.new("L", (480, 360), 0)
+    font = PIL.ImageFont.truetype(str(FONTS / "DejaVuSans.ttf"), 24)
+    PIL.ImageDraw.Draw(sheet).text((240, 180), "DOE^JANE", 255, font, anchor="mm")
+    opacity = np.asarray(sheet)
+    share = opacity / 255.0
+    screen = np.rint((1 - share) * bare.grey + share * round(level)).astype(np.uint8)
+    [clean] = clean_screen(screen, CleanSettings())
+    assert worst_letter(opacity, clean.pixels + 1, clean.valid) <= 0.25
+    away = bare.fan & ~(ndimage.maximum_filter(opacity, 49) > 0)
+    assert clean.valid[away].mean() > 0.98
+
+
+def test_ink_beside_the_image_leaves_no_pixel_along_its_border(fan) -> None:
+    """The border is known to a few pixels: next to letters they may be ink."""
+    row = 120
+    border = int(np.flatnonzero(fan.fan[row])[0])
+    screen = fan.screen[..., 0].copy()
+    for column in range(border - 22, border - 4, 5):
+        screen[row - 6 : row + 6, column : column + 2] = 235
+    [clean] = clean_screen(screen, CleanSettings())
+    frame = clean.frame.mask(SHAPE)
+    rim = frame & ~ndimage.binary_erosion(frame, iterations=2)
+    assert not clean.valid[row - 6 : row + 6, : border + 12][
+        rim[row - 6 : row + 6, : border + 12]
+    ].any()
 
 
 def test_text_across_the_border_is_blanked_as_one_line(fan) -> None:
