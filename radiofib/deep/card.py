@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from radiofib._checks import list_some
 from radiofib._extras import require
@@ -101,14 +101,28 @@ def _merged(
     return merged
 
 
+class OpenGraph(Protocol):
+    """What a card is checked against, whoever has read the file."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Of the model."""
+
+    @property
+    def inputs(self) -> Sequence[Port]:
+        """Of the graph."""
+
+    @property
+    def outputs(self) -> Sequence[Port]:
+        """Of the graph."""
+
+    @property
+    def opset(self) -> int | None:
+        """Operator set, where it is known."""
+
+
 def card_of_file(
-    path: str | Path,
-    metadata: Mapping[str, str],
-    stated: Mapping[str, Any] | None,
-    *,
-    inputs: Sequence[Port],
-    outputs: Sequence[Port],
-    opset: int | None,
+    path: str | Path, graph: OpenGraph, stated: Mapping[str, Any] | None = None
 ) -> ModelCard:
     """Return the card of an open file, checked against its graph.
 
@@ -119,14 +133,10 @@ def card_of_file(
     ----------
     path : path
         The ``.onnx`` file.
-    metadata : mapping
-        Of the model.
+    graph : OpenGraph
+        An open session, or what :func:`~radiofib.deep.graph.read_graph` read.
     stated : mapping, optional
         Facts the model does not state, or states otherwise.
-    inputs, outputs : sequence of Port
-        Of the graph.
-    opset : int, optional
-        Of the graph.
 
     Raises
     ------
@@ -136,18 +146,18 @@ def card_of_file(
         When the card is not that of the graph.
     """
     path = Path(path)
-    merged = _merged(metadata, stated, path.name)
-    if opset is not None:
-        merged.setdefault("opset", opset)
+    merged = _merged(graph.metadata, stated, path.name)
+    if graph.opset is not None:
+        merged.setdefault("opset", graph.opset)
     source = merged.setdefault("source", {"name": path.name})
     own = isinstance(source, Mapping) and source.get("name", path.name) == path.name
     if own and "sha256" not in source:
         merged["source"] = {"name": path.name, **source, "sha256": hash_file(path)}
     how = merged.get("preprocessing", {})
     if isinstance(how, Mapping):
-        merged["preprocessing"] = {**port_facts(inputs, how.get("layout")), **how}
+        merged["preprocessing"] = {**port_facts(graph.inputs, how.get("layout")), **how}
     card = complete_card(merged, where=path.name)
-    check_card(card, inputs, outputs, opset=opset, where=path.name)
+    check_card(card, graph.inputs, graph.outputs, opset=graph.opset, where=path.name)
     return card
 
 
@@ -235,15 +245,7 @@ def read_card(path: str | Path, stated: Mapping[str, Any] | None = None) -> Mode
     ModelError
         When the file is no model, or the card is not that of the graph.
     """
-    session = open_session(path)
-    return card_of_file(
-        path,
-        session.metadata,
-        stated,
-        inputs=session.inputs,
-        outputs=session.outputs,
-        opset=session.opset,
-    )
+    return card_of_file(path, open_session(path), stated)
 
 
 def check_card(

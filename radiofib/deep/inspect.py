@@ -214,14 +214,7 @@ def inspect_model(path: str | Path, stated: Mapping[str, Any] | None = None) -> 
     unusable = bool(problems) and is_available("onnxruntime")
     card, unstated = None, False
     try:
-        card = card_of_file(
-            path,
-            facts.metadata,
-            stated,
-            inputs=facts.inputs,
-            outputs=facts.outputs,
-            opset=facts.opset,
-        )
+        card = card_of_file(path, facts, stated)
     except (ConfigError, ModelError) as error:
         absent = isinstance(error, MissingFactsError)
         if not (absent and unusable):  # facts do not help a model that cannot be used

@@ -104,14 +104,7 @@ def open_network(
         When the file is no usable model, or the card is not that of the graph.
     """
     session = open_session(path, providers=providers, threads=threads, gpu_memory_mb=memory_mb)
-    card = card_of_file(
-        path,
-        session.metadata,
-        stated,
-        inputs=session.inputs,
-        outputs=session.outputs,
-        opset=session.opset,
-    )
+    card = card_of_file(path, session, stated)
     return Network(session, card)
 
 
