@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from radiofib.deep.convert import convert_model
 from radiofib.deep.convert.graph import Weights
 from radiofib.deep.convert.resnet import ResNetPlan
 from radiofib.deep.convert.seeded import seeded_resnet
+from radiofib.deep.inputs import read_picture_input
+from radiofib.deep.network import open_network
 from radiofib.deep.precision import int8_variant
 from radiofib.deep.session import open_session
 from radiofib.simulate.lesion_images import simulate_varied_images
@@ -35,34 +38,33 @@ def _write(folder: Path, pictures: np.ndarray) -> list[Path]:
 def _neighbours(rows: np.ndarray) -> np.ndarray:
     alike = rows @ rows.T
     np.fill_diagonal(alike, -2)
-    return alike.argmax(axis=1)
+    return np.asarray(alike.argmax(axis=1))
 
 
-def _compared(
-    folder: Path,
-    weights: Weights,
-    facts: dict[str, Any],
-    calibration: dict[str, int],
-    unseen: dict[str, int],
-) -> tuple[np.ndarray, float]:
-    """Return the cosine of each unseen picture, and the share with the same neighbour."""
-    pictures = simulate_varied_images(**unseen)
+def _simulated(folder: Path, law: dict[str, int]) -> list[Path]:
+    return _write(folder, simulate_varied_images(**law))
+
+
+def _converted(folder: Path, weights: Weights, facts: dict[str, Any]) -> Path:
     source = sources.save(weights, folder / "w.pt")
     convert_model("resnet34", source, folder / "fp32.onnx", stated=facts)
-    seen = _write(folder / "seen", simulate_varied_images(**calibration))
-    int8_variant(
-        folder / "fp32.onnx", folder / "int8.onnx", seen, _write(folder / "unseen", pictures)
-    )
+    return folder / "fp32.onnx"
+
+
+def _compared(path: Path, seen: Sequence[Path], unseen: Sequence[Path]) -> tuple[np.ndarray, float]:
+    """Return the cosine of each unseen picture, and the share with the same neighbour."""
+    variant = path.with_name("int8.onnx")
+    int8_variant(path, variant, seen, unseen)
+    preprocessing = open_network(path).card.preprocessing
+    pictures = np.stack([read_picture_input(p, preprocessing) for p in unseen])
     a, b = (
         np.concatenate(
             [
-                open_session(folder / name).run(
-                    {"image": trained.inputs(pictures[k : k + 20])}, output="embedding"
-                )
+                open_session(model).run({"image": pictures[k : k + 20]}, output="embedding")
                 for k in range(0, len(pictures), 20)
             ]
         ).astype(np.float64)
-        for name in ("fp32.onnx", "int8.onnx")
+        for model in (path, variant)
     )
     mean = a.mean(axis=0)
     a, b = (x - mean for x in (a, b))
@@ -75,19 +77,54 @@ def _compared(
     return cosines, same
 
 
-@pytest.mark.timeout(5400)
-def test_int8_of_a_trained_network_keeps_directions_and_neighbours(tmp_path: Path) -> None:
-    weights, losses = trained.trained_resnet34(**claims.INT8_TRAINED)
+def _trained(folder: Path, law: dict[str, int]) -> Path:
+    weights, losses = trained.trained_resnet34(**law)
     sys.stdout.write(f"loss {np.mean(losses[:20]):.3f} to {np.mean(losses[-20:]):.3f}\n")
     assert np.mean(losses[-20:]) < 0.75 * np.mean(losses[:20])
+    return _converted(folder, weights, sources.stated(trained.CLASSES))
+
+
+@pytest.mark.timeout(5400)
+def test_int8_of_a_trained_network_keeps_directions_and_neighbours(tmp_path: Path) -> None:
     cosines, same = _compared(
-        tmp_path,
-        weights,
-        sources.stated(trained.CLASSES),
-        claims.INT8_TRAINED_CALIBRATION,
-        claims.INT8_TRAINED_UNSEEN,
+        _trained(tmp_path, claims.INT8_TRAINED),
+        _simulated(tmp_path / "seen", claims.INT8_TRAINED_CALIBRATION),
+        _simulated(tmp_path / "unseen", claims.INT8_TRAINED_UNSEEN),
     )
     assert cosines.min() >= claims.INT8_COSINE
+    assert same >= claims.INT8_NEIGHBOUR
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _trained(tmp_path_factory.mktemp("second"), claims.INT8_SECOND)
+
+
+@pytest.mark.timeout(5400)
+def test_int8_of_a_second_trained_network_keeps_directions_and_neighbours(
+    second: Path, tmp_path: Path
+) -> None:
+    cosines, same = _compared(
+        second,
+        _simulated(tmp_path / "seen", claims.INT8_SECOND_CALIBRATION),
+        _simulated(tmp_path / "unseen", claims.INT8_SECOND_UNSEEN),
+    )
+    assert cosines.min() >= claims.INT8_COSINE
+    assert same >= claims.INT8_NEIGHBOUR
+
+
+@pytest.mark.external
+@pytest.mark.timeout(5400)
+def test_int8_of_a_trained_network_keeps_directions_and_neighbours_of_patients(
+    second: Path, external_data: Path
+) -> None:
+    law = claims.INT8_PATIENTS
+    files = sorted((external_data / "us" / "byra_rois" / "rois").glob("*.jpg"))
+    drawn = np.random.default_rng(law["seed"]).permutation(len(files))
+    seen = [files[k] for k in drawn[: law["calibration"]]]
+    unseen = [files[k] for k in drawn[law["calibration"] :][: law["unseen"]]]
+    cosines, same = _compared(second, seen, unseen)
+    assert cosines.mean() >= claims.INT8_COSINE
     assert same >= claims.INT8_NEIGHBOUR
 
 
@@ -95,12 +132,11 @@ def test_int8_of_a_trained_network_keeps_directions_and_neighbours(tmp_path: Pat
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, float]:
     seen = simulate_varied_images(**claims.INT8_CALIBRATION)
     weights = seeded_resnet(ResNetPlan("resnet34", channels=1), trained.inputs(seen[:32]))
+    folder = tmp_path_factory.mktemp("untrained")
     return _compared(
-        tmp_path_factory.mktemp("untrained"),
-        weights,
-        sources.stated(),
-        claims.INT8_CALIBRATION,
-        claims.INT8_UNSEEN,
+        _converted(folder, weights, sources.stated()),
+        _simulated(folder / "seen", claims.INT8_CALIBRATION),
+        _simulated(folder / "unseen", claims.INT8_UNSEEN),
     )
 
 
