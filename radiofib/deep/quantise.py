@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib._extras import require
+from radiofib.deep.float_terms import keep_terms_in_float
 from radiofib.deep.inputs import read_picture_input
 from radiofib.deep.network import Network
 from radiofib.deep.rounding import round_weights
@@ -86,6 +87,7 @@ def quantise(
     quantised = onnx.load(str(plain))
     _read_before_rounding(quantised, sums)
     round_weights(model, quantised, _Reader(network, calibration))
+    keep_terms_in_float(quantised, sums)
     onnx.save(quantised, str(plain))
 
 

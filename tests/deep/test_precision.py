@@ -6,6 +6,7 @@ embedding is taken off, the same nearest neighbour for 95 % of images.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,14 @@ def test_int8_variant_keeps_the_embeddings(
     # The work is done in 8 bits; the first convolution and what follows the last one are not.
     graph = onnx.load(str(out)).graph
     weights = {t.name: t.data_type for t in graph.initializer}
-    quantised = [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in weights]
-    assert sum(weights[n.input[0]] == onnx.TensorProto.INT8 for n in quantised) == 8
+    read = {"DequantizeLinear": 0, "MatMulIntegerToFloat": 1}
+    whole = [
+        n.op_type
+        for n in graph.node
+        if n.op_type in read
+        if weights.get(n.input[read[n.op_type]]) == onnx.TensorProto.INT8
+    ]
+    assert Counter(whole) == {"DequantizeLinear": 4, "MatMulIntegerToFloat": 4}
     makers = {o: n.op_type for n in graph.node for o in n.output}
     [pool] = [n for n in graph.node if n.op_type == "GlobalAveragePool"]
     assert makers[pool.input[0]] != "DequantizeLinear"
@@ -93,8 +100,9 @@ def test_sums_of_blocks_stay_in_float_and_read_what_was_not_rounded(
     sums = [n for n in graph.node if n.op_type == "Add" and not constants & {*n.input}]
     assert len(sums) == 4
     read = [sorted(makers[name] for name in node.input) for node in sums]
-    # What a convolution of 8 bits gave, and the stream; a shortcut may be a convolution too.
-    assert all("DequantizeLinear" in one for one in read)
+    # What a product of 8 bits gave in float, and the stream; a shortcut may be a product too.
+    assert all("Transpose" in one for one in read)
+    assert not any("DequantizeLinear" in one for one in read)
     assert sum("Relu" in one for one in read) >= 2
     quantised = {n.input[0] for n in graph.node if n.op_type == "QuantizeLinear"}
     assert not quantised & {o for n in sums for o in n.output}

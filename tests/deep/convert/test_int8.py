@@ -95,19 +95,23 @@ def test_int8_of_a_trained_network_keeps_directions_and_neighbours(tmp_path: Pat
     assert same >= claims.INT8_NEIGHBOUR
 
 
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _trained(tmp_path_factory.mktemp("second"), claims.INT8_SECOND)
+@pytest.fixture(scope="module", params=sorted(claims.INT8_MORE))
+def another(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, dict[str, int]]]:
+    law = claims.INT8_MORE[request.param]
+    return _trained(tmp_path_factory.mktemp(request.param), law["network"]), law
 
 
 @pytest.mark.timeout(5400)
-def test_int8_of_a_second_trained_network_keeps_directions_and_neighbours(
-    second: Path, tmp_path: Path
+def test_int8_of_other_trained_networks_keeps_directions_and_neighbours(
+    another: tuple[Path, dict[str, dict[str, int]]], tmp_path: Path
 ) -> None:
+    path, law = another
     cosines, same = _compared(
-        second,
-        _simulated(tmp_path / "seen", claims.INT8_SECOND_CALIBRATION),
-        _simulated(tmp_path / "unseen", claims.INT8_SECOND_UNSEEN),
+        path,
+        _simulated(tmp_path / "seen", law["calibration"]),
+        _simulated(tmp_path / "unseen", law["unseen"]),
     )
     assert cosines.min() >= claims.INT8_COSINE
     assert same >= claims.INT8_NEIGHBOUR
@@ -116,14 +120,14 @@ def test_int8_of_a_second_trained_network_keeps_directions_and_neighbours(
 @pytest.mark.external
 @pytest.mark.timeout(5400)
 def test_int8_of_a_trained_network_keeps_directions_and_neighbours_of_patients(
-    second: Path, external_data: Path
+    another: tuple[Path, dict[str, dict[str, int]]], external_data: Path
 ) -> None:
     law = claims.INT8_PATIENTS
     files = sorted((external_data / "us" / "byra_rois" / "rois").glob("*.jpg"))
     drawn = np.random.default_rng(law["seed"]).permutation(len(files))
     seen = [files[k] for k in drawn[: law["calibration"]]]
     unseen = [files[k] for k in drawn[law["calibration"] :][: law["unseen"]]]
-    cosines, same = _compared(second, seen, unseen)
+    cosines, same = _compared(another[0], seen, unseen)
     assert cosines.mean() >= claims.INT8_COSINE
     assert same >= claims.INT8_NEIGHBOUR
 
