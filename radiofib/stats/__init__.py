@@ -57,6 +57,7 @@ from radiofib.stats.classification import (
 )
 from radiofib.stats.combat import combat
 from radiofib.stats.correlation import correlations
+from radiofib.stats.counted_labels import label_counts, label_overlap, overlap_of_counts
 from radiofib.stats.decision import decision_curve, net_benefit, net_benefit_difference
 from radiofib.stats.delong import (
     AucDifference,
@@ -76,7 +77,6 @@ from radiofib.stats.diagnostic import (
 )
 from radiofib.stats.estimate import Estimate, HypothesisTest
 from radiofib.stats.influence import influence_covariance
-from radiofib.stats.counted_labels import label_counts, label_overlap, overlap_of_counts
 from radiofib.stats.measurement_agreement import (
     count_agreement,
     measurement_agreement,
