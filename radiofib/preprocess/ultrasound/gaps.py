@@ -40,6 +40,10 @@ def cut_at_gaps(
     from the first to the last row of both panels and begins and ends at one column (or the same
     along columns, where one panel lies above the other).
 
+    Of simulated pairs of rectangles 2, 3, 4, 6 and 8 pixels apart, stored as JPEG of quality 60, 75
+    and 90, none was missed in 540 of tissue and 720 of bare speckle, and none of 288 single images
+    (half of them with a shadow from the skin down) was cut: ``test_panel_claims.py``.
+
     Parameters
     ----------
     lit : ndarray of bool, shape (y, x)
