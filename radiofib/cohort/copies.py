@@ -9,8 +9,9 @@ another brightness or size, a border, or 1 % cut off leave lies below it in near
 up to 3 % cut off each side in about three quarters. For copies that lost more of one side, each
 picture is also compared with what the others would look like without 2.5 to 12.5 % of a side: of
 360 copies each that lost 3, 5 or 10 % of one side, 100, 95 and 95 % are joined, and none of 32,220
-pairs of different views, which differ in 77 bits at least. A picture that was mirrored or turned by quarters is the same up to 48 bits: different views differ
-from each other's mirror images in 113 to 131 (standard deviation 8).
+pairs of different views, which differ in 77 bits at least. A picture that was mirrored or turned
+by quarters is the same up to 48 bits: different views differ from each other's mirror images in
+113 to 131 (standard deviation 8).
 `tests/reference/perceptual_hash.csv` has what
 was asked for beforehand.
 """
