@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,20 @@ import typer
 from radiofib.cli._shared import Workers, finish, progress_bar, warn
 
 __all__ = ["register"]
+
+
+class EngineName(StrEnum):
+    """Who computes."""
+
+    native = "native"
+    pyradiomics = "pyradiomics"
+
+
+class MapsFormat(StrEnum):
+    """File format of feature maps."""
+
+    nifti = "nii.gz"
+    nrrd = "nrrd"
 
 
 def register(app: typer.Typer) -> None:
@@ -24,11 +39,15 @@ def extract(
     config: Annotated[
         Path | None, typer.Option(help="Our YAML or a pyradiomics parameter file.")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="Engine, over the configuration's.")] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option(help="Engine, over the configuration's.")
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder the paths are relative to.")] = None,
     scheme: Annotated[str | None, typer.Option(help="Stage scheme, such as metavir.")] = None,
     maps: Annotated[bool, typer.Option("--maps", help="Also write maps to maps/.")] = False,
-    maps_format: Annotated[str, typer.Option(help="nii.gz or nrrd.")] = "nii.gz",
+    maps_format: Annotated[
+        MapsFormat, typer.Option(help="File format of maps.")
+    ] = MapsFormat.nifti,
     map_features: Annotated[
         str | None, typer.Option(help="Features to map, such as glcm_contrast,ngtdm_*.")
     ] = None,
@@ -45,10 +64,10 @@ def extract(
             cohort,
             out=out,
             config=config,
-            engine=engine,
+            engine=None if engine is None else engine.value,
             root=root,
             scheme=scheme,
-            maps=maps_format if maps else None,
+            maps=maps_format.value if maps else None,
             map_features=None if map_features is None else map_features.split(","),
             workers=workers,
             progress=tell,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from radiofib.deep.card import ModelCard
 
 __all__ = ["register"]
+
+
+class Layout(StrEnum):
+    """Order of the axes of a network's tiles."""
+
+    NHWC = "NHWC"
+    NCHW = "NCHW"
+
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -49,7 +58,7 @@ def convert(
         str | None, typer.Option(help="Of a SegFormer, after the division by 255: 0,0,0.")
     ] = None,
     sd: Annotated[str | None, typer.Option(help="Of a SegFormer: 1,1,1.")] = None,
-    layout: Annotated[str, typer.Option(help="Tiles of a SegFormer: NHWC or NCHW.")] = "NHWC",
+    layout: Annotated[Layout, typer.Option(help="Tiles of a SegFormer.")] = Layout.NHWC,
     dilated: Annotated[
         bool, typer.Option("--dilated", help="MedicalNet's dilated stages (3-d).")
     ] = False,
@@ -77,7 +86,7 @@ def convert(
     stated = _stated(card, licence, classes)
     settings = ConvertSettings(
         size=_size(size),
-        layout=_layout(layout),
+        layout=layout.value,
         mean=_numbers(mean, "--mean"),
         sd=_numbers(sd, "--sd"),
         dilated=dilated,
@@ -146,14 +155,6 @@ def _numbers(text: str | None, where: str) -> tuple[float, ...] | None:
         raise UsageError(
             "not numbers", where=where, expected="three, by commas", found=text
         ) from None
-
-
-def _layout(text: str) -> Literal["NHWC", "NCHW"]:
-    from radiofib._checks import check_known
-    from radiofib.errors import UsageError
-
-    check_known(text, ("NHWC", "NCHW"), what="layout", error=UsageError)
-    return "NHWC" if text == "NHWC" else "NCHW"
 
 
 def _pictures(folder: Path | None) -> tuple[Path, ...]:

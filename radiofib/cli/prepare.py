@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,28 @@ import typer
 from radiofib.cli._shared import Workers, finish, progress_bar
 
 __all__ = ["register"]
+
+
+class Transform(StrEnum):
+    """How a channel may be moved."""
+
+    rigid = "rigid"
+    affine = "affine"
+
+
+class Grid(StrEnum):
+    """Where channels are measured."""
+
+    reference = "reference"
+    native = "native"
+
+
+class OnFailure(StrEnum):
+    """What becomes of a channel that cannot be aligned."""
+
+    missing = "missing"
+    native = "native"
+    stop = "stop"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,13 +44,15 @@ def align(
     cohort: Annotated[str, typer.Argument(help="Cohort table, or data card with --root.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     to: Annotated[str, typer.Option(help="Reference channel.")] = "GED4",
-    transform: Annotated[str, typer.Option(help="rigid or affine.")] = "rigid",
+    transform: Annotated[
+        Transform, typer.Option(help="How a channel may be moved.")
+    ] = Transform.rigid,
     grid: Annotated[
-        str, typer.Option(help="Measure on the reference's grid, or on the native one.")
-    ] = "reference",
+        Grid, typer.Option(help="Measure on the reference's grid, or on the native one.")
+    ] = Grid.reference,
     on_failure: Annotated[
-        str, typer.Option(help="A channel that cannot be aligned: missing, native or stop.")
-    ] = "missing",
+        OnFailure, typer.Option(help="What becomes of a channel that cannot be aligned.")
+    ] = OnFailure.missing,
     masks: Annotated[
         Path | None, typer.Option(help="Folder of liver masks (TotalSegmentator, nnU-Net ...).")
     ] = None,
@@ -56,7 +81,12 @@ def align(
         write_failures,
     )
 
-    given = {"to": to, "grid": grid, "on_failure": on_failure, "settings": {"transform": transform}}
+    given = {
+        "to": to,
+        "grid": grid.value,
+        "on_failure": on_failure.value,
+        "settings": {"transform": transform.value},
+    }
     sections = read_sections(config) if config is not None else {}
     own = {**sections.get("registration", {})}
     if config is None or "registration" not in sections:

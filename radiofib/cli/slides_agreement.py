@@ -35,7 +35,11 @@ def slides_agreement(
     ] = None,
     classes: Annotated[
         list[str] | None,
-        typer.Option("--class", help="Name of each class of label pictures, in order; repeat it."),
+        typer.Option(
+            "--class",
+            help="Name of each class of label pictures, in order; repeat it. Default: as the "
+            "pictures of a run say, else numbers.",
+        ),
     ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Also averages over batches of so many pictures.")

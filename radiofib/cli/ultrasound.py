@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,16 @@ import typer
 from radiofib.cli._shared import Workers, finish, progress_bar, warn
 
 __all__ = ["register"]
+
+
+class Source(StrEnum):
+    """What is measured of an image."""
+
+    given_or_patches = "given_or_patches"
+    given = "given"
+    patches = "patches"
+    image = "image"
+
 
 ultrasound = typer.Typer(help="Ultrasound pictures before features.", no_args_is_help=True)
 
@@ -31,12 +42,12 @@ def clean(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     region: Annotated[
-        str,
+        Source,
         typer.Option(
-            help="What is measured: given_or_patches, given (the column mask: pictures, or "
-            "polygons of LabelMe, CVAT, COCO), patches or image."
+            help="What is measured; given is the column mask: pictures, or polygons of LabelMe, "
+            "CVAT, COCO."
         ),
-    ] = "given_or_patches",
+    ] = Source.given_or_patches,
     frames: Annotated[
         str, typer.Option(help="Frames of a film: middle, first, all, or n for every n-th.")
     ] = "middle",
@@ -69,7 +80,7 @@ def clean(
     if config is not None:
         plan = read_plan(config)
     else:
-        wanted: dict[str, Any] = {"source": region}
+        wanted: dict[str, Any] = {"source": region.value}
         if labels:
             wanted["labels"] = tuple(name.strip() for name in labels.split(","))
         given = {

@@ -126,13 +126,15 @@ class Cohort:
         root: str | Path | None = None,
         scheme: StageScheme | str | None = None,
         label: str = "stage",
+        channel: str | None = None,
         check_files: bool = True,
     ) -> Cohort:
         """Read a CSV, XLSX, SAV or Parquet table, a pyradiomics batch CSV, or a data card.
 
         Required columns are ``case`` and ``image``. Without ``patient`` a case is its own
-        patient. Without ``channel`` all images must be of one kind: pictures are ``us``,
-        volumes ``img``, slides ``wsi``. Columns without a meaning are covariates, but one that
+        patient. Without a column ``channel`` all images are of `channel`; when that is not given
+        either, they must be of one kind by their names: pictures are ``us``, volumes ``img``,
+        slides ``wsi``. Columns without a meaning are covariates, but one that
         is nearly a known column is an error. A row that cannot be used becomes a failure and
         the others go on: a stage outside the scheme, an empty case or image, a channel or mask
         label that cannot be used, a missing file, rows of one case that disagree (the whole
@@ -150,6 +152,8 @@ class Cohort:
             Scale of the stages. Default: the labels as they are; no known scheme is guessed.
         label : str
             Column with the stage or any other label.
+        channel : str, optional
+            Channel of all images of a table without a column ``channel``.
         check_files : bool
             Whether a row whose image or mask does not exist is a failure.
 
@@ -162,7 +166,9 @@ class Cohort:
         """
         from radiofib.cohort.reading import read_cohort
 
-        return read_cohort(path, root=root, scheme=scheme, label=label, check_files=check_files)
+        return read_cohort(
+            path, root=root, scheme=scheme, label=label, channel=channel, check_files=check_files
+        )
 
     @classmethod
     def from_frame(
@@ -195,8 +201,12 @@ class Cohort:
         )
 
     @classmethod
-    def from_card(cls, card: DataCard | str | Path, root: str | Path) -> Cohort:
+    def from_card(
+        cls, card: DataCard | str | Path, root: str | Path, *, channel: str | None = None
+    ) -> Cohort:
         """Load the folder `root` as a data card describes it.
+
+        `channel` is that of the card's table, where it has no column ``channel``.
 
         Raises
         ------
@@ -205,7 +215,7 @@ class Cohort:
         """
         from radiofib.cohort.reading import card_to_cohort
 
-        return card_to_cohort(card, root)
+        return card_to_cohort(card, root, channel)
 
     @property
     def rows(self) -> list[tuple[tuple[str, str], list[Acquisition]]]:

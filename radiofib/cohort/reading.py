@@ -32,6 +32,7 @@ from radiofib.cohort.rows import (
 )
 from radiofib.datacard import DataCard, StageScheme, list_cards
 from radiofib.errors import CohortError, DataCardError, Failure, TableError
+from radiofib.registry import check_channel
 from radiofib.table import read_frame
 
 __all__ = ["card_to_cohort", "frame_to_cohort", "read_cohort"]
@@ -45,6 +46,7 @@ def read_cohort(
     root: str | Path | None,
     scheme: StageScheme | str | None,
     label: str,
+    channel: str | None = None,
     check_files: bool,
 ) -> Cohort:
     """Read a table or a card; see :meth:`radiofib.cohort.Cohort.read`."""
@@ -56,7 +58,7 @@ def read_cohort(
                 where=path.name,
                 hint="give the folder as root",
             )
-        return card_to_cohort(path, root)
+        return card_to_cohort(path, root, channel)
     keep = (*(c for c in KNOWN_COLUMNS if c not in NUMBER_COLUMNS), *BATCH_COLUMNS, label)
     try:
         frame = read_frame(path, text=[*keep, "Patient", "Scanner"], keep_blank_rows=True)
@@ -77,6 +79,7 @@ def read_cohort(
         scheme=scheme,
         label=label,
         source=path.name,
+        channel=channel,
         check_files=check_files,
     )
 
@@ -102,7 +105,9 @@ def frame_to_cohort(
     )
 
 
-def card_to_cohort(card: DataCard | str | Path, root: str | Path) -> Cohort:
+def card_to_cohort(
+    card: DataCard | str | Path, root: str | Path, channel: str | None = None
+) -> Cohort:
     """Load a folder as a card says; see :meth:`radiofib.cohort.Cohort.from_card`."""
     card = card if isinstance(card, DataCard) else DataCard.read(card)
     if card.table is not None:
@@ -111,6 +116,7 @@ def card_to_cohort(card: DataCard | str | Path, root: str | Path) -> Cohort:
             root=root,
             scheme=card.stage_scheme,
             label=card.label,
+            channel=channel,
             check_files=True,
         )
         return replace(table, source=card.name)
@@ -137,6 +143,7 @@ def _build(
     label: str,
     source: str,
     check_files: bool,
+    channel: str | None = None,
     failures: Sequence[Failure] = (),
     notes: Sequence[str] = (),
 ) -> Cohort:
@@ -156,7 +163,7 @@ def _build(
     reading = Reading(source, drafts, failures)
     reading.notes = [*notes, *ignored]
     shown = {ours: theirs for theirs, ours in names.items()}
-    parse_rows(reading, shown, root, _default_channel(frame, source))
+    parse_rows(reading, shown, root, _default_channel(frame, source, channel))
     scheme = parse_stages(reading, scheme, frame, shown, source)
     agree(reading, shown)
     no_repeats(reading, batch)
@@ -199,9 +206,12 @@ def _names_of_images(images: pd.Series) -> list[str | None]:
     return [names.get(str(v)) for v in images]
 
 
-def _default_channel(frame: pd.DataFrame, source: str) -> str | None:
+def _default_channel(frame: pd.DataFrame, source: str, given: str | None) -> str | None:
+    """Return the channel of all rows: what the caller says, else by the names of the files."""
     if "channel" in frame:
         return None
+    if given is not None:
+        return check_channel(given)
     kinds = {cells.image_kind(str(v)) for v in frame["image"] if not cells.is_empty(v)}
     if len(kinds) > 1:
         raise CohortError(

@@ -10,11 +10,17 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_serializer, model_validator
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
-from radiofib._checks import nearest
 from radiofib.config import StrictModel, load_yaml
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.engines.ibsi.settings import IbsiSettings
 from radiofib.engines.liver import LiverSettings
+from radiofib.engines.names import (
+    IMAGE_TYPES,
+    before_filters,
+    check_feature_classes,
+    check_image_types,
+    never_computed,
+)
 from radiofib.engines.sections import check_sections
 from radiofib.engines.settings import Settings, VoxelSettings
 from radiofib.errors import ConfigError
@@ -23,47 +29,9 @@ from radiofib.preprocess.instance_settings import InstanceSettings, WholeRegion
 from radiofib.provenance import hash_object
 from radiofib.registry import FEATURES, FeatureSpec
 
-__all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractionConfig"]
+__all__ = ["ExtractionConfig"]
 
 Statistic = Literal["mean", "sd", "q10", "q25", "q50", "q75", "q90", "count"]
-
-#: Image types in the order of table columns.
-IMAGE_TYPES = (
-    "Original",
-    "LoG",
-    "Wavelet",
-    "Square",
-    "SquareRoot",
-    "Logarithm",
-    "Exponential",
-    "Gradient",
-    "LBP2D",
-    "LBP3D",
-)
-#: pyradiomics' feature classes in the order of table columns.
-FAMILIES = ("shape", "shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
-#: Names pyradiomics still lists but never computes, and what they equal.
-_NEVER_COMPUTED = {
-    "glcm_Dissimilarity": "glcm_DifferenceAverage",
-    "glcm_Homogeneity1": "glcm_Id",
-    "glcm_Homogeneity2": "glcm_Idm",
-    "glcm_SumVariance": "glcm_ClusterTendency",
-    "gldm_GrayLevelNonUniformityNormalized": "firstorder_Uniformity",
-    "gldm_DependencePercentage": "1 (always)",
-}
-#: Settings that act before an image is filtered, so that an image type cannot have its own.
-_BEFORE_FILTERS = frozenset(
-    field.alias or name
-    for name, field in Settings.model_fields.items()
-    if name.startswith(("minimum_roi", "geometry", "correct", "additional", "label", "normalize"))
-    or name.startswith(("remove", "resampled", "interpolator", "pad", "pre_crop", "resegment"))
-)
-
-
-def _unknown(name: str, known: tuple[str, ...], what: str) -> ValueError:
-    close = nearest(name, known)
-    hint = f"; did you mean {close!r}?" if close else ""
-    return ValueError(f"unknown {what} {name!r} (expected {', '.join(known)}){hint}")
 
 
 class ExtractionConfig(StrictModel):
@@ -144,11 +112,7 @@ class ExtractionConfig(StrictModel):
     def _image_types(cls, value: Any) -> Any:
         if value is None or value == {}:
             return {"Original": {}}
-        if not isinstance(value, dict):
-            raise ValueError("expected a mapping from image type to its settings")
-        for name in value:
-            if name not in IMAGE_TYPES:
-                raise _unknown(str(name), IMAGE_TYPES, "image type")
+        check_image_types(value)
         return {name: {} if own is None else own for name, own in value.items()}
 
     @field_validator("feature_classes", mode="before")
@@ -156,19 +120,7 @@ class ExtractionConfig(StrictModel):
     def _feature_classes(cls, value: Any) -> Any:
         if value is None or value == {}:
             return None
-        if not isinstance(value, dict):
-            raise ValueError("expected a mapping from feature class to feature names")
-        for name, features in value.items():
-            if name not in FAMILIES:
-                raise _unknown(str(name), FAMILIES, "feature class")
-            if features is not None and not isinstance(features, list | tuple):
-                raise ValueError(f"{name}: expected a list of features, or nothing for all")
-            known = tuple(
-                s.pyradiomics_name.split("_", 1)[1] for s in FEATURES if s.family == name.lower()
-            )
-            for feature in features or ():
-                if feature not in known and f"{name}_{feature}" not in _NEVER_COMPUTED:
-                    raise _unknown(str(feature), known, f"{name} feature")
+        check_feature_classes(value)
         return value
 
     @field_validator("settings", mode="before")
@@ -311,18 +263,8 @@ class ExtractionConfig(StrictModel):
         ...                        where="p.yaml").remarks
         ('glcm_Homogeneity1 is not computed by pyradiomics: it equals glcm_Id',)
         """
-        found = [
-            f"{family}_{feature} is not computed by pyradiomics: "
-            f"it equals {_NEVER_COMPUTED[f'{family}_{feature}']}"
-            for family, features in sorted((self.feature_classes or {}).items())
-            for feature in features or ()
-            if f"{family}_{feature}" in _NEVER_COMPUTED
-        ]
-        found += [
-            f"{key} inside image type {name} has no effect: it acts before images are filtered"
-            for name, own in sorted(self.image_types.items())
-            for key in sorted(_BEFORE_FILTERS & set(own.given()))
-        ]
+        found = never_computed(self.feature_classes or {})
+        found += before_filters(self.image_types)
         if self.voxel_settings is not None and self.voxel_settings.model_fields_set:
             found.append("voxelSetting acts on feature maps alone, which --maps writes")
         return tuple(found)

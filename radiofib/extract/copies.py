@@ -28,7 +28,12 @@ def picture_facts(acquisition: Acquisition, roi: Roi) -> dict[str, str]:
     if roi.ndim != 2:
         return {}
     found = hash_picture(roi.pixels)
-    hashes = {"file": hash_source(acquisition.image), "pixels": found.pixels, "look": found.look}
+    hashes = {
+        "file": hash_source(acquisition.image),
+        "pixels": found.pixels,
+        "look": found.look,
+        "cuts": " ".join(found.cuts),
+    }
     return hashes | largest_grey(roi)
 
 
@@ -69,6 +74,7 @@ class CopyTable:
                 "" if series is None or pd.isna(series) else str(series),
                 **facts,
                 before=str(acquisition.extra.get("image_look") or ""),
+                cuts=tuple(piece.picture.get("cuts", "").split()),
             )
         )
 

@@ -55,7 +55,8 @@ class UltrasoundPlan(StrictModel):
     Parameters
     ----------
     channels : tuple of str
-        Channels that are ultrasound.
+        Channels that are ultrasound. The first is that of images without a channel: of a folder,
+        or of a table without such a column.
     frames : {"middle", "first", "all"} or int
         Frames of a film: the middle one, the first, all, or every n-th. With several, each is
         an instance.
@@ -79,7 +80,7 @@ class UltrasoundPlan(StrictModel):
     first, middle, or a whole number n from 1 for every n-th; found 'last').
     """
 
-    channels: tuple[str, ...] = ("us",)
+    channels: tuple[str, ...] = Field(default=("us",), min_length=1)
     frames: str | int = "middle"
     pixel_mm: float | None = Field(default=None, gt=0)
     clean: CleanSettings = CleanSettings()

@@ -212,7 +212,7 @@ def measure_slide(
         tuple(fragments),
         grid,
         found.rows,
-        stain_warnings(clean.overview, clean.tissue, tract_settings.stain)
+        stain_warnings(clean.overview, counted, tract_settings.stain, grey=grey)
         + level_warnings(levels, best, settings.levels),
     )
 

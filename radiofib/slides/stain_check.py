@@ -93,7 +93,11 @@ def looks_like(density: Floats) -> SlideStain | None:
 
 
 def stain_warnings(
-    overview: NDArray[np.uint8], tissue: TissueMask, stain: SlideStain
+    overview: NDArray[np.uint8],
+    tissue: TissueMask,
+    stain: SlideStain,
+    *,
+    grey: str | None,
 ) -> tuple[str, ...]:
     """Say when the colours of tissue are not those of the stain that was named.
 
@@ -102,9 +106,11 @@ def stain_warnings(
     overview : ndarray of uint8
         The slide on the grid of the tissue.
     tissue : TissueMask
-        Without artefacts.
+        What was measured, without artefacts.
     stain : {"h_and_e", "sirius_red", "masson"}
         What it is measured as.
+    grey : str or None
+        What :func:`colourless` says of that tissue: the measures and the warning go by the same.
 
     Returns
     -------
@@ -113,7 +119,7 @@ def stain_warnings(
     """
     if not tissue.mask.any():
         return ()
-    if colourless(overview, tissue) is not None:
+    if grey is not None:
         return (
             "a grey picture, without the colours of any stain: amounts of stain, nuclei, vacuoles "
             "and collagen are not measured, and labels of a network are in doubt; export it in "

@@ -15,7 +15,8 @@ What you want, and where it is:
   ``calibration_curve``, ``calibration_errors``, ``hosmer_lemeshow``, ``spiegelhalter``;
 - agreement: ``kappa``, ``intraclass``, ``bland_altman``, ``concordance``,
   ``krippendorff_alpha``, ``mask_agreement``; of counts, areas and labels of slides in one table
-  ``count_agreement``, ``measurement_agreement``, ``stage_association``, ``label_overlap``;
+  ``count_agreement``, ``measurement_agreement``, ``stage_association``, ``label_overlap``
+  (from ``label_counts``, ``overlap_of_counts``);
 - tests: ``mcnemar``, ``cochran_q``, ``correlations``, ``jonckheere``, ``cochran_armitage``;
 - batches: ``combat``.
 
@@ -56,6 +57,7 @@ from radiofib.stats.classification import (
 )
 from radiofib.stats.combat import combat
 from radiofib.stats.correlation import correlations
+from radiofib.stats.counted_labels import label_counts, label_overlap, overlap_of_counts
 from radiofib.stats.decision import decision_curve, net_benefit, net_benefit_difference
 from radiofib.stats.delong import (
     AucDifference,
@@ -77,7 +79,6 @@ from radiofib.stats.estimate import Estimate, HypothesisTest
 from radiofib.stats.influence import influence_covariance
 from radiofib.stats.measurement_agreement import (
     count_agreement,
-    label_overlap,
     measurement_agreement,
     stage_association,
 )
@@ -171,6 +172,7 @@ __all__ = [
     "kappa",
     "kappa_by_patient",
     "krippendorff_alpha",
+    "label_counts",
     "label_overlap",
     "likelihood_ratio",
     "log_loss",
@@ -193,6 +195,7 @@ __all__ = [
     "newcombe",
     "obuchowski",
     "ordinal_c_index",
+    "overlap_of_counts",
     "paired_difference",
     "pairwise_auc",
     "partial_auc",

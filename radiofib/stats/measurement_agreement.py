@@ -1,9 +1,9 @@
-"""Counts, areas and labels against readers: one tidy table from functions found elsewhere here."""
+"""Counts and areas against readers: one tidy table from functions found elsewhere here."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,11 @@ from radiofib.stats.correlation import correlations
 from radiofib.stats.reliability import bland_altman, intraclass
 from radiofib.stats.trend import jonckheere
 
-__all__ = ["count_agreement", "label_overlap", "measurement_agreement", "stage_association"]
+__all__ = [
+    "count_agreement",
+    "measurement_agreement",
+    "stage_association",
+]
 
 Row = dict[str, object]
 COLUMNS = ("metric", "estimate", "ci_low", "ci_high", "p", "n", "method", "note")
@@ -162,86 +166,6 @@ def stage_association(
         numbers = (found.statistic, nan, nan)
         rows.append(_row("jonckheere", numbers, n, found.method, said, found.p))
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def label_overlap(
-    pairs: Iterable[tuple[ArrayLike, ArrayLike]],
-    names: Sequence[str],
-    *,
-    batch: int | None = None,
-) -> pd.DataFrame:
-    """Return Dice and intersection over union of each class of labels over several slides.
-
-    Three ways to average, which differ and are mixed up in print: ``per_slide``, the mean over
-    slides in which the class occurs in either; ``pooled``, from the pixels of all slides
-    together; ``per_batch``, the mean over batches of consecutive pictures, each pooled, as
-    training programs print it (it depends on the order and the size of the batches).
-
-    Parameters
-    ----------
-    pairs : iterable of (labels, labels)
-        For each slide (or tile) two pictures of labels 0..len(names)-1 on the same grid; the
-        second is the reference. One pair at a time is held.
-    names : sequence of str
-        Names of the classes.
-    batch : int, optional
-        Pictures in a batch; without it there is no ``per_batch``.
-
-    Returns
-    -------
-    DataFrame
-        ``class, metric, average, value, n``, n being the slides or batches averaged.
-
-    Examples
-    --------
-    >>> pair = (np.array([[0, 1, 1, 2]]), np.array([[0, 1, 2, 2]]))
-    >>> frame = label_overlap([pair, pair], ["background", "lobule", "portal"])
-    >>> frame[frame["class"] == "portal"]["value"].round(3).tolist()
-    [0.667, 0.667, 0.5, 0.5]
-    """
-    k = len(names)
-    tables = np.array([_confusion(a, b, k) for a, b in pairs], dtype=np.float64).reshape(-1, k, k)
-    if not len(tables):
-        raise UsageError("no pictures to compare")
-    if batch is not None and batch < 1:
-        raise UsageError("a batch needs at least one picture", found=str(batch))
-    averages = {"per_slide": tables, "pooled": tables.sum(axis=0, keepdims=True)}
-    if batch is not None:
-        cuts = range(0, len(tables), batch)
-        averages["per_batch"] = np.array([tables[i : i + batch].sum(axis=0) for i in cuts])
-    rows = []
-    for number, name in enumerate(names):
-        for metric in ("dice", "jaccard"):
-            for average, stack in averages.items():
-                value, n = _mean_overlap(stack, number, metric)
-                rows.append((name, metric, average, value, n))
-    return pd.DataFrame(rows, columns=["class", "metric", "average", "value", "n"])
-
-
-def _confusion(first: ArrayLike, second: ArrayLike, k: int) -> NDArray[np.int64]:
-    a, b = np.asarray(first), np.asarray(second)
-    if a.shape != b.shape:
-        raise UsageError("labels must be on the same grid", found=f"{a.shape} and {b.shape}")
-    for labels in (a, b):
-        if labels.size and (labels.min() < 0 or labels.max() >= k):
-            raise UsageError(
-                "labels must be numbers of the named classes",
-                expected=f"0 to {k - 1}",
-                found=f"{labels.min()} to {labels.max()}",
-            )
-    place = a.astype(np.int64).ravel() * k + b.astype(np.int64).ravel()
-    return np.bincount(place, minlength=k * k).reshape(k, k)
-
-
-def _mean_overlap(tables: NDArray[np.float64], number: int, metric: str) -> tuple[float, int]:
-    both = tables[:, number, number]
-    sizes = tables[:, number].sum(axis=1) + tables[:, :, number].sum(axis=1)
-    occurs = sizes > 0
-    if not occurs.any():
-        return math.nan, 0
-    both, sizes = both[occurs], sizes[occurs]
-    value = 2 * both / sizes if metric == "dice" else both / (sizes - both)
-    return float(value.mean()), int(occurs.sum())
 
 
 def _enough(table: NDArray[np.float64]) -> int:

@@ -144,8 +144,13 @@ def config_for(cohort: Cohort) -> ExtractionConfig:
     return default_config("ct" if channels == {"ct"} else "mri")
 
 
-def open_cohort(cohort: str, root: Path | None, scheme: str | None) -> Cohort:
-    """Read a cohort table, or the folder `root` as a data card describes it."""
+def open_cohort(
+    cohort: str, root: Path | None, scheme: str | None, channel: str | None = None
+) -> Cohort:
+    """Read a cohort table, or the folder `root` as a data card describes it.
+
+    `channel` is that of all images of a table without a column ``channel``.
+    """
     if cohort.endswith(".md") or cohort in list_cards():
-        return Cohort.from_card(cohort, root or Path())
-    return Cohort.read(Path(cohort), root=root, scheme=scheme)
+        return Cohort.from_card(cohort, root or Path(), channel=channel)
+    return Cohort.read(Path(cohort), root=root, scheme=scheme, channel=channel)

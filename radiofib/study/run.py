@@ -213,12 +213,23 @@ def _once(failures: Sequence[Failure]) -> list[Failure]:
 
 
 def load_cohort(study: StudyConfig, root: Path) -> Cohort:
-    """Return the cohort that a study names."""
+    """Return the cohort that a study names.
+
+    Where a study has ultrasound to clean, images without a channel are that ultrasound, whatever
+    their files are called.
+    """
+    channel = None if study.ultrasound is None else study.ultrasound.channels[0]
     if study.card is not None:
-        return Cohort.from_card(study.card, root)
+        return Cohort.from_card(study.card, root, channel=channel)
     if study.cohort is None:
         raise ConfigError("name the data: give either 'card' or 'cohort'", where="study")
-    return Cohort.read(root / study.cohort, root=root, scheme=study.scheme, label=study.label)
+    return Cohort.read(
+        root / study.cohort,
+        root=root,
+        scheme=study.scheme,
+        label=study.label,
+        channel=channel,
+    )
 
 
 def extraction_config(study: StudyConfig, cohort: Cohort, root: Path) -> ExtractionConfig:

@@ -40,6 +40,8 @@ def read_plan(path: Path) -> UltrasoundPlan:
 def open_pictures(cohort: str, root: Path | None, scheme: str | None, channel: str) -> Cohort:
     """Read a cohort table or a data card, or make a cohort of all pictures below a folder.
 
+    All files of a folder, or of a table without a column ``channel``, are of `channel`.
+
     Raises
     ------
     CohortError
@@ -58,7 +60,7 @@ def open_pictures(cohort: str, root: Path | None, scheme: str | None, channel: s
         )
     if not path.exists() and cohort not in list_cards():
         raise CohortError("nothing is there", where=cohort, expected=known, hint="check the path")
-    return open_cohort(cohort, root, scheme)
+    return open_cohort(cohort, root, scheme, channel)
 
 
 def clean_files(

@@ -58,7 +58,7 @@ def test_convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("--size", "big", "not a size"),
         ("--mean", "a,b", "not numbers"),
-        ("--layout", "NCH", "unknown layout"),
+        ("--layout", "NCH", "not one of"),
         ("--images", "nowhere", "no pictures"),
     ],
 )

@@ -14,7 +14,9 @@ from radiofib.cli.app import app
 from radiofib.cohort import Cohort
 from radiofib.errors import CohortError
 from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
-from radiofib.study import open_pictures
+from radiofib.study import StudyConfig, open_pictures
+from radiofib.study.run import load_cohort
+from tests.images.ultrasound_files import write_film
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,23 @@ def test_what_is_left_and_what_is_said(pictures: Path, tmp_path: Path) -> None:
     failures = pd.read_csv(out / "failures.csv")
     assert failures["case"].tolist() == ["b"]
     assert str(pictures) not in (out / "failures.csv").read_text()
+
+
+def test_a_table_of_dicom_and_pictures_needs_no_channel(tmp_path: Path) -> None:
+    screen = simulate_frame(FrameSettings(shape=(240, 320)), 0).screen
+    PIL.Image.fromarray(screen).save(tmp_path / "a.png")
+    PIL.Image.fromarray(screen).save(tmp_path / "b.jpg")
+    write_film(tmp_path / "c.dcm", screen[None])
+    for name, cases in (("all", "abc"), ("dicom", "c")):
+        files = {"a": "a.png", "b": "b.jpg", "c": "c.dcm"}
+        table = pd.DataFrame([{"case": c, "image": files[c]} for c in cases])
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        out = tmp_path / f"out_{name}"
+        code, said = clean(tmp_path / f"{name}.csv", "--out", out, "--region", "image")
+        assert (code, f"{len(cases)} regions in {len(cases)} files" in said) == (0, True), said
+        assert pd.read_csv(out / "cohort.csv")["channel"].unique().tolist() == ["us"]
+        study = {"title": "t", "cohort": f"{name}.csv", "ultrasound": {"channels": ["us", "b"]}}
+        assert load_cohort(StudyConfig.parse(study, where="t"), tmp_path).channels == ("us",)
 
 
 def test_doubts_are_shown_and_help_names_what_messages_advise(tmp_path: Path) -> None:

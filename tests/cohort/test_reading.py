@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from radiofib.cohort import Acquisition, Cohort
-from radiofib.errors import CohortError
+from radiofib.errors import CohortError, ConfigError
 
 
 def frame(**columns):
@@ -181,6 +181,16 @@ def test_channels_by_kind_of_image():
         assert cohort(frame(case=["a", "b"], image=names)).channels == (channel,)
     with pytest.raises(CohortError, match="several kinds"):
         cohort(frame(case=["a", "b"], image=["a.png", "b.nii"]))
+
+
+def test_channel_of_a_table_without_one(tmp_path):
+    rows = "case,image\na,a.png\nb,b.nii\n"
+    assert cohort(rows, tmp_path, channel="ct").channels == ("ct",)
+    with pytest.raises(ConfigError, match="channel name"):
+        cohort(rows, tmp_path, channel="1t")
+    rows = "case,image,channel\na,a.png,t1\nb,b.nii,\n"
+    found = cohort(rows, tmp_path, channel="ct")
+    assert (found.channels, [f.case for f in found.failures]) == (("t1",), ["b"])
 
 
 def test_channels_are_in_one_order_whatever_the_rows():

@@ -16,6 +16,9 @@ from radiofib.cohort.copies import (
     SAME_BITS,
     SWEEP_BITS,
     TURNED_BITS,
+    Picture,
+    cut_pairs,
+    group_pictures,
     near_hashes,
     turned_hashes,
 )
@@ -106,6 +109,80 @@ def test_claims_of_turned_pictures_stated_beforehand() -> None:
         assert share >= CLAIMS.loc[how, "least"], (how, share)
     assert pairs <= CLAIMS.loc["false_turned_pairs", "most"]
     assert chance <= CLAIMS.loc["false_turned_probability", "most"]
+
+
+SHARES = (0.03, 0.05, 0.1)
+
+
+def cut(frame: np.ndarray, side: int, share: float) -> np.ndarray:
+    """Take a share off the top, bottom, left or right."""
+    lost = round(share * frame.shape[side // 2])
+    rows, columns = frame.shape
+    return (frame[lost:], frame[: rows - lost], frame[:, lost:], frame[:, : columns - lost])[side]
+
+
+def rescaled(part: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(part).resize(like.shape[::-1], Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_frame_that_lost_a_part_of_a_side_is_found_and_no_other(side: int) -> None:
+    frames = [simulate_frame(m, seed=2, number=k) for m in FRAME_MACHINES for k in range(2)]
+    part = cut(frames[1], side, 0.05)
+    for copy in (part, rescaled(part, frames[1])):
+        pictures = [
+            Picture(str(k), str(k), "", str(k), *hash_picture(f)[:2], cuts=hash_picture(f).cuts)
+            for k, f in enumerate((*frames, copy))
+        ]
+        for order in (pictures, pictures[::-1]):
+            [one] = group_pictures(order).copies
+            assert {order[one.picture].case, order[one.of].case} == {"1", str(len(frames))}
+            assert one.kind == "same picture"
+
+
+def nearest_cut(look: str, cuts: tuple[str, ...]) -> int:
+    return min(bits(look, one) for one in cuts)
+
+
+@pytest.mark.slow
+def test_claims_of_cut_pictures_stated_beforehand() -> None:
+    seed, count = (int(CLAIMS.loc["cut3", name]) for name in ("seed", "frames_per_machine"))
+    found: dict[str, list[bool]] = {f"cut{100 * share:.0f}": [] for share in SHARES}
+    known: list[tuple[str, tuple[str, ...]]] = []
+    sweep = 0
+    for machine in FRAME_MACHINES:
+        for number in range(count):
+            frame = simulate_frame(machine, seed=seed, number=number)
+            own = hash_picture(frame)
+            known.append((own.look, own.cuts))
+            for (name, hits), share in zip(found.items(), SHARES, strict=True):
+                part = cut(frame, number % 4, share)
+                for copy in (part, rescaled(part, frame)):
+                    look = perceptual_hash(copy)
+                    near = min(bits(look, own.look), nearest_cut(look, own.cuts))
+                    hits.append(near <= SAME_BITS)
+                assert name == f"cut{100 * share:.0f}"
+            moved = perceptual_hash(
+                simulate_frame(machine, seed=seed, number=number, sweep=0.3 + 0.35 * (number % 3))
+            )
+            alone = bits(moved, own.look) > SAME_BITS
+            sweep += alone and nearest_cut(moved, own.cuts) <= SAME_BITS
+    looks = [look for look, _ in known]
+    cuts = [(k, one) for k, (_, own) in enumerate(known) for one in own]
+    least = np.full((len(known), len(known)), 257)
+    for i, j, distance in cut_pairs(looks, [one for _, one in cuts], 256):
+        np.minimum.at(least, (i, np.array([k for k, _ in cuts])[j]), distance)
+    distances = least[~np.eye(len(known), dtype=bool)]
+    chance = float(norm.cdf((SAME_BITS + 0.5 - distances.mean()) / distances.std()))
+    shares = {how: float(np.mean(hits)) for how, hits in found.items()}
+    pairs = int((distances <= SAME_BITS).sum())
+    told = (shares, pairs, len(distances), int(distances.min()), chance, sweep)
+    print(told)  # noqa: T201 - pytest shows it when asked
+    for how, share in shares.items():
+        assert share >= CLAIMS.loc[how, "least"], (how, share)
+    assert pairs <= CLAIMS.loc["false_cut_pairs", "most"]
+    assert chance <= CLAIMS.loc["false_cut_probability", "most"]
+    assert sweep <= CLAIMS.loc["sweep_cut", "most"]
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def test_every_installed_feature_has_its_own_snake_case_name() -> None:
 
 def test_every_installed_image_type_is_configurable() -> None:
     radiomics = pytest.importorskip("radiomics")
-    from radiofib.engines.config import IMAGE_TYPES
+    from radiofib.engines.names import IMAGE_TYPES
 
     assert sorted(radiomics.getImageTypes()) == sorted(IMAGE_TYPES)
 

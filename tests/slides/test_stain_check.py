@@ -78,6 +78,26 @@ def test_no_stain_is_measured_on_a_grey_picture(
     assert "is grey" in found.missing["steatosis_vacuole_percent"]
 
 
+@pytest.mark.parametrize("reason", ["the picture is grey", None])
+def test_measures_and_warning_go_by_one_judgement(
+    reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def judged(overview: np.ndarray, tissue: TissueMask) -> str | None:
+        asked.append(tissue)
+        return reason
+
+    monkeypatch.setattr("radiofib.slides.measure.colourless", judged)
+    Image.fromarray(made.biopsy(um=8.0, length_um=1500.0)[0]).save(tmp_path / "s.png")
+    with open_slide(tmp_path / "s.png", mpp=8.0) as slide:
+        found = measure_slide(slide, SlideSettings())
+    assert len(asked) == 1
+    assert np.isnan(found.measured["stain_eosin_od_mean"]) == (reason is not None)
+    assert [w for w in found.warnings if w.startswith("a grey picture")] == list(found.warnings)
+    assert len(found.warnings) == (reason is not None)
+
+
 def test_the_palest_colour_is_no_grey() -> None:
     faint = np.full((20, 20, 3), (226, 222, 224), np.uint8)
     everywhere = TissueMask(np.ones((20, 20), dtype=bool), WHITE, 0.05)

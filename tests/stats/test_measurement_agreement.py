@@ -125,3 +125,15 @@ def test_labels_that_cannot_be_compared_are_refused() -> None:
         stats.label_overlap([(np.ones(3, int), np.zeros(3, int))], ["a"])
     with pytest.raises(UsageError, match="no pictures"):
         stats.label_overlap([], ["a"])
+    counted = stats.label_counts(np.array([0, 2]), np.array([0, 1]))
+    with pytest.raises(UsageError, match="expected 0 to 1; found 0 to 2"):
+        stats.overlap_of_counts([counted], ["a", "b"])
+
+
+def test_large_pictures_are_counted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 4, (2, 37, 29)).astype(np.uint8)
+    whole = stats.label_counts(first, second)
+    monkeypatch.setattr("radiofib.stats.counted_labels._AT_ONCE", 100)
+    np.testing.assert_array_equal(stats.label_counts(first, second), whole)
+    assert whole.sum() == first.size

@@ -114,7 +114,7 @@ def lit_pixels(
         return np.asarray(lit)
     places = ndimage.find_objects(labels)
     low = np.array([place[0].stop - place[0].start for place in places])
-    low = low <= _thin(grey.shape)
+    low = low <= thin_side(grey.shape)
     strong = ndimage.maximum(away, labels, np.arange(1, count + 1)) >= _LETTER
     kind = np.concatenate([[False], low & strong])
     tall = np.concatenate([[False], ~low])[labels]
@@ -129,7 +129,7 @@ def _ringing(away: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(here <= _RINGING * nearby)
 
 
-def _thin(shape: tuple[int, ...]) -> int:
+def thin_side(shape: tuple[int, ...]) -> int:
     """Return the height in pixels that lines of text, bars and rulers do not reach."""
     return max(3, round(0.07 * min(shape)))
 
@@ -179,7 +179,7 @@ def find_images(grey: NDArray[np.float64]) -> list[Found]:
 def _panels(lit: NDArray[np.bool_], away: NDArray[np.float64]) -> list[Found]:
     """Find the images among what is lit, cut where gaps run through it."""
     if lit.mean() <= 0.97:
-        pieces = cut_at_gaps(lit, away, least=_thin(lit.shape))
+        pieces = cut_at_gaps(lit, away, least=thin_side(lit.shape))
         if len(pieces) > 1:
             found = [_on_screen(piece) for piece in pieces]
             if all(found):
@@ -237,7 +237,7 @@ def _closed(lit: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _thick_parts(closed: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     """Return the large connected parts of what is left without thin things."""
-    size = _thin(closed.shape)
+    size = thin_side(closed.shape)
     padded = np.pad(closed, size, mode="edge").astype(np.uint8)  # a cut fan is not thin
     core = ndimage.maximum_filter(ndimage.minimum_filter(padded, size), size)
     core = core[size:-size, size:-size] > 0

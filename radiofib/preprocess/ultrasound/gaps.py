@@ -12,6 +12,9 @@ __all__ = ["cut_at_gaps"]
 
 #: What is fainter than this share of what lies around it is dark: compression blurs a narrow gap.
 _DARK, _AROUND = 0.25, 25
+#: So is what is that faint on average over so many pixels along a gap: what compression throws into
+#: a gap of two pixels changes from pixel to pixel, tissue does not fade by it.
+_ALONG = 7
 #: A gap is dark, or of the level of one line, over this share of the height, and over this one
 #: of its ends: a shadow leaves the near field lit.
 _THROUGH, _END = 0.97, 0.9
@@ -36,6 +39,10 @@ def cut_at_gaps(
     A gap of a few pixels is narrower than the speckle and its shadows, but unlike them it is dark
     from the first to the last row of both panels and begins and ends at one column (or the same
     along columns, where one panel lies above the other).
+
+    Of simulated pairs of rectangles 2, 3, 4, 6 and 8 pixels apart, stored as JPEG of quality 60, 75
+    and 90, none was missed in 540 of tissue and 720 of bare speckle, and none of 288 single images
+    (half of them with a shadow from the skin down) was cut: ``test_panel_claims.py``.
 
     Parameters
     ----------
@@ -80,9 +87,11 @@ def _halves(
 ) -> list[NDArray[np.bool_]] | None:
     """Return both sides of the first gap, None where there is none."""
     box = _box(lit)
-    dark = ~lit[box] | (away[box] <= _DARK * local[box])
+    faint = _DARK * local[box]
+    dark = ~lit[box] | (away[box] <= faint)
     for axis in (0, 1):
-        turned = (dark, away[box]) if axis == 0 else (dark.T, away[box].T)
+        along = dark | (ndimage.uniform_filter1d(away[box], _ALONG, axis=axis) <= faint)
+        turned = (along, away[box]) if axis == 0 else (along.T, away[box].T)
         gap = _gap(*turned, least)
         if gap is None:
             continue

@@ -10,7 +10,7 @@ from radiofib.slides.labels.files import read_labels, read_note, write_labels
 from radiofib.slides.reader import Grid, Slide
 from radiofib.slides.segmentation import Segmentation, SlideClass
 
-__all__ = ["LABELS", "keep_labels", "kept_labels"]
+__all__ = ["LABELS", "keep_labels", "kept_labels", "kept_names"]
 
 #: Folder under the output folder with one picture of labels for each slide.
 LABELS = "labels"
@@ -64,3 +64,18 @@ def kept_labels(path: Path, slide: Slide) -> Segmentation | None:
         return None
     grid = Grid(width, height, step_x, step_y, step_x * slide.mpp[0], step_y * slide.mpp[1])
     return Segmentation(labels, grid, classes, facts["source"], facts["maker"])
+
+
+def kept_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes of a picture of labels, empty where it names none.
+
+    Examples
+    --------
+    >>> kept_names(Path("no-such.png"))
+    ()
+    """
+    try:
+        facts = json.loads(read_note(path) or "{}")
+        return tuple(str(name) for name, *_ in facts.get("classes", ()))
+    except (ValueError, TypeError, AttributeError):  # the note of something else
+        return ()

@@ -8,6 +8,7 @@ import pytest
 from radiofib.preprocess.ultrasound import CleanSettings, clean_screen
 from radiofib.simulate.ultrasound import log_compress, speckle_envelope
 from tests.preprocess.ultrasound.lossy import border_error, stored
+from tests.preprocess.ultrasound.panels import bare_pair, pieces
 
 SHAPE = (240, 320)
 
@@ -52,3 +53,9 @@ def test_a_shadow_or_a_cursor_does_not_cut_an_image(rows: slice) -> None:
     screen[30:220, 210] = 200
     [found] = clean_screen(np.rint(screen).astype(np.uint8), CleanSettings())
     assert (found.frame.kind, found.panel) == ("linear", "")
+
+
+@pytest.mark.parametrize("quality", [60, 75])
+@pytest.mark.parametrize(("law", "sigma"), [("linear", 0.0), ("log", 0.7), ("smooth", 0.0)])
+def test_two_pixels_between_dark_panels_are_a_gap(law: str, sigma: float, quality: int) -> None:
+    assert pieces(bare_pair(law, sigma, 60, 2, 0), quality) == 2

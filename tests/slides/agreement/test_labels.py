@@ -11,10 +11,15 @@ import pytest
 from PIL import Image
 
 from radiofib.errors import UsageError
+from radiofib.slides.agreement import outlines as the_outlines
+from radiofib.slides.agreement import pictures as the_pictures
 from radiofib.slides.agreement.labels import label_agreement, pair_labels
 from radiofib.slides.labels.files import write_labels
+from radiofib.slides.labels.kept import keep_labels
 from radiofib.slides.polygons import Polygon
 from radiofib.slides.qupath.geojson import Annotation, to_geojson
+from radiofib.slides.reader import Grid
+from radiofib.slides.segmentation import Segmentation, SlideClass, compartments_of
 
 
 def pictures(folder: Path, **labels: np.ndarray) -> Path:
@@ -87,6 +92,72 @@ def test_a_case_that_cannot_be_compared_costs_itself_only(tmp_path: Path) -> Non
     assert [f.case for f in failures] == ["q", "r"]
     assert "case 'q': labels of one slide differ in size" in failures[0].reason
     assert "not a picture, or damaged" in failures[1].reason
+
+
+def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.tile(np.arange(3, dtype=np.uint8), (6, 4))
+    cases = {"r": labels, "s": labels}
+    drawn = {"portal": (0, 0, 40, 40)}
+    read: list[str] = []
+
+    def spy(read_file):
+        def known(path):
+            read.append(f"{path.parent.name}/{path.name}")
+            return read_file(path)
+
+        return known
+
+    for module, name in ((the_pictures, "read_labels"), (the_outlines, "read_geojson")):
+        monkeypatch.setattr(module, name, spy(getattr(module, name)))
+    label_agreement(
+        pair_labels(pictures(tmp_path / "a", **cases), pictures(tmp_path / "b", **cases))
+    )
+    for case in cases:
+        outlines(tmp_path / "c", case, **drawn)
+        outlines(tmp_path / "d", case, **drawn)
+    pairs = pair_labels(tmp_path / "c", tmp_path / "d")
+    label_agreement(pairs, mpp={"r": 0.5, "s": 0.5})
+    assert len(read) == len(set(read)) == 8
+
+
+def named(folder: Path, case: str, names: list[str]) -> Path:
+    """Write labels as a run does."""
+    folder.mkdir(exist_ok=True)
+    grid = Grid(4, 1, 1, 1, 1.0, 1.0)
+    kinds = compartments_of(names)
+    classes = tuple(SlideClass(n, (1, 2, 3), k) for n, k in zip(names, kinds, strict=True))
+    labels = np.array([[0, 1, 1, len(names) - 1]], np.uint8)
+    keep_labels(Segmentation(labels, grid, classes, "model", "m"), folder / f"{case}.png")
+    return folder
+
+
+def test_classes_are_called_as_the_files_of_a_run_say(tmp_path: Path) -> None:
+    run = named(tmp_path / "a", "s", ["background", "lobule", "portal tract"])
+    labels = np.array([[0, 1, 1, 3]], np.uint8)
+    (tmp_path / "b").mkdir()
+    Image.fromarray(labels).save(tmp_path / "b/s.png")
+    frame, _ = label_agreement(pair_labels(run, tmp_path / "b"))
+    assert frame["measure"].unique().tolist() == [
+        "background", "lobule", "portal tract", "class 3",
+    ]  # fmt: skip
+    frame, _ = label_agreement(pair_labels(run, tmp_path / "b"), names=["a", "b", "c", "d"])
+    assert frame["measure"].unique().tolist() == ["a", "b", "c", "d"]
+    other = named(tmp_path / "c", "s", ["background", "lobule", "vessel"])
+    frame, _ = label_agreement(pair_labels(run, other))
+    assert frame["measure"].unique().tolist() == ["background", "lobule", "class 2"]
+    [note] = frame["note"].unique()
+    assert note == "the label files name classes differently: 2 is portal tract, vessel"
+
+
+def test_outlines_of_one_other_class_have_its_name(tmp_path: Path) -> None:
+    boxes = {"Bile_duct": (0, 0, 40, 40), "portal": (50, 50, 90, 90)}
+    first = outlines(tmp_path / "a", "s", **boxes)
+    pairs = pair_labels(first, outlines(tmp_path / "b", "s", **boxes))
+    frame, _ = label_agreement(pairs, mpp={"s": 0.5})
+    assert frame["measure"].unique().tolist() == ["Bile duct", "portal tract"]
+    outlines(first, "s", **boxes, Vessel=(90, 0, 99, 9))
+    frame, _ = label_agreement(pairs, mpp={"s": 0.5})
+    assert frame["measure"].unique().tolist() == ["other", "portal tract"]
 
 
 def test_outlines_are_compared_in_um_as_far_as_both_drew_them(tmp_path: Path) -> None:
