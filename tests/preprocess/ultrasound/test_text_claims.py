@@ -1,0 +1,93 @@
+"""What could be read over tissue cannot be read in what is written: a recogniser looks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from radiofib.cli import app
+from radiofib.preprocess.ultrasound import CleanImage, CleanSettings, clean_screen
+from radiofib.simulate.ultrasound_text import TextSettings, simulate_text_frame
+from tests.preprocess.ultrasound.lettered import (
+    JUDGED,
+    LOOKED_AT,
+    Bare,
+    Written,
+    bare_blanked,
+    lines_left,
+)
+from tests.preprocess.ultrasound.lossy import stored
+from tests.preprocess.ultrasound.reader import error_rate, legible
+
+CLAIMS = Path(__file__).parents[2] / "reference/ultrasound_text_claims.csv"
+
+
+def cleaned(picture: np.ndarray) -> list[CleanImage]:
+    return clean_screen(picture, CleanSettings(least_valid=0.0))
+
+
+def findings(lines: list[Written], bare: list[Bare]) -> list[float]:
+    """Return what was measured, in the order of the claims."""
+    kinds = [
+        [one for one in lines if one.before and one.quality is None],
+        [one for one in lines if one.before and (one.quality or 0) >= 75],
+        [one for one in lines if one.before and one.quality == 60],
+    ]
+    blanked = [one.blanked for one in bare]
+    return [
+        *(float(np.mean([one.after for one in kind])) for kind in kinds),
+        float(np.mean(blanked)),
+        max(blanked),
+    ]
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("seeds", [LOOKED_AT, JUDGED], ids=["looked at", "judged"])
+def test_every_claim_is_met(seeds: tuple[int, ...]) -> None:
+    lines = [one for seed in seeds for one in lines_left(seed, cleaned)]
+    bare = [one for seed in seeds for one in bare_blanked(seed, cleaned)]
+    table = pd.read_csv(CLAIMS)
+    table["found"] = findings(lines, bare)
+    left = [one for one in lines if one.after]
+    missed = table[table["found"] > table["value"]]
+    assert missed.empty, "\n".join([missed.to_string(), *map(str, left)])
+
+
+def test_what_counts_as_read() -> None:
+    assert error_rate("DOE^JANE", "doe jane") == 0
+    assert error_rate("ID 123456", "") == 1
+    assert error_rate("12.05.1961", "12051981") == 1 / 8
+
+
+@pytest.mark.parametrize(
+    ("ink", "quality"), [("near", None), ("grey", 75), ("black", 90), ("white", None)]
+)
+def test_names_that_could_be_read_are_in_no_written_picture(
+    ink: str, quality: int | None, tmp_path: Path
+) -> None:
+    """A grey near the tissue's own, grey in a JPEG, thin black letters, white ones."""
+    made = simulate_text_frame(TextSettings.parse({"ink": ink}, where="test"), 21001)
+    picture = stored(made.screen, quality)
+    before = [line for line in made.lines if legible(picture, line.box, line.text)]
+    assert before, "nothing could be read in the first place"
+    suffix = {} if quality is None else {"quality": quality}
+    name = "a.png" if quality is None else "a.jpg"
+    (tmp_path / "screens").mkdir()
+    PIL.Image.fromarray(made.screen).save(tmp_path / "screens" / name, **suffix)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(
+        app, ["ultrasound", "clean", str(tmp_path / "screens"), "--out", str(out), "--workers", "1"]
+    )
+    assert done.exit_code == 0, done.output
+    pictures = [p for p in out.rglob("*.png") if PIL.Image.open(p).size == (640, 480)]
+    assert len(pictures) >= 3
+    for path in pictures:
+        shown = np.asarray(PIL.Image.open(path).convert("L"))
+        for line in before:
+            assert not legible(shown, line.box, line.text), f"{line.text} in {path.name}"
