@@ -112,7 +112,7 @@ def _speckle(
         if not (stage.noise and rng.random() < stage.noise):
             noise = ndimage.gaussian_filter(noise, width) * float(rng.uniform(1, 4))
         grey = mean + spread * noise
-    return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(grey, 0, 255)), dtype=np.uint8)
 
 
 class Patches:
@@ -167,7 +167,7 @@ class Patches:
             grey = middle + rng.uniform(0.5, 1.3) * (grey - middle) + rng.uniform(-20, 30)
         if rng.random() < 0.1:
             grey = ndimage.median_filter(grey, 3)
-        return np.rint(np.clip(grey, 0, 255))
+        return np.asarray(np.rint(np.clip(grey, 0, 255)))
 
     def _write(self, grey: np.ndarray, label: np.ndarray, known: np.ndarray) -> None:
         """Write a line of text, and note the box that is to be found."""
@@ -360,7 +360,7 @@ def main() -> None:
     for number, loss, trained in train(net, patches, batches, 2 if given.small else BATCH):
         print(f"{number} batches, loss {loss:.4f}", flush=True)
         rows.append({"batches": number, "loss": round(loss, 4)})
-        np.savez(given.out / "text_network.npz", **folded(trained))
+        np.savez(given.out / "text_network.npz", allow_pickle=False, **folded(trained))
     table = pd.DataFrame(rows)
     table.to_csv(given.out / "text_network.csv", index=False)
 

@@ -27,8 +27,11 @@ _WEIGHTS = "text_network.npz"
 _PART, _SURE, _MUCH = 0.5, 0.97, 0.5
 #: A line is at least so many pixels long, and holds so many.
 _LEAST_LENGTH, _LEAST_AREA = 16, 120
-#: Pixels beyond what is found, where letters may end.
-_RIM = 3
+#: A row of a line is likely over at least this share of it: what is likely strays above and below.
+_ROW = 0.5
+#: Pixels above and below a line that letters may reach, and to either side, in heights of the line:
+#: the last letter may not be found.
+_RIM, _BESIDE = 1, 0.3
 #: The network has seen letters to 26 pixels: larger screens are looked at smaller as well, as long
 #: as their shorter side is so many pixels.
 _LEAST_SIDE = 300
@@ -68,22 +71,21 @@ def written_lines(
     False
     """
     found = np.zeros(grey.shape, dtype=bool)
-    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
+    lit = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
+    if not lit[0].size:
         return found
     # Files are compressed in blocks of eight: the network has seen them from their corner.
-    top, left = rows[0] // 8 * 8, columns[0] // 8 * 8
-    box = (slice(top, rows[-1] + 1), slice(left, columns[-1] + 1))
+    top, left = (int(n[0]) // 8 * 8 for n in lit)
+    box = (slice(top, int(lit[0][-1]) + 1), slice(left, int(lit[1][-1]) + 1))
     # It was trained on dark screens.
     part, scale = np.where(inside, grey, 0.0)[box], 1
     while True:
         chances = text_chances(part)
-        for line in _lines(chances, height / scale):
-            place = tuple(
-                slice(max(corner + (s.start - _RIM) * scale, 0), corner + (s.stop + _RIM) * scale)
-                for corner, s in zip((top, left), line, strict=True)
-            )
-            found[place] = True
+        for rows, columns in _lines(chances, height / scale):
+            above, below = ((n * scale + top) for n in (rows.start - _RIM, rows.stop + _RIM))
+            before, after = ((n * scale + left) for n in (columns.start, columns.stop))
+            beside = round(_BESIDE * (below - above))
+            found[max(above, 0) : below, max(before - beside, 0) : after + beside] = True
         scale *= 2
         if min(part.shape) < 2 * _LEAST_SIDE:
             return np.asarray(found & inside)
@@ -109,7 +111,7 @@ def text_chances(grey: NDArray[np.float64]) -> Floats:
     for top, left in product(range(0, rows, _TILE), range(0, columns, _TILE)):
         first = (max(top - _SEEN, 0), max(left - _SEEN, 0))
         seen = whole[first[0] : top + _TILE + _SEEN, first[1] : left + _TILE + _SEEN]
-        map_ = np.repeat(np.repeat(_run(seen / 128 - 1), 2, axis=0), 2, axis=1)
+        map_ = np.repeat(np.repeat(_run(seen / np.float32(128) - 1), 2, axis=0), 2, axis=1)
         here = chances[top : top + _TILE, left : left + _TILE]
         here[:] = map_[top - first[0] :, left - first[1] :][: here.shape[0], : here.shape[1]]
     return chances
@@ -130,16 +132,17 @@ def _lines(chances: Floats, height: float) -> list[tuple[slice, slice]]:
         np.bincount(labels[where], minlength=count + 1)[1:]
         for where in (labels > 0, chances >= _SURE)
     )
-    return [
-        (rows, columns)
-        for (rows, columns), surely, pixels in zip(
-            ndimage.find_objects(labels), sure, area, strict=True
-        )
-        if surely >= _MUCH * pixels
-        and pixels >= _LEAST_AREA
-        and columns.stop - columns.start >= _LEAST_LENGTH
-        and rows.stop - rows.start < height
-    ]
+    found = []
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        wide, pixels = columns.stop - columns.start, area[number - 1]
+        if sure[number - 1] < _MUCH * pixels or pixels < _LEAST_AREA or wide < _LEAST_LENGTH:
+            continue
+        likely = (labels[rows, columns] == number).sum(axis=1) >= _ROW * wide
+        own = np.flatnonzero(likely) if likely.any() else np.arange(rows.stop - rows.start)
+        line = slice(rows.start + int(own[0]), rows.start + int(own[-1]) + 1)
+        if line.stop - line.start < height:
+            found.append((line, columns))
+    return found
 
 
 @cache

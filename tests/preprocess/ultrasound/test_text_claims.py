@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
-from radiofib.cli import app
+from radiofib.cli.app import app
 from radiofib.preprocess.ultrasound import CleanImage, CleanSettings, clean_screen
 from radiofib.simulate.ultrasound_text import TextSettings, simulate_text_frame
 from tests.preprocess.ultrasound.lettered import (
@@ -76,10 +76,11 @@ def test_names_that_could_be_read_are_in_no_written_picture(
     picture = stored(made.screen, quality)
     before = [line for line in made.lines if legible(picture, line.box, line.text)]
     assert before, "nothing could be read in the first place"
-    suffix = {} if quality is None else {"quality": quality}
-    name = "a.png" if quality is None else "a.jpg"
     (tmp_path / "screens").mkdir()
-    PIL.Image.fromarray(made.screen).save(tmp_path / "screens" / name, **suffix)
+    if quality is None:
+        PIL.Image.fromarray(made.screen).save(tmp_path / "screens/a.png")
+    else:
+        PIL.Image.fromarray(made.screen).save(tmp_path / "screens/a.jpg", quality=quality)
     out = tmp_path / "out"
     done = CliRunner().invoke(
         app, ["ultrasound", "clean", str(tmp_path / "screens"), "--out", str(out), "--workers", "1"]
