@@ -1,10 +1,12 @@
 """Train the network that finds lines of text over tissue, on simulated frames alone.
 
 Usage: python benchmarks/text_network.py [--small] [--batches 1400] [--fonts FOLDER] [--out FOLDER]
-       python benchmarks/text_network.py --start text_network.npz --batches 500
+       python benchmarks/text_network.py --stage 2 --start FILE --batches 500 --frames 120
+       (the same) --stage 3 --start FILE --batches 900 --stop 300 --frames 120
 
-The second line goes on from the first: with more tissue without text, grainier, and with twice the
-weight on tissue that is taken for text.
+Each line goes on from the weights of the one before: the second with more tissue without text,
+grainier, and more weight on tissue that is taken for text, the third with more small letters. The
+weights in radiofib are of these three runs.
 
 Needs torch (extra ``convert``). Frames are those of ``radiofib.simulate`` and bare speckle of other
 laws and seeds than any test judges; letters are of fonts that no test uses: Liberation and URW
@@ -35,7 +37,6 @@ from radiofib.simulate.speckle import nakagami_envelope
 from radiofib.simulate.ultrasound import log_compress, speckle_envelope
 from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
 
-RESULTS = Path(__file__).parent / "results"
 PATCH = (96, 160)
 FONTS = Path("/usr/share/fonts")
 FAMILIES = ("Liberation", "Nimbus", "P052", "C059", "URWBookman", "URWGothic")
@@ -49,7 +50,7 @@ BATCH = 12
 
 @dataclass(frozen=True)
 class Stage:
-    """How often there is text, independent pixels, noise; what tissue weighs; the rate."""
+    """How often there is text, small text, independent pixels, noise; what tissue weighs; rate."""
 
     seed: int
     text: float
@@ -57,10 +58,14 @@ class Stage:
     noise: float
     tissue: float
     rate: float
+    small: float = 0.0
 
 
-FIRST = Stage(31000, text=0.75, grainy=0.15, noise=0.0, tissue=1.0, rate=4e-3)
-SECOND = Stage(32000, text=0.5, grainy=0.4, noise=0.4, tissue=2.0, rate=1e-3)
+STAGES = (
+    Stage(31000, text=0.75, grainy=0.15, noise=0.0, tissue=1.0, rate=4e-3),
+    Stage(32000, text=0.5, grainy=0.4, noise=0.4, tissue=2.0, rate=1e-3),
+    Stage(33000, text=0.7, grainy=0.3, noise=0.3, tissue=1.5, rate=1.5e-3, small=0.5),
+)
 
 
 def tissues(rng: np.random.Generator, count: int, stage: Stage) -> list[np.ndarray]:
@@ -217,9 +222,11 @@ class Patches:
             signs = [str(int(rng.integers(10))) for _ in signs]
         for _ in range(int(rng.integers(0, 3))):
             signs[int(rng.integers(1, length - 1))] = MARKS[int(rng.integers(len(MARKS)))]
-        font = PIL.ImageFont.truetype(
-            str(self.fonts[int(rng.integers(len(self.fonts)))]), int(rng.integers(8, 27))
-        )
+        chosen = str(self.fonts[int(rng.integers(len(self.fonts)))])
+        size = int(rng.integers(8, 27))
+        if self.stage.small and rng.random() < self.stage.small:
+            size = int(rng.integers(8, 15))
+        font = PIL.ImageFont.truetype(chosen, size)
         text = "".join(signs)
         left, top, right, bottom = font.getbbox(text)
         sheet = PIL.Image.new("L", (int(right - left) + 8, int(bottom - top) + 8), 0)
@@ -278,7 +285,7 @@ def network() -> Any:
             wide = nn.functional.interpolate(s[8](deep), scale_factor=2.0, mode="nearest")
             return self.last(s[9](half + wide))
 
-    torch.manual_seed(FIRST.seed)
+    torch.manual_seed(STAGES[0].seed)
     return Net()
 
 
@@ -341,9 +348,11 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a few seconds, to see that it runs")
     parser.add_argument("--batches", type=int, default=1400)
     parser.add_argument("--frames", type=int, default=160)
+    parser.add_argument("--stop", type=int, help="end after so many of the batches")
+    parser.add_argument("--stage", type=int, choices=(1, 2, 3), default=1)
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--fonts", type=Path, default=FONTS)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=Path())
     given = parser.parse_args()
     batches, frames = (2, 8) if given.small else (given.batches, given.frames)
     folder = Path(matplotlib.get_data_path()) if given.small else given.fonts
@@ -352,7 +361,7 @@ def main() -> None:
     chosen = [path for name, path in fonts.items() if name.startswith(families)]
     if not chosen:
         parser.error(f"no font of {', '.join(families)} below {folder}")
-    stage = SECOND if given.start else FIRST
+    stage = STAGES[given.stage - 1]
     net = restored(given.start) if given.start else network()
     rng = np.random.default_rng(stage.seed)
     patches = Patches(tissues(rng, frames, stage), chosen, rng, stage)
@@ -361,6 +370,8 @@ def main() -> None:
         print(f"{number} batches, loss {loss:.4f}", flush=True)
         rows.append({"batches": number, "loss": round(loss, 4)})
         np.savez(given.out / "text_network.npz", allow_pickle=False, **folded(trained))
+        if number == given.stop:
+            break
     table = pd.DataFrame(rows)
     table.to_csv(given.out / "text_network.csv", index=False)
 
