@@ -95,7 +95,7 @@ def clean(
     measured = int((done.record["reason"] == "").sum())
     typer.echo(f"{measured} regions in {done.screens} files; look at {out / 'ultrasound'}")
     if measured:
-        typer.echo("text on tissue may stay where it is no brighter: look before passing it on")
+        typer.echo("text on tissue that hardly stands out may stay: look before passing it on")
     if measured:
         typer.echo(f"for features: radiofib extract {out / 'cohort.csv'} --out features.parquet")
     doubts = done.record.loc[done.record["doubt"] != "", ["case", "instance", "channel", "doubt"]]

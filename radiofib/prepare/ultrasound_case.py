@@ -26,7 +26,7 @@ from radiofib.store import read_record, write_record
 __all__ = ["ScreenDone", "ScreenRow", "ScreenTask", "ScreenWork", "crashed", "do_screen"]
 
 #: Changes when the content of a finished piece changes its meaning.
-SCREEN_SCHEMA = 4
+SCREEN_SCHEMA = 5
 #: Colours of the picture of what was taken.
 _FRAME, _REMOVED = (80, 160, 255), (220, 40, 60)
 _LONGEST = 900

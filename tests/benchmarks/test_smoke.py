@@ -54,6 +54,7 @@ def test_every_benchmark_is_run_here(repository: Path) -> None:
         "radmlbench.py",
         "slides_segment.py",
         "slides_whole.py",
+        "text_network.py",
     }
 
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 from radiofib.preprocess.ultrasound.flat import flat_text, lines_of_letters
 from radiofib.preprocess.ultrasound.lines import border_doubt, covered, grown, lengthened
 from radiofib.preprocess.ultrasound.strokes import bright_strokes, without_specks
+from radiofib.preprocess.ultrasound.text_network import written_lines
 
 __all__ = [
     "LEAST_SIDE",
@@ -74,7 +75,9 @@ def find_graphics(
     one tint. In grey, speckle cannot stand out from its neighbourhood by more than a few times
     its own spread (the brightest of 10^5 Rayleigh echoes is 12 dB above the median), and it
     fades over the width of the point-spread function; graphics are brighter, and end within two
-    pixels. Lines of text are covered by a box, since blanked letters could still be read.
+    pixels. Text that is neither bright nor even is found by its shape, see
+    :mod:`radiofib.preprocess.ultrasound.text_network`. Lines of text are covered by a box, since
+    blanked letters could still be read.
 
     Parameters
     ----------
@@ -127,6 +130,7 @@ def find_graphics(
     drawn = lengthened(grey, drawn | bright, inside & ~colour_mask, height)
     drawn_mask = covered(grey, drawn | beside, height, rim=3)
     drawn_mask = drawn_mask | covered(grey, flat, height, rim=3)
+    drawn_mask = drawn_mask | written_lines(grey, inside, height)
     if beside.any():  # where a line crosses the border, the last pixels before it may be its ink
         deep = ~grown(~inside, border_doubt(grey.shape))
         drawn_mask = drawn_mask | (~deep & grown(beside, height // 2))
