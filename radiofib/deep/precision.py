@@ -103,7 +103,8 @@ def int8_variant(
     zero point for each tensor, 8 bits without sign, from their range over the calibration images
     but for the largest values. The weights of a convolution are rounded together, by what it reads
     on the calibration images [3]_ (:func:`~radiofib.deep.rounding.round_together`). Sums of two
-    computed tensors, as in residual networks, stay in float.
+    computed tensors, as in residual networks, stay in float, and read what convolutions of 8 bits
+    added up before it is rounded (:mod:`radiofib.deep.float_terms`).
     The first convolution, which reads the picture, stays in float, as does what follows the last
     convolution or matrix product before the embedding (the last sum, ReLU, pooling), and a head
     behind it, so that an embedding is a mean of many values and not of 256 steps. Rounding shifts
