@@ -9,6 +9,7 @@ from scipy import ndimage
 from radiofib.preprocess.ultrasound.find import find_images, screen_level
 from radiofib.preprocess.ultrasound.graphics import LEAST_SIDE, has_text, text_height
 from radiofib.preprocess.ultrasound.lines import INK, border_doubt, grown
+from radiofib.preprocess.ultrasound.text_network import written_lines
 
 __all__ = ["shows_burned_in"]
 
@@ -22,7 +23,7 @@ def shows_burned_in(picture: NDArray[np.generic]) -> bool:
     """Tell whether a two-dimensional picture shows burned-in text or signs.
 
     On the empty screen beside the image whatever is as low as a letter counts. In the image only
-    lines of four or more letters do: a short word or a caliper may be missed. Cut-outs smaller than
+    lines of text do: a short word or a caliper may be missed. Cut-outs smaller than
     a screen can be are not looked at.
 
     Parameters
@@ -45,10 +46,10 @@ def shows_burned_in(picture: NDArray[np.generic]) -> bool:
         return False
     found = find_images(grey)
     if not found:
-        return has_text(grey, np.ones(grey.shape, dtype=bool))
+        return _is_written_on(grey, np.ones(grey.shape, dtype=bool))
     shape = (grey.shape[0], grey.shape[1])
     image = np.logical_or.reduce([one.frame.mask(shape) for one in found])
-    return _ink_off(grey, image) >= _LEAST_INK or has_text(grey, image)
+    return _ink_off(grey, image) >= _LEAST_INK or _is_written_on(grey, image)
 
 
 def _greys(picture: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -60,6 +61,13 @@ def _greys(picture: NDArray[np.generic]) -> NDArray[np.float64]:
     if low >= 0 and 1 < high <= 255:
         return np.asarray(grey)
     return np.asarray((grey - low) * (255.0 / (high - low or 1.0)))
+
+
+def _is_written_on(grey: NDArray[np.float64], image: NDArray[np.bool_]) -> bool:
+    """Tell whether there is a line of text in the image, by its ink or by its shape."""
+    if has_text(grey, image):
+        return True
+    return bool(written_lines(grey, image, text_height(grey.shape)).any())
 
 
 def _ink_off(grey: NDArray[np.float64], image: NDArray[np.bool_]) -> int:

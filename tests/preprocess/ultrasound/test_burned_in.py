@@ -8,8 +8,15 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from radiofib.preprocess.ultrasound import CleanSettings, clean_screen, shows_burned_in
+from radiofib.preprocess.ultrasound import (
+    CleanSettings,
+    clean_screen,
+    fill_blanked,
+    shows_burned_in,
+)
 from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
+from radiofib.simulate.ultrasound_text import TextSettings, simulate_text_frame
+from tests.preprocess.ultrasound.lossy import stored
 
 SHAPE = (200, 260)
 
@@ -28,7 +35,17 @@ def test_what_is_written_on_or_beside_the_image_is_seen(marks: tuple[str, ...], 
 def test_a_screen_without_marks_and_a_cleaned_one_show_none(seed: int) -> None:
     assert not shows_burned_in(frame((), seed))
     [clean] = clean_screen(frame(("name", "annotation"), seed), CleanSettings())
-    assert not shows_burned_in(clean.pixels)
+    written = fill_blanked(clean.pixels, clean.valid, clean.frame.mask(clean.pixels.shape))
+    assert not shows_burned_in(written)
+
+
+@pytest.mark.parametrize("quality", [None, 75])
+@pytest.mark.parametrize("ink", ["grey", "near", "black"])
+def test_text_of_any_grey_over_tissue_is_seen(ink: str, quality: int | None) -> None:
+    settings = TextSettings(ink=ink)
+    made = simulate_text_frame(settings, 21000)
+    assert shows_burned_in(stored(made.screen, quality))
+    assert not shows_burned_in(stored(made.bare, quality))
 
 
 def test_greys_of_any_scale_are_looked_at() -> None:
