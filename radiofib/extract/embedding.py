@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiofib._checks import check_regular
 from radiofib.cohort import Acquisition
 from radiofib.deep.card import MissingFactsError, Role
 from radiofib.deep.inputs import picture_input
@@ -240,6 +241,7 @@ def embedder_of(config: ExtractionConfig) -> Embedder | None:
     if settings is None:
         return None
     path = Path(settings.model).resolve()
+    check_regular(path, error=MissingModelError, where=settings.model)
     if not path.is_file():
         raise MissingModelError(
             "no such model file",
