@@ -32,7 +32,7 @@ from radiofib.parallel import map_pieces
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
-from radiofib.store import read_record, tidy, write_record
+from radiofib.store import folder_within, read_record, tidy, write_record
 from radiofib.table import guard_frame
 
 __all__ = ["MapRow", "check_maps", "write_maps"]
@@ -231,7 +231,7 @@ def _make(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> 
 
 def _write_all(acquisition: Acquisition, roi: Roi, work: _Work) -> list[MapRow]:
     name = work.names[acquisition.case, acquisition.instance]
-    home = work.folder / name
+    home = folder_within(work.folder, name)
     tidy(home)
     outside = (work.config.voxel_settings or VoxelSettings()).init_value
     who = (acquisition.case, acquisition.instance, acquisition.channel)

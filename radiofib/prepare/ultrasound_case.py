@@ -21,7 +21,7 @@ from radiofib.prepare.ultrasound_config import UltrasoundPlan
 from radiofib.prepare.ultrasound_region import OTHER_PANEL, Region, given_mask, regions_of
 from radiofib.preprocess.ultrasound import CleanImage, clean_screen, fill_blanked
 from radiofib.provenance import hash_object
-from radiofib.store import read_record, write_record
+from radiofib.store import folder_within, read_record, write_record
 
 __all__ = ["ScreenDone", "ScreenRow", "ScreenTask", "ScreenWork", "crashed", "do_screen"]
 
@@ -172,6 +172,7 @@ def do_screen(task: ScreenTask, *, work: ScreenWork) -> ScreenDone:
             rows = tuple(ScreenRow(**row) for row in found["rows"])
             failures = tuple(Failure(**row) for row in found["failures"])
             return ScreenDone(rows, failures, reused=True)
+        folder_within(work.folder, Path(task.stem).parent.as_posix())
         page = _Page()
         for frame in read_frames(a.image, work.plan.frames):
             _do_frame(task, frame, work, page)
@@ -283,7 +284,6 @@ def _written(
 ) -> list[ScreenRow]:
     """Write image, masks and picture; return a row for each region."""
     home = work.folder
-    (home / stem).parent.mkdir(parents=True, exist_ok=True)
     names: dict[str, Any] = {"image": f"{stem}.png", "valid": f"{stem}_valid.png"}
     inside = image.frame.mask(image.pixels.shape)
     save_png(fill_blanked(image.pixels, image.valid, inside), home / names["image"], effort=6)
