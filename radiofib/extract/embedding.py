@@ -390,4 +390,6 @@ def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> White
     """Return the value of white of a picture file; see :func:`white_of_file`."""
     if embedder.of_volumes:
         return White(None)
-    return white_of_file(embedder.settings, image, Path(acquisition.image))
+    told = acquisition.extra.get("white_grey")
+    known = None if told is None else float(str(told))
+    return white_of_file(embedder.settings, image, Path(acquisition.image), told=known)

@@ -26,10 +26,11 @@ from radiofib.store import folder_within, read_record, write_record
 __all__ = ["ScreenDone", "ScreenRow", "ScreenTask", "ScreenWork", "crashed", "do_screen"]
 
 #: Changes when the content of a finished piece changes its meaning.
-SCREEN_SCHEMA = 4
+SCREEN_SCHEMA = 5
 #: Colours of the picture of what was taken.
 _FRAME, _REMOVED = (80, 160, 255), (220, 40, 60)
 _LONGEST = 900
+_SIXTEEN_BITS = 65535.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class ScreenRow:
         What was done.
     doubt : str
         What a person should look at; "" for nothing.
+    white_grey : float or None
+        Grey that is white in an image of 16 bits whose file stored fewer.
     image_look : str
         Hash of what was seen before text and graphics were blanked, for telling copies.
     image, mask, valid, picture : str
@@ -102,6 +105,7 @@ class ScreenRow:
     frame: int | None = None
     notes: str = ""
     doubt: str = ""
+    white_grey: float | None = None
     image_look: str = ""
     image: str = ""
     mask: str = ""
@@ -252,6 +256,7 @@ def _described(
         frame=frame.number if frame.frames > 1 else None,
         notes="; ".join([*frame.notes, *image.notes, *said]),
         doubt="; ".join(image.doubts),
+        white_grey=None if frame.white == _SIXTEEN_BITS else frame.white,
         image_look=image.look,
     )  # fmt: skip
     return row, spacing
