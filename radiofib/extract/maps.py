@@ -29,6 +29,7 @@ from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.prepared import Regions
 from radiofib.images.map_overlay import map_overlay_png
 from radiofib.parallel import map_pieces
+from radiofib.preprocess.ultrasound import shows_burned_in
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
@@ -216,17 +217,33 @@ def _work(
                 "features": chosen,
                 "format": file_format,
                 "pictures": pictures,
+                "burned_in": "refused",
             }
         ),
     )
 
 
 def _make(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> tuple[MapRow, ...]:
+    _refuse_burned_in(acquisition, regions.measured)
     rows = _write_all(acquisition, regions.measured, work)
     if not any(row.file for row in rows):
         raise EngineError("no map can be made of this region", found=rows[0].reason)
     _store(work, key, rows)
     return tuple(rows)
+
+
+def _refuse_burned_in(acquisition: Acquisition, roi: Roi) -> None:
+    """Refuse maps of a picture that shows text, perhaps a name: it can be read in maps as well."""
+    cleaned = acquisition.extra.get("image_look")
+    if cleaned or roi.ndim != 2 or roi.origin_mm is not None or not shows_burned_in(roi.pixels):
+        return
+    raise EngineError(
+        "maps would show text or signs that are burned into the picture, perhaps names: none are "
+        "written",
+        where=" / ".join(filter(None, acquisition.key)),
+        hint="run 'radiofib ultrasound clean' first, and make maps of the cohort that it writes; "
+        "the features are in the table all the same, with the text where it lies in the region",
+    )
 
 
 def _write_all(acquisition: Acquisition, roi: Roi, work: _Work) -> list[MapRow]:
