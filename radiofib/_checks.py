@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import stat
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,20 @@ __all__ = [
     "check_1d",
     "check_known",
     "check_no_duplicates",
+    "check_regular",
     "check_same_length",
     "list_some",
     "nearest",
+    "unlike_file",
 ]
+
+#: What a path may lead to that is neither a file nor a folder, by the type in its mode.
+_UNLIKE_FILES = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -179,3 +191,56 @@ def check_same_length(**arrays: Sequence[Any] | NDArray[Any]) -> int:
             "arrays differ in length", found=list_some(f"{k} {v}" for k, v in lengths.items())
         )
     return next(iter(lengths.values()))
+
+
+def unlike_file(path: str | Path) -> str:
+    """Say what a path leads to that is neither a file nor a folder; "" for those and for nothing.
+
+    To open such a thing may wait for ever (a pipe), or never come to an end (``/dev/zero``).
+
+    Examples
+    --------
+    >>> unlike_file("/dev/null"), unlike_file("."), unlike_file("nowhere.png")
+    ('a device', '', '')
+    """
+    try:
+        return _UNLIKE_FILES.get(stat.S_IFMT(Path(path).stat().st_mode), "")
+    except (OSError, ValueError):  # not there, or no name that the disk knows
+        return ""
+
+
+def check_regular(
+    path: str | Path, *, error: type[RadiofibError] = UsageError, where: str | None = None
+) -> None:
+    """Refuse what is neither a file nor a folder before it is opened.
+
+    Parameters
+    ----------
+    path : path
+        What is about to be opened.
+    error : type
+        Class of the error.
+    where : str, optional
+        How the message calls it; the path when not given.
+
+    Raises
+    ------
+    RadiofibError
+        Of class `error`, for a pipe, a device or a socket.
+
+    Examples
+    --------
+    >>> check_regular("/dev/null")
+    Traceback (most recent call last):
+    radiofib.errors.UsageError: /dev/null: not a regular file (expected a regular file; found a
+    device). Next: copy the content into a file and name that.
+    """
+    found = unlike_file(path)
+    if found:
+        raise error(
+            "not a regular file",
+            where=str(path) if where is None else where,
+            expected="a regular file",
+            found=found,
+            hint="copy the content into a file and name that",
+        )

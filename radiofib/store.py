@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from radiofib.errors import ConfigError
+from radiofib.errors import ConfigError, ExportError
 from radiofib.provenance import canonical_json, hash_bytes, hash_file
 
-__all__ = ["read_record", "tidy", "write_record"]
+__all__ = ["folder_within", "read_record", "tidy", "write_record"]
 
 _STALE_SECONDS = 3600.0
 
@@ -99,3 +99,46 @@ def tidy(folder: Path) -> None:
                 leftover.unlink(missing_ok=True)
         except OSError:
             continue
+
+
+def folder_within(home: Path, name: str) -> Path:
+    """Make a folder of results and return it; one that a link leads elsewhere is refused.
+
+    Parameters
+    ----------
+    home : path
+        The output folder; it may itself be reached through a link.
+    name : str
+        The folder, relative to `home`.
+
+    Raises
+    ------
+    ExportError
+        When the folder would lie outside `home`, or cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     folder_within(Path(home), "c01").name
+    'c01'
+    """
+    folder = home / name
+    if not folder.resolve().is_relative_to(home.resolve()):
+        raise ExportError(
+            "the folder of these results lies outside the output folder",
+            where=name,
+            expected=f"a folder in {home.name}",
+            found="a link to another place",
+            hint="remove the link, or choose another output folder",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(
+            "the folder of these results cannot be made",
+            where=name,
+            found=error.strerror or type(error).__name__,
+            hint="remove what stands in its place, or choose another output folder",
+        ) from error
+    return folder

@@ -6,7 +6,10 @@ import os
 import time
 from pathlib import Path
 
-from radiofib.store import read_record, tidy, write_record
+import pytest
+
+from radiofib.errors import ExportError
+from radiofib.store import folder_within, read_record, tidy, write_record
 
 
 def test_a_record_whose_file_changed_is_not_found(tmp_path: Path) -> None:
@@ -39,3 +42,21 @@ def test_only_old_leftovers_are_removed(tmp_path: Path) -> None:
     tidy(tmp_path)
     assert not old.exists()
     assert new.exists()
+
+
+def test_a_folder_that_is_a_link_to_elsewhere_is_refused(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    home.mkdir()
+    (elsewhere / "deep").mkdir(parents=True)
+    (home / "c01").symlink_to(elsewhere)
+    (home / "c02").symlink_to(home / "c03")
+    for name in ("c01", "c01/deep", "../elsewhere"):
+        with pytest.raises(ExportError, match="outside the output folder"):
+            folder_within(home, name)
+    (home / "c03").mkdir()
+    assert folder_within(home, "c02").is_dir()
+    (tmp_path / "linked").symlink_to(home)
+    assert folder_within(tmp_path / "linked", "c04").is_dir()
+    (home / "c05").write_text("a file")
+    with pytest.raises(ExportError, match="cannot be made"):
+        folder_within(home, "c05")

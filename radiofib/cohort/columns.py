@@ -50,6 +50,7 @@ FACT_COLUMNS = (
     "apex_y_px",
     "apex_x_px",
     "blanked_share",
+    "white_grey",
     "image_look",
 )
 #: Facts of one channel, which say nothing of the case as a whole.
@@ -62,6 +63,7 @@ CHANNEL_FACTS = (
     "apex_y_px",
     "apex_x_px",
     "blanked_share",
+    "white_grey",
     "image_look",
 )
 #: Channels without a volume: no liver mask, nothing to align.
@@ -80,7 +82,7 @@ KNOWN_COLUMNS = (
 )
 NUMBER_COLUMNS = (
     *("field_t", "interval_days", "hbp_minutes"),
-    *("apex_y_px", "apex_x_px", "blanked_share"),
+    *("apex_y_px", "apex_x_px", "blanked_share", "white_grey"),
 )
 #: pyradiomics batch name -> ours.
 BATCH_COLUMNS = {"ID": "case", "Image": "image", "Mask": "mask", "Label": "mask_label"}

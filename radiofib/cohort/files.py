@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiofib._checks import list_some
+from radiofib._checks import list_some, unlike_file
 from radiofib._series import source_exists
 from radiofib.cohort import cells
 from radiofib.cohort.columns import FILE_COLUMNS
@@ -15,7 +15,7 @@ __all__ = ["find_files"]
 
 
 def find_files(reading: Reading, shown: dict[str, str], root: Path | None) -> None:
-    """Fail rows whose image or mask does not exist.
+    """Fail rows whose image or mask does not exist, or is a pipe or device.
 
     Raises
     ------
@@ -39,6 +39,11 @@ def find_files(reading: Reading, shown: dict[str, str], root: Path | None) -> No
                 name = _below(path, root)
                 error = CohortError("no such file", found=cells.display(name))
                 reading.fail([draft], error, shown.get(column, column), _slashes(hint, name))
+                break
+            if path is not None and (found := unlike_file(path)):
+                error = CohortError("not a regular file", expected="a regular file", found=found)
+                hint = "copy the content into a file and name that"
+                reading.fail([draft], error, shown.get(column, column), hint)
                 break
 
 

@@ -54,8 +54,8 @@ class Acquisition:
         ``intensities`` (``raw`` or ``normalised``), ``pixel_mm`` (side of a pixel of a picture that
         does not say it, or ``unknown``), ``apex_y_px, apex_x_px`` (row and column
         where the beams of a curved probe meet), ``blanked_share`` (of a cleaned picture, what was
-        text and graphics), ``image_look`` (hash of what it showed before) and covariates; only
-        what is given.
+        text and graphics), ``white_grey`` (grey that is white in a picture whose file does not say
+        it), ``image_look`` (hash of what it showed before) and covariates; only what is given.
 
     Examples
     --------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiofib._checks import list_some, nearest
+from radiofib._checks import check_regular, list_some, nearest
 from radiofib.errors import DataCardError
 
 __all__ = ["find_card", "list_cards"]
@@ -51,6 +51,7 @@ def find_card(card: str | Path) -> Path:
     """
     path = Path(card)
     if path.suffix.lower() == ".md":
+        check_regular(path, error=DataCardError, where=path.name)
         if path.is_file():
             return path
         raise DataCardError("no such file", where=path.name, hint="check the path")

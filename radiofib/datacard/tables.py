@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from radiofib._checks import check_no_duplicates, list_some
+from radiofib._checks import check_no_duplicates, check_regular, list_some
 from radiofib.errors import DataCardError
 
 __all__ = ["read_rows"]
@@ -26,6 +26,7 @@ def read_rows(path: Path, *, columns: tuple[str, ...] = ()) -> list[dict[str, st
     DataCardError
         When the file cannot be read or lacks a column.
     """
+    check_regular(path, error=DataCardError, where=path.name)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             head = stream.readline()

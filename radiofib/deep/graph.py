@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from radiofib._checks import list_some
+from radiofib._checks import check_regular, list_some
 from radiofib.deep.ports import Port
 from radiofib.errors import MissingModelError, ModelError
 from radiofib.provenance import hash_file, hash_object
@@ -188,6 +188,7 @@ def read_graph(path: str | Path) -> GraphFacts:
         When the file is missing, empty, cut short or no ONNX model.
     """
     path = Path(path)
+    check_regular(path, error=MissingModelError)
     if not path.is_file():
         raise MissingModelError("no such model file", where=str(path), hint="check the path")
     try:

@@ -91,7 +91,9 @@ class TableBuilder:
         self._notes: Counter[str] = Counter()
         self._doubts: list[Doubt] = []
         self._pictures = CopyTable(cohort)
-        self._depths = DepthTable()
+        network = config.embedding
+        by_type = network is not None and network.white is None and network.intensity is None
+        self._depths = DepthTable(shown_by_type=by_type)
         self._flags: Counter[tuple[str, str]] = Counter()
 
     def add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from radiofib.cohort import Acquisition
 from radiofib.extract.doubts import Doubt
@@ -10,7 +10,7 @@ from radiofib.roi import Roi
 
 __all__ = ["DepthTable", "largest_grey"]
 
-_BYTE = 255.0
+_BYTE, _WORD = 255.0, 65535.0
 
 
 def largest_grey(roi: Roi) -> dict[str, str]:
@@ -23,6 +23,11 @@ def largest_grey(roi: Roi) -> dict[str, str]:
 class DepthTable:
     """Collects how far the greys of pictures go, and tells where a channel mixes two scales.
 
+    Parameters
+    ----------
+    shown_by_type : bool
+        Whether a network is shown pictures with white by the type of their file.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -34,7 +39,8 @@ class DepthTable:
     one cohort have two scales')]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shown_by_type: bool = False) -> None:
+        self._by_type = shown_by_type
         self._of: dict[str, dict[bool, list[tuple[Acquisition, str]]]] = {}
 
     def add(self, acquisition: Acquisition, picture: Mapping[str, str]) -> None:
@@ -44,9 +50,13 @@ class DepthTable:
             depths[float(largest) > _BYTE].append((acquisition, largest))
 
     def doubts(self) -> list[Doubt]:
-        """Return a doubt for each picture of the depth that fewer of its channel have."""
+        """Return a doubt for each picture of the depth that fewer of its channel have.
+
+        And one for a channel whose pictures of 16 bits would all be shown too dark to a network.
+        """
         found = []
         for channel, depths in self._of.items():
+            found += self._dark(channel, [(a, float(text)) for a, text in depths[True]])
             if not (depths[False] and depths[True]):
                 continue
             deep = len(depths[True]) <= len(depths[False])
@@ -64,3 +74,20 @@ class DepthTable:
                 for a, largest in depths[deep]
             ]
         return found
+
+    def _dark(self, channel: str, deep: Sequence[tuple[Acquisition, float]]) -> list[Doubt]:
+        """Doubt that 65535 is white where no picture of a channel comes near half of it."""
+        unsaid = [largest for a, largest in deep if a.extra.get("white_grey") is None]
+        if not (self._by_type and unsaid) or max(unsaid) >= _WORD / 2:
+            return []
+        bits = int(max(unsaid)).bit_length()
+        return [
+            Doubt(
+                "",
+                "",
+                channel,
+                f"no picture of {channel} with 16 bits goes beyond {max(unsaid):g} of 65535, which "
+                f"the network of 'embedding' is shown as white: are these {bits} bits in 16? say "
+                f"'white: {2**bits - 1}' under 'embedding', or the column white_grey in the cohort",
+            )
+        ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiofib._checks import check_regular
 from radiofib.cohort import Acquisition
 from radiofib.deep.card import MissingFactsError, Role
 from radiofib.deep.inputs import picture_input
@@ -240,6 +241,7 @@ def embedder_of(config: ExtractionConfig) -> Embedder | None:
     if settings is None:
         return None
     path = Path(settings.model).resolve()
+    check_regular(path, error=MissingModelError, where=settings.model)
     if not path.is_file():
         raise MissingModelError(
             "no such model file",
@@ -388,4 +390,6 @@ def white_for(embedder: Embedder, image: Roi, acquisition: Acquisition) -> White
     """Return the value of white of a picture file; see :func:`white_of_file`."""
     if embedder.of_volumes:
         return White(None)
-    return white_of_file(embedder.settings, image, Path(acquisition.image))
+    told = acquisition.extra.get("white_grey")
+    known = None if told is None else float(str(told))
+    return white_of_file(embedder.settings, image, Path(acquisition.image), told=known)

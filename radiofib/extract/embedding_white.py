@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from radiofib.deep.inputs import white_of
 from radiofib.engines.embedding import EmbeddingSettings
 from radiofib.errors import ImageError
@@ -30,8 +32,22 @@ class White(NamedTuple):
     remark: str = ""
 
 
-def white_of_file(settings: EmbeddingSettings, image: Roi, path: Path) -> White:
+def white_of_file(
+    settings: EmbeddingSettings, image: Roi, path: Path, *, told: float | None = None
+) -> White:
     """Return the value of white of a picture file.
+
+    Parameters
+    ----------
+    settings : EmbeddingSettings
+        What is stated for all pictures.
+    image : Roi
+        The picture.
+    path : Path
+        Its file.
+    told : float, optional
+        What the cohort says of this picture (column ``white_grey``), which counts first: pictures
+        of 8 and of 12 bits may stand in one cohort.
 
     Raises
     ------
@@ -54,6 +70,8 @@ def white_of_file(settings: EmbeddingSettings, image: Roi, path: Path) -> White:
             hint="state under 'embedding' how they become grey, such as intensity: "
             "{type: window, low: -100, high: 300} or {type: percentile, low: 1, high: 99}",
         )
+    if told is not None:
+        return White(told)
     if settings.white is not None:
         return White(settings.white)
     try:
@@ -61,7 +79,7 @@ def white_of_file(settings: EmbeddingSettings, image: Roi, path: Path) -> White:
     except ImageError as error:  # it was read before: no picture file, but DICOM or the like
         white = _dicom_white(path)
         if white is not None:
-            return White(white, f"white is {white:g}: the DICOM file stores 8 bits")
+            return white
         raise ImageError(
             "the file does not say which value is white",
             expected="a picture of 8 or 16 bits, or DICOM with 8 bits stored",
@@ -70,13 +88,21 @@ def white_of_file(settings: EmbeddingSettings, image: Roi, path: Path) -> White:
     return White(white_of(pixels))
 
 
-def _dicom_white(path: Path) -> float | None:
+def _dicom_white(path: Path) -> White | None:
     """Return the value of white of a DICOM frame, None for another file or one that is unclear."""
     try:
         if file_format(path) != "DICOM":
             return None
-        from radiofib.images.dicom_header import read_header  # who reads no DICOM waits for none
+        # Who reads no DICOM waits for none of this.
+        from radiofib.images.dicom_header import read_header
+        from radiofib.images.dicom_pixels import decode
 
-        return read_header(path).white
+        header = read_header(path)
+        if header.photometric.startswith("PALETTE"):
+            white = 255.0 if decode(path, colour=True).dtype == np.uint8 else 65535.0
+            return White(white, f"white is {white:g}: that of the DICOM file's palette")
+        if header.white is None:
+            return None
+        return White(header.white, f"white is {header.white:g}: the DICOM file stores 8 bits")
     except ImageError:
         return None

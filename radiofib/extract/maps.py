@@ -29,10 +29,11 @@ from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.prepared import Regions
 from radiofib.images.map_overlay import map_overlay_png
 from radiofib.parallel import map_pieces
+from radiofib.preprocess.ultrasound import shows_burned_in
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
-from radiofib.store import read_record, tidy, write_record
+from radiofib.store import folder_within, read_record, tidy, write_record
 from radiofib.table import guard_frame
 
 __all__ = ["MapRow", "check_maps", "write_maps"]
@@ -216,12 +217,14 @@ def _work(
                 "features": chosen,
                 "format": file_format,
                 "pictures": pictures,
+                "burned_in": "refused",
             }
         ),
     )
 
 
 def _make(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> tuple[MapRow, ...]:
+    _refuse_burned_in(acquisition, regions.measured)
     rows = _write_all(acquisition, regions.measured, work)
     if not any(row.file for row in rows):
         raise EngineError("no map can be made of this region", found=rows[0].reason)
@@ -229,9 +232,23 @@ def _make(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> 
     return tuple(rows)
 
 
+def _refuse_burned_in(acquisition: Acquisition, roi: Roi) -> None:
+    """Refuse maps of a picture that shows text, perhaps a name: it can be read in maps as well."""
+    cleaned = acquisition.extra.get("image_look")
+    if cleaned or roi.ndim != 2 or roi.origin_mm is not None or not shows_burned_in(roi.pixels):
+        return
+    raise EngineError(
+        "maps would show text or signs that are burned into the picture, perhaps names: none are "
+        "written",
+        where=" / ".join(filter(None, acquisition.key)),
+        hint="run 'radiofib ultrasound clean' first, and make maps of the cohort that it writes; "
+        "the features are in the table all the same, with the text where it lies in the region",
+    )
+
+
 def _write_all(acquisition: Acquisition, roi: Roi, work: _Work) -> list[MapRow]:
     name = work.names[acquisition.case, acquisition.instance]
-    home = work.folder / name
+    home = folder_within(work.folder, name)
     tidy(home)
     outside = (work.config.voxel_settings or VoxelSettings()).init_value
     who = (acquisition.case, acquisition.instance, acquisition.channel)

@@ -28,7 +28,7 @@ from radiofib.table.reasons import fold_reasons
 __all__ = ["PIECE_SCHEMA", "Piece", "piece_key", "read_piece", "write_piece"]
 
 #: Changes when the content of a piece changes its meaning.
-PIECE_SCHEMA = 4
+PIECE_SCHEMA = 5
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,8 @@ def piece_key(
     others: dict[str, Any] = {"files": dict(files)} if files else {}
     if (pixel := acquisition.extra.get("pixel_mm")) is not None:
         others["pixel_mm"] = pixel
+    if (white := acquisition.extra.get("white_grey")) is not None:
+        others["white_grey"] = white
     return hash_object(
         {
             **others,

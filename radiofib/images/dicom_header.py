@@ -101,6 +101,13 @@ class Header:
         plain = self.bits == 8 and not self.signed and as_stored and not palette
         return 255.0 if plain else None
 
+    @property
+    def largest(self) -> float | None:
+        """Largest grey that the bits stored can hold; None for what is no plain grey."""
+        plain = not (self.colour or self.signed or self.lookup) and 0 < self.bits <= 16
+        as_stored = self.slope == 1 and self.intercept == 0
+        return 2.0**self.bits - 1 if plain and as_stored else None
+
 
 def numbers(dataset: pydicom.Dataset, name: str, count: int) -> tuple[float, ...] | None:
     """Return `count` finite numbers of an element, or None when they are not there."""

@@ -135,7 +135,7 @@ def decode_dataset(
             warnings.simplefilter("ignore")
             values: NDArray[np.generic] = pixel_array(dataset, index=index)
             if colour and dataset.PhotometricInterpretation == "PALETTE COLOR":
-                values = apply_color_lut(values, dataset)
+                values = _in_own_bits(apply_color_lut(values, dataset))
     except Exception as error:
         # Decoders raise whatever they like on damaged data; their words may quote the header.
         if "missing dependencies" in str(error):
@@ -145,6 +145,28 @@ def decode_dataset(
                 hint="decompress the file first (gdcmconv --raw or dcmdjpeg), or convert it",
             ) from None
         raise damaged(path, UNDECODED) from None
+    return values
+
+
+def _in_own_bits(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return colours of a 16-bit palette that repeat or pad 8 bits on the scale of 8 bits.
+
+    Palettes are of 16 bits whatever the screen has (PS3.3 C.7.6.3.1.5): a grey g of 8 bits stands
+    there as 257 g, or as 256 g.
+
+    >>> _in_own_bits(np.array([0, 257, 65535], np.uint16)).tolist()
+    [0, 1, 255]
+    >>> _in_own_bits(np.array([0, 256, 65280], np.uint16)).tolist()
+    [0, 1, 255]
+    >>> _in_own_bits(np.array([0, 300], np.uint16)).tolist()
+    [0, 300]
+    """
+    if values.dtype != np.uint16:
+        return values
+    wide = np.asarray(values, dtype=np.uint16)
+    high, low = wide >> 8, wide & 255
+    if not low.any() or np.array_equal(high, low):
+        return np.asarray(high.astype(np.uint8))
     return values
 
 

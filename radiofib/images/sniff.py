@@ -7,7 +7,7 @@ import re
 import zlib
 from pathlib import Path
 
-from radiofib._checks import list_some
+from radiofib._checks import check_regular, list_some, unlike_file
 from radiofib._series import named_series
 from radiofib.errors import ImageError
 from radiofib.provenance import hash_file, hash_object
@@ -41,10 +41,11 @@ def read_head(path: Path, size: int = _HEAD) -> bytes:
     Raises
     ------
     ImageError
-        When the file is missing, empty, a folder or cannot be opened.
+        When the file is missing, empty, a folder, a pipe or device, or cannot be opened.
     """
     if not path.exists():
         raise ImageError("no such file", where=str(path), hint="check the path")
+    check_regular(path, error=ImageError)
     if path.is_dir():
         raise ImageError("is a folder, not a file", where=str(path))
     try:
@@ -117,6 +118,8 @@ def file_format(path: str | Path) -> str:
 
 def is_dicom_file(path: Path) -> bool:
     """Tell whether a file in a folder is DICOM; unreadable and empty files are not."""
+    if unlike_file(path):
+        return False
     try:
         with path.open("rb") as stream:
             return _format_of(stream.read(_HEAD)) == "DICOM"
@@ -162,11 +165,12 @@ def hash_source(path: str | Path) -> str:
     Raises
     ------
     ImageError
-        When the path, or a data file the header names, is missing.
+        When the path, or a data file the header names, is missing or a pipe or device.
     """
     path, series = named_series(Path(path))
     if not path.exists():
         raise ImageError("no such file or folder", where=str(path), hint="check the path")
+    check_regular(path, error=ImageError)
     others = detached_files(path)
     missing = [p.name for p in others if not p.is_file()]
     if missing:

@@ -41,6 +41,9 @@ class UltrasoundFrame:
         SHA-256 of the file.
     notes : tuple of str
         What was done while reading.
+    white : float or None
+        Grey that is white, where the type of the values does not say it: the largest that the
+        bits stored of a DICOM frame can hold (4095 for 12 bits in 16).
     """
 
     values: NDArray[np.generic]
@@ -50,6 +53,7 @@ class UltrasoundFrame:
     spacing_mm: tuple[float, float] | None = None
     source_hash: str = ""
     notes: tuple[str, ...] = ()
+    white: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -195,9 +199,12 @@ def _dicom(path: Path, choice: str | int) -> Iterator[UltrasoundFrame]:
     chosen = choose_frames(header.frames, choice)
     for number, values in zip(chosen, decode_frames(header, chosen), strict=True):
         plain, said = _plain(values, path)
+        white = header.largest if plain.dtype == np.uint16 else None
+        if white is not None and plain.max() > white:
+            white = None  # the header is wrong about its bits
         yield UltrasoundFrame(
             plain, number, header.frames, tuple(regions), header.pixel_spacing, source,
-            (*notes, *said),
+            (*notes, *said), white,
         )  # fmt: skip
 
 

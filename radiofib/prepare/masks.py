@@ -25,7 +25,7 @@ from radiofib.segment import (
     require_masks,
     source_key,
 )
-from radiofib.store import read_record, tidy, write_record
+from radiofib.store import folder_within, read_record, tidy, write_record
 
 __all__ = ["find_liver_masks"]
 
@@ -193,8 +193,8 @@ def _do(task: _Task, *, work: _Work) -> _Done:
             return _Done(1)
         made = mask_for(a, work.settings, plan=work.plan)
         assert made is not None  # the plan has a source for it
+        folder_within(work.folder, Path(task.file).parent.as_posix())
         path = work.folder / task.file
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_volume(path, as_sitk(made.mask))
         write_record(pieces, key, list(made.notes), home=work.folder, files=(task.file,))
         return _Done(1)

@@ -34,7 +34,7 @@ from radiofib.preprocess.register import (
     write_transform,
 )
 from radiofib.provenance import hash_object
-from radiofib.store import read_record, write_record
+from radiofib.store import folder_within, read_record, write_record
 
 __all__ = ["PairDone", "PairRow", "PairWork", "Task", "crashed", "do_pair"]
 
@@ -212,7 +212,7 @@ def _align(task: Task, work: PairWork) -> PairRow:
     for channel, side in ((task.fixed.channel, fixed), (task.moving.channel, moving)):
         for doubt in side.doubts:
             row = row.doubted(f"mask of {channel}: {doubt}")
-    (work.folder / task.name).mkdir(parents=True, exist_ok=True)
+    folder_within(work.folder, task.name)
     stem = f"{task.name}/{task.moving.channel}"
     row = replace(row, transform=f"{stem}.tfm")
     write_transform(work.folder / row.transform, found.transform)

@@ -144,7 +144,7 @@ def _ready(a: Acquisition, row: ScreenRow, home: Path) -> Acquisition:
         extra["pixel_mm"] = pixel_text((row.pixel_y_mm, row.pixel_x_mm))
     extra |= {"mask_source": row.region, "image_look": row.image_look or None}
     extra |= {"apex_y_px": row.apex_y_px, "apex_x_px": row.apex_x_px}
-    extra |= {"blanked_share": row.graphics_share}
+    extra |= {"blanked_share": row.graphics_share, "white_grey": row.white_grey}
     return replace(
         a, instance=row.instance, image=home / row.image, mask=home / row.mask, mask_label=None,
         extra=extra,

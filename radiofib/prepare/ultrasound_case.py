@@ -21,7 +21,7 @@ from radiofib.prepare.ultrasound_config import UltrasoundPlan
 from radiofib.prepare.ultrasound_region import OTHER_PANEL, Region, given_mask, regions_of
 from radiofib.preprocess.ultrasound import CleanImage, clean_screen, fill_blanked
 from radiofib.provenance import hash_object
-from radiofib.store import read_record, write_record
+from radiofib.store import folder_within, read_record, write_record
 
 __all__ = ["ScreenDone", "ScreenRow", "ScreenTask", "ScreenWork", "crashed", "do_screen"]
 
@@ -30,6 +30,7 @@ SCREEN_SCHEMA = 5
 #: Colours of the picture of what was taken.
 _FRAME, _REMOVED = (80, 160, 255), (220, 40, 60)
 _LONGEST = 900
+_SIXTEEN_BITS = 65535.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class ScreenRow:
         What was done.
     doubt : str
         What a person should look at; "" for nothing.
+    white_grey : float or None
+        Grey that is white in an image of 16 bits whose file stored fewer.
     image_look : str
         Hash of what was seen before text and graphics were blanked, for telling copies.
     image, mask, valid, picture : str
@@ -102,6 +105,7 @@ class ScreenRow:
     frame: int | None = None
     notes: str = ""
     doubt: str = ""
+    white_grey: float | None = None
     image_look: str = ""
     image: str = ""
     mask: str = ""
@@ -172,6 +176,7 @@ def do_screen(task: ScreenTask, *, work: ScreenWork) -> ScreenDone:
             rows = tuple(ScreenRow(**row) for row in found["rows"])
             failures = tuple(Failure(**row) for row in found["failures"])
             return ScreenDone(rows, failures, reused=True)
+        folder_within(work.folder, Path(task.stem).parent.as_posix())
         page = _Page()
         for frame in read_frames(a.image, work.plan.frames):
             _do_frame(task, frame, work, page)
@@ -251,6 +256,7 @@ def _described(
         frame=frame.number if frame.frames > 1 else None,
         notes="; ".join([*frame.notes, *image.notes, *said]),
         doubt="; ".join(image.doubts),
+        white_grey=None if frame.white == _SIXTEEN_BITS else frame.white,
         image_look=image.look,
     )  # fmt: skip
     return row, spacing
@@ -283,7 +289,6 @@ def _written(
 ) -> list[ScreenRow]:
     """Write image, masks and picture; return a row for each region."""
     home = work.folder
-    (home / stem).parent.mkdir(parents=True, exist_ok=True)
     names: dict[str, Any] = {"image": f"{stem}.png", "valid": f"{stem}_valid.png"}
     inside = image.frame.mask(image.pixels.shape)
     save_png(fill_blanked(image.pixels, image.valid, inside), home / names["image"], effort=6)

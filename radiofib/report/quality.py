@@ -24,7 +24,7 @@ from radiofib.report.context import Context
 from radiofib.report.copies import copy_blocks
 from radiofib.report.doubts import doubt_blocks
 from radiofib.report.format import count, percent, pluralise, shorten
-from radiofib.report.reasons import general_reason
+from radiofib.report.reasons import general_reason, without_file_names
 from radiofib.table import unguard_frame
 
 __all__ = ["quality_section"]
@@ -98,12 +98,19 @@ def _failures(context: Context) -> list[Block]:
     return blocks
 
 
+def _message(reason: str) -> Cell:
+    return text(shorten(without_file_names(reason), 400))
+
+
 def _listed(frame: pd.DataFrame) -> Table:
     wanted = [c for c in ("case", "channel", "instance", "step") if c in frame]
     wanted = [c for c in wanted if c in ("case", "step") or frame[c].any()]
     columns = (*(Column(c.capitalize()) for c in wanted), Column("Message", kind="prose"))
     rows = tuple(
-        (*(text(shorten(row[c], 80)) for c in wanted), text(shorten(row["reason"], 400)))
+        (
+            *(text(shorten(row[c], 80)) for c in wanted),
+            _message(row["reason"]),
+        )
         for row in frame.to_dict(orient="records")
     )
     return Table("Every failure, with its message.", columns, (Group("", rows),))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["general_reason"]
+__all__ = ["general_reason", "without_file_names"]
 
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _PATH = re.compile(
     r"(?:[A-Za-z]:)?(?:[\\/][^\s:;,)]+){2,}|[^\s:;,()']+\.(?:nii(?:\.gz)?|nrrd|mha|"
     r"dcm|png|jpe?g|bmp|tiff?|svs|ndpi|csv|xlsx|sav)\b"
+)
+_SUFFIX = re.compile(
+    r"\.(?:nii(?:\.gz)?|nrrd|nhdr|mha|mhd|dcm|dicom|png|jpe?g|bmp|gif|tiff?|webp|svs|ndpi|json|xml)$",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _HINT = re.compile(r"\s*Next: .*$", re.DOTALL)
@@ -35,6 +39,37 @@ def general_reason(reason: str, names: frozenset[str] = frozenset()) -> str:
     if names:
         short = " ".join(_without(word, names) for word in short.split())
     return _NUMBER.sub("…", short).strip()
+
+
+def without_file_names(reason: str) -> str:
+    """Leave of the names of files their suffix alone: patients may be called by them.
+
+    What stands before the first colon is a name when it ends in a suffix or is one word; a row of
+    the cohort stays, as it tells which file is meant.
+
+    Examples
+    --------
+    >>> without_file_names("us/MARIA ROSSI.png: file is empty (found 0 bytes).")
+    'a .png file: file is empty (found 0 bytes).'
+    >>> without_file_names("cohort.csv, row 3, column 'image': no such file (found 'M ROSSI.dcm').")
+    "cohort.csv, row 3, column 'image': no such file (found a .dcm file)."
+    """
+    head, colon, rest = reason.partition(": ")
+    if ", row " in head:
+        return f"{head}{colon}{_nameless(rest)}"
+    if colon and (_SUFFIX.search(head) or " " not in head.strip()):
+        return f"{_kind(head)}{colon}{_nameless(rest)}"
+    return _nameless(reason)
+
+
+def _nameless(words: str) -> str:
+    quoted = _QUOTED.sub(lambda m: _kind(m[0][1:-1]) if _SUFFIX.search(m[0][1:-1]) else m[0], words)
+    return _PATH.sub(lambda m: _kind(m[0]), quoted)
+
+
+def _kind(name: str) -> str:
+    suffix = _SUFFIX.search(name)
+    return f"a {suffix[0].lower()} file" if suffix else "a file"
 
 
 def _without(word: str, names: frozenset[str]) -> str:

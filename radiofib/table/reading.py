@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiofib._checks import check_no_duplicates
+from radiofib._checks import check_no_duplicates, check_regular
 from radiofib.errors import TableError
 from radiofib.table.guard import unguard_frame
 
@@ -83,6 +83,7 @@ def read_frame(
             expected=", ".join(readers),
             found=path.suffix or "no suffix",
         )
+    check_regular(path, error=TableError)
     if not path.is_file():
         raise TableError("no such file", where=str(path), hint="check the path")
     try:

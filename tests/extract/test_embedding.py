@@ -279,6 +279,49 @@ def test_white_of_other_dicom_frames_must_be_stated(
     assert not failures
 
 
+def test_white_of_a_palette_is_that_of_its_table(tmp_path: Path, model: Path) -> None:
+    grey = np.random.default_rng(3).integers(0, 256, (20, 24)).astype(np.uint8)
+    table = (np.arange(256) * 257).astype("<u2").tobytes()
+    changes: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        changes[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        changes[f"{colour}PaletteColorLookupTableData"] = table
+    dicom_frame(tmp_path / "c0.dcm", grey, 8, **changes)
+    PIL.Image.fromarray(grey).save(tmp_path / "c0.png")
+    cases = pd.DataFrame([{"case": "c0", "channel": "us", "image": "c0.dcm"}])
+    table_, failures = extract(tmp_path, cases, config(model))
+    png, _ = extract(tmp_path, cases.assign(image="c0.png"), config(model))
+    assert not failures
+    np.testing.assert_array_equal(table_.X, png.X)
+
+
+def test_white_of_one_picture_is_what_its_row_says(tmp_path: Path, model: Path) -> None:
+    grey = np.random.default_rng(3).integers(0, 256, (20, 24)).astype(np.uint8)
+    PIL.Image.fromarray(grey).save(tmp_path / "c0.png")
+    PIL.Image.fromarray(grey.astype(np.uint16) * 16).save(tmp_path / "c1.png")
+    cases = pd.DataFrame([{"case": f"c{k}", "channel": "us", "image": f"c{k}.png"} for k in (0, 1)])
+    _, failures = extract(tmp_path, cases, config(model))
+    assert "too little" in failures[0].reason or "white" in failures[0].reason
+    cases["white_grey"] = [None, 16 * 255]
+    found, failures = extract(tmp_path, cases, config(model))
+    assert not failures
+    np.testing.assert_allclose(found.X.iloc[1], found.X.iloc[0], rtol=5e-3, atol=1e-3)
+
+
+def test_pictures_of_14_bits_in_16_are_a_doubt(tmp_path: Path, model: Path) -> None:
+    grey = np.random.default_rng(3).integers(0, 2**14, (20, 24)).astype(np.uint16)
+    PIL.Image.fromarray(grey).save(tmp_path / "c0.png")
+    cases = pd.DataFrame([{"case": "c0", "channel": "us", "image": "c0.png"}])
+    table, _ = extract(tmp_path, cases, config(model))
+    [doubt] = doubts_of(table)["doubt"]
+    assert "14 bits in 16" in doubt
+    assert "white: 16383" in doubt
+    for told in ({"white": 16383}, {}):
+        rows = cases if told else cases.assign(white_grey=16383)
+        table, _ = extract(tmp_path, rows, config(model, **told))
+        assert not len(doubts_of(table))
+
+
 def test_box_of_the_mask_with_its_margin(tmp_path: Path, model: Path) -> None:
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (40, 50)).astype(np.uint8)

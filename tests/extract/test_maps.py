@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 import SimpleITK as sitk
 
@@ -176,3 +177,30 @@ def test_names_that_are_no_file_names(tmp_path: Path) -> None:
     assert all(name.isascii() and name.replace("-", "").replace("_", "").isalnum()
                for name in folders)  # fmt: skip
     assert {p.parent.name for p in (tmp_path / "maps").rglob("*.nii.gz")} == folders
+
+
+def test_no_map_of_a_picture_with_a_name_burned_in(tmp_path: Path) -> None:
+    """Features of it stay; a picture that was cleaned is mapped as it is."""
+    screen = np.zeros((120, 160), np.uint8)
+    screen[20:110, 40:120] = np.random.default_rng(0).integers(20, 120, (90, 80))
+    PIL.Image.fromarray(screen).save(tmp_path / "plain.png")
+    screen[5:12, 5:60:6] = 255
+    PIL.Image.fromarray(screen).save(tmp_path / "named.png")
+    mask = np.zeros_like(screen)
+    mask[60:66, 60:66] = 255
+    PIL.Image.fromarray(mask).save(tmp_path / "mask.png")
+    rows = [
+        {"case": c, "channel": "us", "image": f"{c}.png", "mask": "mask.png"}
+        for c in ("plain", "named")
+    ]
+    features = ["firstorder_mean"]
+    index, failures = run(cohort(pd.DataFrame(rows), tmp_path), tmp_path, features=features)
+    assert set(index["case"]) == {"plain"}
+    [failure] = failures
+    assert failure.case == "named"
+    assert "burned into the picture" in failure.reason
+    assert "radiofib ultrasound clean" in failure.reason
+    assert not any("named" in name for name in files(tmp_path / "maps") if "pieces" not in name)
+    rows[1]["image_look"] = "0" * 64
+    index, failures = run(cohort(pd.DataFrame(rows), tmp_path), tmp_path, features=features)
+    assert set(index["case"]) == {"plain", "named"}

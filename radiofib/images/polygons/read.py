@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from radiofib._checks import check_regular, unlike_file
 from radiofib.errors import MaskError
 from radiofib.images.polygons.coco import parse_coco
 from radiofib.images.polygons.cvat import parse_cvat
@@ -30,6 +31,8 @@ def is_annotation_file(path: str | Path) -> bool:
     ...     is_annotation_file(path)
     True
     """
+    if unlike_file(path):
+        return False
     try:
         with Path(path).open("rb") as stream:
             head = stream.read(256)
@@ -53,6 +56,7 @@ def read_annotations(path: str | Path) -> list[Annotation]:
         When the file is none of these, or a shape is not sound; file and shape are named.
     """
     path = Path(path)
+    check_regular(path, error=MaskError, where=path.name)
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise MaskError("annotation file is too large", where=path.name)

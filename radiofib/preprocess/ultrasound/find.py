@@ -164,6 +164,8 @@ def find_images(grey: NDArray[np.float64]) -> list[Found]:
     >>> found.frame.kind, dice(found.frame.mask(screen.shape), shape) > 0.99
     ('linear', True)
     """
+    if not np.ptp(grey):
+        return []  # one grey: nothing to look for, however large the picture is
     level = screen_level(grey)
     if level is None and not _grainy(grey):
         return []  # a shaded screen: what lies on it cannot be told from it
