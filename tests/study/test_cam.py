@@ -22,6 +22,7 @@ from radiofib.study.model import train_step
 from radiofib.study.progress import silent
 from tests.deep import nets
 from tests.study.builders import write_pictures
+from tests.study.test_burned_in import write_screens
 
 
 def _squashed(path: Path) -> Path:
@@ -40,9 +41,12 @@ def _squashed(path: Path) -> Path:
     )
 
 
-def _maps(root: Path, model: Path, reduce: str | None = None) -> list[Failure]:
+def _maps(
+    root: Path, model: Path, reduce: str | None = None, frame: pd.DataFrame | None = None
+) -> list[Failure]:
     """Draw four maps of a small cohort; return the failures."""
-    cohort = Cohort.from_frame(write_pictures(root, n_patients=10, images=1), root=root)
+    frame = write_pictures(root, n_patients=10, images=1) if frame is None else frame
+    cohort = Cohort.from_frame(frame, root=root)
     embedding = {"model": str(model), "name": "net", "region": "whole"}
     config = ExtractionConfig.parse({"embedding": embedding}, where="test")
     table, failures = extract_features(cohort, config, pieces_dir=root / "pieces", workers=1)
@@ -83,6 +87,15 @@ def test_a_run_without_maps_quotes_the_cause_and_lists_every_picture(tmp_path: P
     assert len(others) == 4
     assert all(f.case and "not the mean of the feature map" in f.reason for f in others)
     assert not (tmp_path / "run/cam").exists()
+
+
+def test_pictures_with_burned_in_text_are_no_failures(tmp_path: Path) -> None:
+    frame = write_screens(tmp_path, named=tuple(range(6)), count=6)
+    frame["stage"] = ["F4" if number % 2 else "F0" for number in range(6)]
+    model = nets.extractor(tmp_path / "net.onnx", card=nets.facts())
+    [failure] = _maps(tmp_path, model, frame=frame)
+    assert "0 failures" not in failure.reason
+    assert "(found 4 of 4 pictures for cam/ show burned-in text" in failure.reason
 
 
 def test_maps_turned_over_are_alike() -> None:
