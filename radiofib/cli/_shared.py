@@ -95,10 +95,15 @@ def _progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _line_reporter(write: Callable[[str], None]) -> Callable[[str, int, int], None]:
-    """Report a step at its start, each tenth and its end: logs stay short."""
+    """Report a step at its start, each tenth and its end, one of a single piece in one line."""
     last: dict[str, int] = {}
 
     def tell(step: str, done: int, total: int) -> None:
+        if total <= 1:
+            if step not in last:
+                write(step)
+            last[step] = done
+            return
         tenth = 10 * done // total if total else 10
         if last.get(step) != tenth:
             last[step] = tenth

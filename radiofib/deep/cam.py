@@ -1,8 +1,10 @@
 """Class activation maps: where in a picture a score comes from.
 
 A network that pools its feature map by the mean and has a linear head sums over places, so its
-logit can be told place by place, exactly (Zhou et al., CVPR 2016). For trees on the pooled
-features there is no such sum; what is drawn for them is a heuristic and says so.
+logit can be told place by place, exactly (Zhou et al., CVPR 2016). Where the mean embedding of the
+training pictures is known, 0 of a map is that average picture; without it the intercept may decide
+alone and the sign of a map says nothing. For trees on the pooled features there is no such sum;
+what is drawn for them is a heuristic and says so.
 """
 
 from __future__ import annotations
@@ -22,10 +24,8 @@ __all__ = [
     "head_of_stager",
     "linear_map",
     "map_dependence",
-    "peak",
     "shap_map",
     "shuffled_heads",
-    "upsampled",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -40,11 +40,14 @@ class LinearHead:
     weights : ndarray of shape (classes, features)
     intercepts : ndarray of shape (classes,)
     classes : tuple of str
+    centre : ndarray of shape (features,), optional
+        Mean embedding of the training pictures: 0 of the maps. Logits do not depend on it.
     """
 
     weights: FloatArray
     intercepts: FloatArray
     classes: tuple[str, ...]
+    centre: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shapes = self.weights.ndim, len(self.weights), self.intercepts.shape
@@ -53,6 +56,14 @@ class LinearHead:
                 "weights, intercepts and classes do not fit",
                 expected="weights (classes, features) and intercepts (classes,)",
                 found=f"{self.weights.shape}, {self.intercepts.shape}, {len(self.classes)} classes",
+            )
+        if self.centre is None:
+            return
+        if self.centre.shape != self.weights.shape[1:] or not np.isfinite(self.centre).all():
+            raise UsageError(
+                "the centre is no embedding that fits the weights",
+                expected=f"{self.weights.shape[1]} finite values",
+                found=f"shape {self.centre.shape}",
             )
 
     def logits(self, embedding: ArrayLike) -> FloatArray:
@@ -90,7 +101,28 @@ class LinearHead:
         c, s = np.asarray(centre, np.float64), np.asarray(scale, np.float64)
         turned = self.weights if directions is None else self.weights @ np.asarray(directions)
         weights = turned / s
-        return replace(self, weights=weights, intercepts=self.intercepts - weights @ c)
+        intercepts = self.intercepts - weights @ c
+        # A centre of what comes after the step says nothing of what comes before it.
+        return replace(self, weights=weights, intercepts=intercepts, centre=None)
+
+    def about(self, mean_embedding: ArrayLike) -> LinearHead:
+        """Return the same head with maps whose 0 is the average training picture.
+
+        Parameters
+        ----------
+        mean_embedding : array of shape (features,)
+            Mean of the embeddings of the training pictures.
+
+        Examples
+        --------
+        >>> head = LinearHead(np.array([[2.0]]), np.array([-5.0]), ("F4",)).about([3.0])
+        >>> head.logits([4.0]).tolist()
+        [3.0]
+        >>> found = linear_map([[[3.0, 5.0]]], head, "F4")
+        >>> found.values.tolist(), found.offset, found.score
+        ([[0.0, 4.0]], 1.0, 3.0)
+        """
+        return replace(self, centre=np.asarray(mean_embedding, np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +136,14 @@ class ActivationMap:
     score : float
         Logit of the class (``exact``), or what the trees gave (``heuristic``).
     offset : float
-        Intercept of the head, or the trees' expected value.
+        Score of a picture that has 0 all over: the average training picture where the head has a
+        centre, else the head's intercept; the trees' expected value.
     label : str
         Class.
     kind : {"exact", "heuristic"}
+    centred : bool
+        Whether 0 is what the average training picture has. Without it only differences within an
+        exact map can be read: its sign is shared with the intercept at random.
     """
 
     values: FloatArray
@@ -115,14 +151,16 @@ class ActivationMap:
     offset: float
     label: str
     kind: Literal["exact", "heuristic"]
+    centred: bool = False
 
 
 def head_of_stager(stager: Any) -> LinearHead:
     """Return a fitted logistic stager as a head on the embedding it was fitted on.
 
     Its standardisation, and before it any principal components or partial least squares of a
-    chain, are folded into the weights. Of two classes the logit is the log odds, of more the
-    score before the softmax.
+    chain, are folded into the weights; its centre is the mean of the embeddings it was fitted on,
+    weighted as they were. Of two classes the logit is the log odds, of more the score before the
+    softmax.
 
     Parameters
     ----------
@@ -165,14 +203,16 @@ def head_of_stager(stager: Any) -> LinearHead:
     head = LinearHead(weights, intercepts, classes).behind(scaler.mean_, scaler.scale_)
     for step in reversed(steps):
         head = head.behind(step.scaler_.mean_, step.scaler_.scale_, step.weights_)
-    return head
+    return head.about(steps[0].scaler_.mean_ if steps else scaler.mean_)
 
 
 def linear_map(feature_map: ArrayLike, head: LinearHead, label: str) -> ActivationMap:
-    """Return the exact map of a class: ``M(p) = sum_k w_k F_k(p)``.
+    """Return the exact map of a class: ``M(p) = sum_k w_k (F_k(p) - c_k)``.
 
-    The embedding is the mean of the feature map over places, so the mean of M plus the intercept
-    is the logit.
+    The embedding e is the mean of the feature map over places, so the mean of M plus the offset
+    ``b + w c`` is the logit ``w e + b``. The centre c is the mean embedding of the training
+    pictures: places above 0 speak for the class more than the average picture does. For a head
+    without a centre c is 0.
 
     Parameters
     ----------
@@ -208,11 +248,13 @@ def linear_map(feature_map: ArrayLike, head: LinearHead, label: str) -> Activati
             expected=f"{len(weights)} features",
             found=f"{len(features)}",
         )
-    values = np.tensordot(weights, features, axes=1)
-    offset = float(head.intercepts[number])
+    intercept = float(head.intercepts[number])
+    of_centre = 0.0 if head.centre is None else float(weights @ head.centre)
+    values = np.tensordot(weights, features, axes=1) - of_centre
     embedding = features.reshape(len(features), -1).mean(axis=1)
-    score = float(weights @ embedding + offset)
-    return ActivationMap(values, score, offset, label, "exact")
+    score = float(weights @ embedding + intercept)
+    centred = head.centre is not None
+    return ActivationMap(values, score, intercept + of_centre, label, "exact", centred)
 
 
 def shap_map(
@@ -266,8 +308,9 @@ def map_dependence(values: ArrayLike, randomised: ArrayLike) -> FloatArray:
     """Return the correlations of a map with maps made with randomised weights.
 
     Spearman's rank correlation over places. Near 1: the map hardly depends on the weights that
-    were randomised, it shows what any weights would. Near 0: it depends on them. That it depends
-    on the weights says nothing about whether it is true.
+    were randomised, it shows what any weights would. Near -1: it shows the same places, with the
+    signs turned, so that the pattern does not depend on the weights either. Near 0: it depends on
+    them. That it depends on the weights says nothing about whether it is true.
 
     Parameters
     ----------
@@ -319,59 +362,6 @@ def shuffled_heads(head: LinearHead, n: int, *, seed: int = 0) -> list[LinearHea
     """
     rng = np.random.default_rng(seed)
     return [replace(head, weights=rng.permuted(head.weights, axis=1)) for _ in range(n)]
-
-
-def upsampled(values: ArrayLike, shape: tuple[int, int]) -> FloatArray:
-    """Enlarge a map of (rows, columns) to a picture bilinearly, corners not aligned.
-
-    Examples
-    --------
-    >>> upsampled([[0.0, 1.0]], (1, 4)).tolist()
-    [[0.0, 0.25, 0.75, 1.0]]
-    """
-    found = np.asarray(values, np.float64)
-    for axis, wanted in enumerate(shape):
-        side = found.shape[axis]
-        at = np.clip((np.arange(wanted) + 0.5) * side / wanted - 0.5, 0, side - 1)
-        low = np.floor(at).astype(int)
-        high = np.minimum(low + 1, side - 1)
-        part = (at - low).reshape((-1, 1) if axis == 0 else (1, -1))
-        found = np.take(found, low, axis) * (1 - part) + np.take(found, high, axis) * part
-    return found
-
-
-def peak(values: ArrayLike, shape: tuple[int, int]) -> tuple[int, int]:
-    """Return row and column of the picture at the middle of the map's strongest spot.
-
-    The spot is the cells joined to the largest one by their sides that reach half of its value;
-    its middle is their centre of mass, with the map's values as weights. A network that tells an
-    object by its border has its largest cell at that border, at random on one side of it; the
-    spot has a middle below the size of a cell. Without a value above 0 the middle of the largest
-    cell is taken. Of a spot that is bent the middle may lie beside it.
-
-    Cells are taken to divide the picture evenly. Strided convolutions with padding see up to half
-    a cell further up and left than that; networks that pool on the way down do not.
-
-    Examples
-    --------
-    >>> peak([[0.0, 1.0], [0.0, 0.0]], (8, 8))
-    (2, 6)
-    >>> peak([[0.0, 4.0, 4.0, 1.0]], (8, 32))
-    (4, 16)
-    """
-    from scipy import ndimage
-
-    grid = np.asarray(values, np.float64)
-    cell = np.unravel_index(int(np.argmax(grid)), grid.shape)
-    spot = np.zeros(grid.shape, bool)
-    spot[cell] = True
-    if grid[cell] > 0:
-        joined, _ = ndimage.label(grid >= grid[cell] / 2)
-        spot = joined == joined[cell]
-    at = np.argwhere(spot)
-    weights = grid[spot] if grid[cell] > 0 else np.ones(1)
-    row, column = (weights @ at / weights.sum() + 0.5) * shape / np.array(grid.shape)
-    return int(row), int(column)
 
 
 def _features(feature_map: ArrayLike) -> FloatArray:

@@ -11,17 +11,23 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from numpy.typing import NDArray
 
-from radiofib.deep.cam import ActivationMap, peak, upsampled
+from radiofib.deep.cam import ActivationMap
+from radiofib.deep.cam_places import peak, upsampled
 from radiofib.errors import UsageError
 from radiofib.images.overlay import fitted_size, save_png
 
-__all__ = ["cam_overlay_png", "caption", "render_cam"]
+__all__ = ["cam_overlay_png", "caption", "render_cam", "zero_caption"]
 
 _GAP, _BAR, _LABELS, _LINE = 14, 16, 80, 18
 _PAPER, _INK, _FAINT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
 _SAYS = {
     "exact": "mean of the map {sign} {offset:.3g} = logit {score:.3g}",
     "heuristic": "heuristic: SHAP values x feature map; score {score:.3g}",
+}
+_CENTRED = "0: as in the average training picture"
+_ZERO = {
+    "exact": "0: no activation, no average picture; the sign alone says nothing",
+    "heuristic": "0: leaves the expected value as it is",
 }
 #: Most of the colour that covers the picture.
 _OPACITY = 0.65
@@ -52,10 +58,11 @@ def render_cam(
     """Return a picture of shape (y, x, 3) with the map, a bar and what the numbers are.
 
     Orange raises the score of the class and violet lowers it (told apart by colour-blind readers
-    too); the stronger, the less is seen of the picture beneath. The scale is the same on both
-    sides of 0. Beneath the title stands how the map is tied to the score, or that it is a
-    heuristic. A ring is drawn around the :func:`~radiofib.deep.cam.peak` of a map that raises the
-    score anywhere.
+    too); the stronger, the less is seen of the picture beneath, and at 0 it is seen as it is. The
+    scale is the same on both sides of 0. Beneath the title stands how the map is tied to the
+    score, or that it is a heuristic, and what 0 is: the average training picture, where the map is
+    centred. A ring is drawn around the :func:`~radiofib.deep.cam_places.peak` of a map that raises
+    the score anywhere.
 
     Parameters
     ----------
@@ -85,12 +92,12 @@ def render_cam(
     shown = np.rint((1 - alpha) * np.asarray(back) + alpha * colours).astype(np.uint8)
 
     head = f"{title}: {found.label}" if title else found.label
-    says = caption(found)
+    says, zero = caption(found), zero_caption(found)
     raises = found.values.max() > 0
-    says += "; ring: peak" if raises else ""
-    texts = _font(15).getlength(head), _font(11).getlength(says)
+    zero += "; ring: peak" if raises else ""
+    texts = _font(15).getlength(head), *(_font(11).getlength(line) for line in (says, zero))
     wide = max(_GAP + width + _GAP + _BAR + _LABELS, int(max(texts)) + 2 * _GAP)
-    above = _GAP + 2 * _LINE
+    above = _GAP + 3 * _LINE
     paper = PIL.Image.new("RGB", (wide, above + height + _GAP), _PAPER)
     paper.paste(PIL.Image.fromarray(shown), (_GAP, above))
     draw = PIL.ImageDraw.Draw(paper)
@@ -99,6 +106,7 @@ def render_cam(
         _ring(draw, (_GAP + column, above + row))
     draw.text((_GAP, _GAP // 2), head, _INK, _font(15))
     draw.text((_GAP, _GAP // 2 + _LINE + 2), says, _FAINT, _font(11))
+    draw.text((_GAP, _GAP // 2 + 2 * _LINE), zero, _FAINT, _font(11))
     _bar(paper, draw, (_GAP + width + _GAP, above, height), top)
     return np.asarray(paper)
 
@@ -113,6 +121,19 @@ def caption(found: ActivationMap) -> str:
     """
     sign = "-" if found.offset < 0 else "+"
     return _SAYS[found.kind].format(sign=sign, offset=abs(found.offset), score=found.score)
+
+
+def zero_caption(found: ActivationMap) -> str:
+    """Say what a place has that the map calls 0.
+
+    Examples
+    --------
+    >>> zero_caption(ActivationMap(np.zeros((1, 1)), 0.5, 0.5, "F4", "exact", centred=True))
+    '0: as in the average training picture'
+    >>> zero_caption(ActivationMap(np.zeros((1, 1)), 0.5, 0.5, "F4", "exact"))
+    '0: no activation, no average picture; the sign alone says nothing'
+    """
+    return _CENTRED if found.centred else _ZERO[found.kind]
 
 
 def _ring(draw: PIL.ImageDraw.ImageDraw, centre: tuple[int, int]) -> None:
@@ -135,7 +156,9 @@ def _bar(
         y = above + round(part * (height - 1))
         draw.line((left + _BAR, y, left + _BAR + 3, y), fill=_INK)
         anchor = {0.0: "la", 0.5: "lm", 1.0: "ld"}[part]
-        draw.text((left + _BAR + 7, y), f"{value:+.3g}", _INK, _font(12), anchor=anchor)
+        draw.text(
+            (left + _BAR + 7, y), f"{value:+.3g}" if value else "0", _INK, _font(12), anchor=anchor
+        )
 
 
 @lru_cache(maxsize=1)

@@ -146,6 +146,14 @@ def card_of_file(
         When the card is not that of the graph.
     """
     path = Path(path)
+    if len(graph.inputs) != 1:  # no card helps: said before any fact is asked for
+        raise ModelError(
+            "a network with this number of inputs cannot be used",
+            where=path.name,
+            expected="one input",
+            found=list_some(p.describe() for p in graph.inputs),
+            hint="export the network with the picture as its only input",
+        )
     merged = _merged(graph.metadata, stated, path.name)
     if graph.opset is not None:
         merged.setdefault("opset", graph.opset)

@@ -107,10 +107,10 @@ def given_mask(
         When the file cannot be read, is of another picture, or draws nothing.
     """
     if is_annotation_file(path):
-        found, notes = pick_annotation(read_annotations(path), str(image), shape=shape)
+        found, of_names = pick_annotation(read_annotations(path), str(image), shape=shape)
         drawn = polygon_mask(found, shape, labels=labels, frame=frame)
-        doubts = crossing_shapes(found, labels=labels, frame=frame)
-        return Given(drawn, "polygons", tuple(notes), tuple(doubts))
+        doubts = (*of_names, *crossing_shapes(found, labels=labels, frame=frame))
+        return Given(drawn, "polygons", doubts=doubts)
     mask = read_mask(path)
     region, notes = select_label(mask, label, where=str(path))
     flat = region[0] if region.ndim == 3 and region.shape[0] == 1 else region

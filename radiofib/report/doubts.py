@@ -19,7 +19,7 @@ from radiofib.report.blocks import (
 )
 from radiofib.report.context import Context
 from radiofib.report.format import count, pluralise, shorten
-from radiofib.report.reasons import general_reason
+from radiofib.report.reasons import general_reason, shared_reason
 from radiofib.table import unguard_frame
 
 __all__ = ["DoubtKind", "doubt_blocks", "doubt_kinds"]
@@ -36,6 +36,8 @@ class DoubtKind(NamedTuple):
     ----------
     text : str
         What is doubted; of several texts what they share, … for what differs.
+    example : str
+        The first text as it is, with its numbers: that of the first case.
     number : int
         How many doubts.
     channels, cases : tuple of str
@@ -43,6 +45,7 @@ class DoubtKind(NamedTuple):
     """
 
     text: str
+    example: str
     number: int
     channels: tuple[str, ...]
     cases: tuple[str, ...]
@@ -74,11 +77,11 @@ def doubt_kinds(frame: pd.DataFrame) -> list[DoubtKind]:
     names = frozenset(frame["case"]) - {""}
     general = frame["doubt"].map(lambda doubt: general_reason(doubt, names))
     kinds = []
-    for shared, part in frame.groupby(general, sort=False):
-        texts = set(part["doubt"])
-        told = texts.pop() if len(texts) == 1 else str(shared)
+    for _, part in frame.groupby(general, sort=False):
+        texts = list(dict.fromkeys(part["doubt"]))
+        told = texts[0] if len(texts) == 1 else shared_reason(texts, names)
         once = (tuple(c for c in dict.fromkeys(part[name]) if c) for name in ("channel", "case"))
-        kinds.append(DoubtKind(told, len(part), *once))
+        kinds.append(DoubtKind(told, texts[0], len(part), *once))
     return kinds
 
 

@@ -106,13 +106,14 @@ def maps_section(context: Context) -> Section | None:
     home = context.folder.root / "cam"
     rows = frame.to_dict(orient="records")
     inside = [r for r in rows if r["file"] and _stays_inside(r["file"])]
-    wanted = [(home / r["file"], _map_caption(context, r), _map_alt(context, r)) for r in inside]
+    named = [(home / r["file"], _map_caption(context, r, i)) for i, r in enumerate(inside, 1)]
+    wanted = [(p, said, f"Class activation map laid over the image: {said}") for p, said in named]
     made, broken = pictures(wanted, most=MOST_MAPS, budget=int(BUDGET * context.share / 3))
     blocks: list[Block] = []
     if made:
         caption = (
-            "Class activation maps: where the network's answer comes from, brightest where it "
-            "weighs most. A map that shows an edge, a label or the background is a warning."
+            "Class activation maps: where in the picture the stager's answer comes from. "
+            f"{_colours_of(frame)}A map that shows an edge, a label or the background is a warning."
         )
         if len(rows) > len(made):
             caption += f" {pluralise(len(rows) - len(made), 'more map')} in cam/."
@@ -123,18 +124,39 @@ def maps_section(context: Context) -> Section | None:
     return Section("maps", "Class activation maps", tuple(blocks)) if blocks else None
 
 
+def _colours_of(frame: pd.DataFrame) -> str:
+    """Say what colours, 0 and offset of maps are; nothing of maps that do not say what 0 is."""
+    zeros = [z for z in dict.fromkeys(frame["zero"]) if z]
+    if not zeros or not (frame["zero"] != "").all():
+        return ""
+    said = (
+        "Orange raises the score of the stage named and violet lowers it, the stronger the more; "
+        f"where the picture is not coloured the map is 0, which stands for {' or '.join(zeros)}. "
+    )
+    if "no activation of the network" in zeros:
+        said += (
+            "The sign of such a map says nothing by itself, for the offset may outweigh it: "
+            "compare places within one map. "
+        )
+    return said
+
+
 def _stays_inside(name: str) -> bool:
     """Tell whether a recorded file is a plain path below its folder."""
     return not Path(name).is_absolute() and ".." not in re.split(r"[\\/]", name)
 
 
-def _map_caption(context: Context, row: Mapping[Any, Any]) -> str:
-    parts = [str(row["case"]), str(row["channel"]), context.target_name(str(row["target"]))]
-    return " · ".join(shorten(p, 40) for p in [*parts, str(row["kind"])] if p)
-
-
-def _map_alt(context: Context, row: Mapping[Any, Any]) -> str:
-    return f"Class activation map laid over the image: {_map_caption(context, row)}"
+def _map_caption(context: Context, row: Mapping[Any, Any], place: int) -> str:
+    """Name a map by the number of its file, as examples are: a report leaves the house."""
+    first = Path(str(row["file"])).stem.split("__")[0]
+    name = f"Map {int(first) if first.isdecimal() and len(first) < 5 else place}"
+    stage, predicted = (str(row[c]) for c in ("stage", "predicted"))
+    told = [f"stage {context.stage_name(stage)}"] if stage else []
+    told += [f"predicted {context.stage_name(predicted)}"] if predicted else []
+    if not told or row["target"] != predicted:
+        told.append(context.target_name(str(row["target"])))
+    parts = [name, str(row["channel"]), *told, str(row["kind"])]
+    return " · ".join(shorten(p, 40) for p in parts if p)
 
 
 def slides_section(context: Context) -> Section | None:

@@ -208,6 +208,6 @@ TABLES: dict[str, TableLayout] = {
         "cam/cam.csv",
         ("case", "file"),
         what="class activation maps",
-        optional=("channel", "target", "kind", "note"),
+        optional=("channel", "target", "kind", "zero", "stage", "predicted", "note"),
     ),
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["general_reason", "without_file_names"]
+__all__ = ["general_reason", "shared_reason", "without_file_names"]
 
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _PATH = re.compile(
@@ -70,6 +71,38 @@ def _nameless(words: str) -> str:
 def _kind(name: str) -> str:
     suffix = _SUFFIX.search(name)
     return f"a {suffix[0].lower()} file" if suffix else "a file"
+
+
+def shared_reason(reasons: Sequence[str], names: frozenset[str] = frozenset()) -> str:
+    """Return what messages of one kind share: what is the same in all of them stays.
+
+    Parameters
+    ----------
+    reasons : sequence of str
+        Messages for which :func:`general_reason` is the same.
+    names : frozenset of str
+        Case names.
+
+    Examples
+    --------
+    >>> shared_reason(["greys to 255, not 4095: 8 and 12 bits", "greys to 200, not 4095: 8 and 12 "
+    ...                "bits"])
+    'greys to …, not 4095: 8 and 12 bits'
+    """
+    general = general_reason(reasons[0], names)
+    columns = list(zip(*(_HINT.sub("", reason).split() for reason in reasons), strict=False))
+    if any(len(_HINT.sub("", reason).split()) != len(columns) for reason in reasons):
+        return general
+    words = []
+    for column in columns:
+        if len(set(column)) == 1:
+            words.append(column[0])
+            continue
+        left = {general_reason(word, names) for word in column}
+        if len(left) > 1:  # such as a part of a quoted name of several words
+            return general
+        words.append(left.pop())
+    return " ".join(words)
 
 
 def _without(word: str, names: frozenset[str]) -> str:

@@ -44,17 +44,24 @@ __all__ = ["cam_step"]
 #: How far the embedding may lie from the mean of the feature map, against its own size.
 _SAME = 1e-3
 _EXACT = (
-    "The mean of a map marked exact, plus the intercept, is the score of its stage: the log odds "
-    "of two stages, the score before the softmax of more"
+    "The mean of a map marked exact, plus the offset, is the score of its stage: the log odds of "
+    "two stages, the score before the softmax of more"
 )
+_CENTRED = ". The offset is the score of the average training picture"
 _HEURISTIC = (
     "Maps marked heuristic deal out SHAP values of trees over the places where a feature is "
     "found: a picture to think with, no explanation"
 )
 _COLUMNS = (
     *("case", "file", "channel", "target", "kind", "note"),
-    *("stage", "predicted", "score", "offset", "map_mean", "dependence", "learned_from"),
+    *("stage", "predicted", "score", "offset", "zero", "map_mean", "dependence", "learned_from"),
 )
+#: What a place has that a map calls 0.
+_ZERO = {
+    ("exact", True): "the average training picture",
+    ("exact", False): "no activation of the network",
+    ("heuristic", False): "no change of the expected value of the trees",
+}
 #: What is said of pictures that were not drawn, also by a run that finds the maps there.
 _DOUBTS = "cam/doubts.csv"
 
@@ -102,13 +109,13 @@ def cam_step(
 
     def work() -> None:
         folder.discard("cam")
-        failures.extend(_draw(study, rows, cohort, config, folder, tell))
+        _draw(study, rows, cohort, config, folder, tell, failures)
 
     try:
         folder.step("cam", key, ("cam/cam.csv", _DOUBTS), work)
     except RadiofibError as error:
         folder.discard("cam")
-        return [Failure.from_error(error, case="", step="cam")], []
+        return [Failure.from_error(error, case="", step="cam"), *failures], []
     return failures, _doubts(folder)
 
 
@@ -127,7 +134,9 @@ def _draw(
     config: ExtractionConfig,
     folder: RunFolder,
     tell: Progress,
-) -> list[Failure]:
+    failures: list[Failure],
+) -> None:
+    """Draw the maps; pictures that have none are added to `failures`, also where none has one."""
     assert study.cam is not None
     reader = _reader(study, study.cam, rows, config, folder)
     learned = set(training_rows(study, rows).obs["case"])
@@ -136,7 +145,6 @@ def _draw(
     own = [a for a in cohort.acquisitions if a.channel == reader.channel]
     picks = pick_examples(own, shown, study.cam.maps)
     found: list[dict[str, Any]] = []
-    failures: list[Failure] = []
     held: list[Acquisition] = []
     for number, acquisition in enumerate(picks):
         tell("cam", number, len(picks))
@@ -157,17 +165,23 @@ def _draw(
     tell("cam", len(picks), len(picks))
     doubts = held_back_doubts(held, len(picks), "cam/")
     if not found:
+        said = [one.doubt for one in doubts]
+        if failures:
+            first = failures[0]
+            many = f"{len(failures)} failures" if len(failures) > 1 else "1 failure"
+            said.insert(0, f"{many} of {len(picks)}, case {first.case!r}: {first.reason}")
         raise ModelError(
             "no class activation map could be drawn",
-            found="; ".join([f"{len(failures)} failures", *(one.doubt for one in doubts)]),
+            found="; ".join(part.rstrip(".") for part in said) or "no picture of these cases",
         )
     if doubts:
         folder.write_frame(_DOUBTS, pd.DataFrame(doubts))
     frame = pd.DataFrame(found)
     note = _EXACT if (frame["kind"] == "exact").all() else _HEURISTIC
+    if (frame["zero"] == _ZERO["exact", True]).all():
+        note += _CENTRED
     frame["note"] = f"{note}. {_said_of_weights(frame['dependence'])}"
     folder.write_frame("cam/cam.csv", frame[list(_COLUMNS)])
-    return failures
 
 
 def _reader(
@@ -272,6 +286,7 @@ def _one(
         "predicted": label,
         "score": made.score,
         "offset": made.offset,
+        "zero": _ZERO[made.kind, made.centred],
         "map_mean": float(np.mean(made.values)),
         "dependence": dependence,
     }
@@ -293,7 +308,11 @@ def picture_shown(pixels: NDArray[Any], white: float | None) -> NDArray[np.uint8
 def _map(
     reader: _Reader, features: NDArray[np.float64], frame: pd.DataFrame, label: str
 ) -> tuple[ActivationMap, float]:
-    """Return the map, and how alike maps of weights dealt to other features are (median)."""
+    """Return the map, and how alike maps of weights dealt to other features are.
+
+    That is the median of the correlations without their signs: a map turned over has its pattern
+    in common with the other one.
+    """
     try:
         head = head_of_stager(reader.stager)
     except ModelError:
@@ -301,7 +320,7 @@ def _map(
     made = linear_map(features, head, label)
     heads = shuffled_heads(head, reader.asked.shuffles, seed=reader.seed)
     others = np.array([linear_map(features, other, label).values for other in heads])  # noqa: PD011
-    return made, _median(map_dependence(made.values, others))
+    return made, _median(np.abs(map_dependence(made.values, others)))
 
 
 def _tree_map(
@@ -318,7 +337,7 @@ def _tree_map(
     shuffled = [rng.permutation(values) for _ in range(reader.asked.shuffles)]
     maps = [shap_map(features, v, base=base, label=label) for v in shuffled]
     others = np.array([each.values for each in maps])  # noqa: PD011
-    return made, _median(map_dependence(made.values, others))
+    return made, _median(np.abs(map_dependence(made.values, others)))
 
 
 def _median(values: Sequence[float] | NDArray[np.float64]) -> float:
@@ -333,6 +352,7 @@ def _said_of_weights(dependence: pd.Series) -> str:
         return "How far maps depend on the weights could not be told"
     return (
         f"With the weights dealt to other features maps look alike with a rank correlation of "
-        f"{middle:.2f} (median): near 1 a map shows what any weights would; near 0 it depends on "
-        "them, which says nothing about whether it is true"
+        f"{middle:.2f} (median, whatever its sign): near 1 a map shows the places that any weights "
+        "would, perhaps with the colours exchanged; near 0 it depends on them, which says nothing "
+        "about whether it is true"
     )

@@ -93,5 +93,11 @@ def _line(kind: DoubtKind) -> str:
     if not kind.cases:
         return kind.text
     channels = ", ".join(kind.channels)
-    told = f"{channels}: {kind.text}" if channels else kind.text
-    return f"{told} ({'case' if len(kind.cases) == 1 else 'cases'} {kind.examples})"
+    told = f"{channels}: {kind.example}" if channels else kind.example
+    if len(kind.cases) == 1:
+        return f"{told} (case {kind.examples})"
+    if kind.text == kind.example:
+        return f"{told} (cases {kind.examples})"
+    # Numbers are what a person judges by: those of one case are said, not dots for those of all.
+    first, others = kind.cases[0], kind._replace(cases=kind.cases[1:])
+    return f"{told} (case {first}; likewise, with other figures, {others.examples})"

@@ -161,6 +161,26 @@ def test_a_model_that_is_too_new_is_not_asked_for_facts(tmp_path: Path, change: 
         convert_model("generic", model, tmp_path / "out.onnx")
 
 
+def test_two_inputs_are_said_before_facts_are_asked_for(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Identity", ["image"], ["embedding"])]
+    model = nets.save(
+        tmp_path / "two.onnx", nodes, {}, image=("N", 4), outputs=[("embedding", ("N", 4))]
+    )
+    graph = onnx.load(str(model))
+    extra = helper.make_tensor_value_info("age", onnx.TensorProto.FLOAT, ("N", 4))
+    graph.graph.input.append(extra)
+    graph.graph.node[0].op_type = "Add"
+    graph.graph.node[0].input.append("age")
+    onnx.save(graph, str(model))
+    for command in (("inspect", model), ("bench", model)):
+        done = run(*command)
+        said = " ".join(f"{done.output} {done.exception}".split())
+        assert "this number of inputs cannot be used" in said, said
+        assert "dtype" not in said
+        assert "age" in said
+    assert run("inspect", model).exit_code == 3
+
+
 def test_all_facts_are_asked_for_at_once(tmp_path: Path) -> None:
     model = nets.extractor(tmp_path / "net.onnx")
     with pytest.raises(MissingFactsError) as caught:

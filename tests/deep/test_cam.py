@@ -19,13 +19,12 @@ from radiofib.deep.cam import (
     head_of_stager,
     linear_map,
     map_dependence,
-    peak,
     shap_map,
     shuffled_heads,
-    upsampled,
 )
 from radiofib.deep.cam_network import network_head, randomised_copy
-from radiofib.deep.cam_overlay import cam_overlay_png, caption, render_cam
+from radiofib.deep.cam_overlay import cam_overlay_png, caption, render_cam, zero_caption
+from radiofib.deep.cam_places import peak, upsampled
 from radiofib.deep.card import read_card
 from radiofib.deep.session import open_session
 from radiofib.errors import ModelError, UsageError
@@ -84,6 +83,40 @@ def test_a_fitted_stager_is_folded_back_to_the_feature_map(steps: list, classes:
         if classes == 3:
             soft = np.exp(scores - np.logaddexp.reduce(scores))
             np.testing.assert_allclose(soft, p[row], atol=1e-10)
+
+
+@pytest.mark.parametrize("steps", [[], [PrincipalComponents(4)]])
+def test_the_average_training_picture_is_0_and_its_score_the_offset(steps: list) -> None:
+    X, maps, y = _embeddings()
+    y = np.where(y == "F0", "F0", "F4")
+    stager = (ChainStager(LogisticStager(), steps) if steps else LogisticStager()).fit(X, y)
+    head = head_of_stager(stager)
+    average = maps.mean(axis=0)
+    average += (X.to_numpy().mean(axis=0) - average.mean(axis=(1, 2)))[:, None, None]
+    for stage in head.classes:
+        found = linear_map(average, head, stage)
+        assert found.centred
+        assert abs(found.values.mean()) < 1e-9
+        assert found.score == pytest.approx(found.offset, abs=1e-9)
+        # A map is above 0 on average just where its picture is nearer to the stage than that.
+        every = [linear_map(one, head, stage) for one in maps]
+        assert abs(np.mean([m.values.mean() for m in every])) < 1e-9
+        assert len({m.offset for m in every}) == 1
+
+
+def test_a_head_without_a_mean_says_so() -> None:
+    head = LinearHead(np.ones((1, 2)), np.array([3.0]), ("F4",))
+    features = np.full((2, 2, 2), 2.0)
+    bare = linear_map(features, head, "F4")
+    assert not bare.centred
+    assert "the sign alone says nothing" in zero_caption(bare)
+    centred = linear_map(features, head.about([2.0, 1.0]), "F4")
+    assert zero_caption(centred) == "0: as in the average training picture"
+    assert (centred.score, centred.offset) == (bare.score, 6.0)
+    np.testing.assert_array_equal(centred.values, bare.values - 3)
+    assert head.about([2.0, 1.0]).behind([0, 0], [1, 1]).centre is None
+    with pytest.raises(UsageError, match="the centre is no embedding"):
+        head.about([1.0])
 
 
 def test_other_stagers_have_no_exact_map() -> None:

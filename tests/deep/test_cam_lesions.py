@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radiofib.deep.cam import head_of_stager, linear_map, map_dependence, peak, shuffled_heads
+from radiofib.deep.cam import head_of_stager, linear_map, map_dependence, shuffled_heads
 from radiofib.deep.cam_network import network_head, randomised_copy
+from radiofib.deep.cam_places import peak
 from radiofib.deep.card import ModelCard, read_card
 from radiofib.deep.convert import ConvertSettings, convert_model
 from radiofib.deep.session import OnnxSession, open_session

@@ -333,6 +333,9 @@ def test_what_a_person_should_look_at_is_told(
     (tmp_path / "a.json").write_text(json.dumps({"shapes": [shape], "imagePath": "a.png"}))
     done = run(tmp_path, [{"case": "a", "image": image, "mask": "a.json"}], plan())
     assert "a.json, shape 1 'liver': the outline crosses itself" in done.record["doubt"][0]
+    (tmp_path / "b.json").write_text(json.dumps({"shapes": [shape], "imagePath": "x/other.png"}))
+    other = run(tmp_path, [{"case": "b", "image": image, "mask": "b.json"}], plan(), out="other")
+    assert "b.json names another picture than this one" in other.record["doubt"][0]
     again = run(tmp_path, [{"case": "a", "image": image, "mask": "a.json"}], plan())
     pd.testing.assert_frame_equal(again.record, done.record)
 

@@ -89,6 +89,34 @@ def test_console_stays_silent_and_the_script_runs(
     assert dom.count("<button") > 60
 
 
+@pytest.mark.parametrize("width", [800, 1100])
+def test_a_table_of_thresholds_fits_and_its_rules_are_readable(
+    chromium: str, page: Path, tmp_path: Path, width: int
+) -> None:
+    html = page.read_text(encoding="utf-8")
+    style = "".join(re.findall(r"<style>.*?</style>", html, re.DOTALL))
+    section = re.search(r'<section[^>]*id="thresholds".*?</section>', html, re.DOTALL)
+    assert section is not None
+    rule = section[0].replace('<th scope="row">', '<th scope="row">rule out at sensitivity 0.9, ')
+    rule = rule.replace('<td class="e">–</td>', '<td class="e">0.895 (0.759–0.958)</td>')
+    script = """<script>
+    const box = document.querySelector(".scroll"), rows = [...box.querySelectorAll("tbody th")];
+    const line = parseFloat(getComputedStyle(rows[1]).lineHeight);
+    const lines = rows.map(r => Math.round((r.clientHeight - 8) / line));
+    document.title = `${box.scrollWidth - box.clientWidth} ${Math.max(...lines)}`;
+    </script>"""
+    part = tmp_path / "part.html"
+    body = f'<div class="page"><main>{rule}</main></div>{script}'
+    part.write_text(f"<!doctype html><meta charset=utf-8><title></title>{style}{body}", "utf-8")
+    arguments = f"--window-size={width},900", "--dump-dom", part.as_uri()
+    dom = run_chromium(chromium, tmp_path / "profile", *arguments).stdout
+    told = re.search(r"<title>(\d+) (\d+)</title>", dom)
+    assert told is not None
+    hidden, lines = map(int, told.groups())
+    assert hidden == 0
+    assert lines <= 4
+
+
 def test_prints_to_a_few_pages(chromium: str, page: Path, tmp_path: Path) -> None:
     pdf = tmp_path / "report.pdf"
     run_chromium(

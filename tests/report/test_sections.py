@@ -212,6 +212,33 @@ def test_maps_outside_their_folder_are_not_read(run_dir: Path) -> None:
     assert "maps" not in [a["id"] for a in page.all("section")]
 
 
+def test_maps_say_what_colours_and_0_are_and_name_no_case(run_dir: Path) -> None:
+    path = run_dir / "cam/cam.csv"
+    whole = path.read_bytes()
+    frame = pd.read_csv(path)
+    assert "Orange" not in render(run_dir).text  # maps that do not say what 0 is
+    zero = "the average training picture"
+    frame = frame.assign(zero=zero, stage="s1", predicted="s4", target="s4", kind="exact")
+    try:
+        frame.to_csv(path, index=False)
+        page = render(run_dir)
+        frame.assign(zero="no activation of the network").to_csv(path, index=False)
+        bare = render(run_dir)
+    finally:
+        path.write_bytes(whole)
+    for said in (page.text, bare.text):
+        assert "Orange raises the score of the stage named and violet lowers it" in said
+        assert "brightest" not in said
+    assert f"the map is 0, which stands for {zero}." in page.text
+    assert "The sign of such a map says nothing by itself" in bare.text
+    [section] = [p for p in path.read_text().splitlines() if "case-1" in p]
+    assert section  # the table keeps the case
+    for picture in page.all("img"):
+        if "Class activation map" in picture["alt"]:
+            assert "case-" not in picture["alt"]
+    assert "Map 2 · t1 · stage" in page.text
+
+
 def test_decision_curves_are_cut_at_the_frame(run_dir: Path) -> None:
     (figure, _) = decision_blocks(Context(read_run(run_dir)))
     for panel in figure.panels:  # type: ignore[union-attr]

@@ -28,7 +28,8 @@ def told(doubts: list[Doubt]) -> list[str]:
 def test_a_hundred_equal_doubts_do_not_bury_one() -> None:
     assert told([*MANY, ONE, WHOLE]) == [
         WHOLE.doubt,
-        "us: …% of the image was taken (cases c0, c1, c2 and 97 more)",
+        "us: 5% of the image was taken (case c0; likewise, with other figures, c1, c2, c3 and 96 "
+        "more)",
         f"us: {ONE.doubt} (case d1)",
         "102 to look at: see doubts.csv",
     ]
@@ -50,6 +51,19 @@ def test_equal_texts_keep_their_numbers() -> None:
     same = [Doubt(c, "", "us", "spacing is 0.3 mm") for c in ("a", "b")]
     [kind] = doubt_kinds(doubt_frame(same))
     assert (kind.text, kind.number, kind.cases) == ("spacing is 0.3 mm", 2, ("a", "b"))
+
+
+def test_numbers_that_are_the_same_in_all_stay_and_one_example_is_whole() -> None:
+    said = "greys go up to {}, those of {} other pictures to 255 at most: 16 and 8 bits, two scales"
+    doubts = [
+        Doubt(f"c{k}", "", "us", said.format(60000 + k, n)) for k, n in enumerate((40, 40, 41))
+    ]
+    [kind] = doubt_kinds(doubt_frame(doubts))
+    assert kind.text == said.format("…", "…")
+    line, _ = told(doubts)
+    assert line.startswith(f"us: {said.format(60000, 40)} (case c0; likewise")
+    assert "c1, c2)" in line
+    assert "…" not in line
 
 
 def test_each_doubt_of_a_screen_is_one(tmp_path: Path) -> None:

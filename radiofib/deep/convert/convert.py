@@ -20,6 +20,7 @@ from radiofib.deep.convert.families import make
 from radiofib.deep.convert.parity import (
     BOUNDS,
     check_parity,
+    check_repeats,
     compare_outputs,
     run_outputs,
     seeded_pictures,
@@ -148,7 +149,11 @@ def _compared(
         {name: np.concatenate(parts) for name, parts in found.items()},
         against=made.against,
     )
-    check_parity(parity, BOUNDS[card.kind], reference, where=where)
+    try:
+        check_parity(parity, BOUNDS[card.kind], reference, where=where)
+    except ModelError:
+        check_repeats(made.reference, inputs[:step], where=where)
+        raise
     return card.model_copy(update={"parity": parity})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,19 @@ from radiofib.deep.card import Parity
 from radiofib.deep.session import open_session
 from radiofib.errors import ModelError
 
-__all__ = ["BOUNDS", "Bounds", "check_parity", "compare_outputs", "run_outputs", "seeded_pictures"]
+__all__ = [
+    "BOUNDS",
+    "Bounds",
+    "check_parity",
+    "check_repeats",
+    "compare_outputs",
+    "run_outputs",
+    "seeded_pictures",
+]
 
 Outputs = Mapping[str, NDArray[Any]]
+#: How far a source may be from itself, of its largest value: sums in another order, by threads.
+_REPEATED = 1e-5
 
 
 @dataclass(frozen=True)
@@ -160,6 +170,46 @@ def check_parity(parity: Parity, bounds: Bounds, reference: Outputs, *, where: s
             found=f"{share:.3%} against {parity.against} on {parity.inputs} inputs",
             hint="nothing was written; convert the model as 'generic'",
         )
+
+
+def check_repeats(
+    source: Callable[[NDArray[Any]], Outputs], inputs: NDArray[Any], *, where: str
+) -> None:
+    """Raise when a source gives other values for the same inputs, as with dropout left on.
+
+    Parameters
+    ----------
+    source : callable
+        From a batch to its outputs by name.
+    inputs : ndarray
+        A batch.
+    where : str
+        For messages.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> check_repeats(lambda x: {"embedding": x + rng.normal(size=x.shape)}, np.zeros((1, 2)),
+    ...               where="net.ts")
+    Traceback (most recent call last):
+    radiofib.errors.ModelError: net.ts: the source gives other values for the same input when it is
+    run again: dropout or other chance is left on (expected ...
+    """
+    first, again = source(inputs), source(inputs)
+    for name, values in first.items():
+        a, b = values.astype(np.float64), again[name].astype(np.float64)
+        size = float(np.abs(a).max(initial=0.0))
+        apart = float(np.abs(a - b).max(initial=0.0))
+        if apart > _REPEATED * size:
+            raise ModelError(
+                "the source gives other values for the same input when it is run again: dropout or "
+                "other chance is left on",
+                where=where,
+                expected=f"the same values of {name!r}",
+                found=f"values of up to {size:.3g} that are up to {apart:.3g} apart",
+                hint="was eval() called? Call it before the model is scripted or traced, and save "
+                "it again; nothing was written",
+            )
 
 
 def run_outputs(path: str | Path, array: NDArray[Any], names: list[str]) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib.errors import MaskError
-from radiofib.images.polygons.model import Annotation, Shape, ring
+from radiofib.images.polygons.model import Annotation, Shape, check_vertex, ring
 
 __all__ = ["circle", "parse_labelme", "rectangle", "whole_size"]
 
@@ -77,16 +77,8 @@ def _count(points: Any) -> str:
 
 
 def _pair(point: Any, where: str) -> tuple[float, float]:
-    # Two different neighbours make it a triangle whose checks are those of a ring.
-    if (
-        isinstance(point, list)
-        and len(point) == 2
-        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in point)
-    ):
-        x, y = point
-        if abs(x) < 1e9 and abs(y) < 1e9:  # False for NaN
-            return float(x), float(y)
-    raise MaskError("vertices are not pairs of numbers", where=where, found=repr(point)[:60])
+    check_vertex(point, where)
+    return float(point[0]), float(point[1])
 
 
 def _round(ends: NDArray[np.float64]) -> NDArray[np.float64]:

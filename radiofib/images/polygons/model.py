@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -17,6 +16,7 @@ from radiofib.images.contours import fill_contours, polygon_area
 __all__ = [
     "Annotation",
     "Shape",
+    "check_vertex",
     "crosses_itself",
     "crossing_shapes",
     "pick_annotation",
@@ -26,6 +26,8 @@ __all__ = [
 
 #: A vertex may lie this far outside the picture, in pixels: tools let the hand slip.
 _SLIP = 2.0
+#: No picture has pixels so far from its corner.
+_FAR = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +111,7 @@ def ring(points: object, where: str) -> NDArray[np.float64]:
     if not isinstance(points, list | tuple):
         raise MaskError("vertices are not a list", where=where, found=type(points).__name__)
     for point in points:
-        good = isinstance(point, list | tuple) and len(point) == 2
-        if not good or not all(
-            isinstance(v, int | float) and not isinstance(v, bool) and _finite(v) for v in point
-        ):
-            found = repr(point)
-            raise MaskError(
-                "vertices are not pairs of numbers",
-                where=where,
-                found=found if len(found) <= 60 else f"{found[:57]}...",
-            )
+        check_vertex(point, where)
     if len({(float(x), float(y)) for x, y in points}) < 3:
         raise MaskError(
             "shape has too few vertices",
@@ -134,11 +127,34 @@ def ring(points: object, where: str) -> NDArray[np.float64]:
     return array
 
 
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(value) and abs(value) < 1e9
-    except OverflowError:  # a whole number of hundreds of digits
-        return False
+def check_vertex(point: object, where: str) -> None:
+    """Raise unless a vertex is two numbers that may lie in a picture.
+
+    Examples
+    --------
+    >>> check_vertex([1e9, 200], "a.json, shape 1")
+    Traceback (most recent call last):
+    radiofib.errors.MaskError: a.json, shape 1: vertex lies far outside any picture (expected x and
+    y in pixels; found [1000000000.0, 200]). Next: correct the vertex in the annotation tool.
+    """
+    found = repr(point)
+    found = found if len(found) <= 60 else f"{found[:57]}..."
+    pair = isinstance(point, list | tuple) and len(point) == 2
+    numbers = pair and all(
+        isinstance(v, int | float) and not isinstance(v, bool) and v == v
+        for v in point  # type: ignore[attr-defined]
+    )
+    if not numbers:
+        raise MaskError("vertices are not pairs of numbers", where=where, found=found)
+    # Compared as they are: a whole number of hundreds of digits is no float.
+    if not all(-_FAR < v < _FAR for v in point):  # type: ignore[attr-defined]
+        raise MaskError(
+            "vertex lies far outside any picture",
+            where=where,
+            expected="x and y in pixels",
+            found=found,
+            hint="correct the vertex in the annotation tool",
+        )
 
 
 def _crosses(points: NDArray[np.float64]) -> bool:
@@ -207,8 +223,8 @@ def pick_annotation(
 ) -> tuple[Annotation, list[str]]:
     """Return the annotation of an image, by its name.
 
-    The whole name decides, then the name without folders. A file about a single image is used
-    under any name, with a note, as long as the size fits.
+    The whole name decides, then the name without folders, then that without its ending too. A
+    file about a single image is used under any name, with a doubt, as long as the size fits.
 
     Raises
     ------
@@ -222,11 +238,16 @@ def pick_annotation(
     found = exact or [
         a for a in annotations if PurePosixPath(a.image.replace("\\", "/")).name == last
     ]
-    notes: list[str] = []
+    doubts: list[str] = []
+    if not found:
+        stem = PurePosixPath(name).stem
+        found = [a for a in annotations if PurePosixPath(a.image.replace("\\", "/")).stem == stem]
     if not found and len(annotations) == 1:
         found = list(annotations)
         if found[0].image:
-            notes.append("annotation names another image, but is the only one of its file")
+            doubts.append(
+                f"{found[0].where} names another picture than this one: was it drawn on this one?"
+            )
     if len(found) != 1:
         raise MaskError(
             "annotation file is about several images of this name"
@@ -249,7 +270,7 @@ def pick_annotation(
             found=f"{one.size[1]} x {one.size[0]}",
             hint="annotate the picture that is analysed, not a resized copy",
         )
-    return one, notes
+    return one, doubts
 
 
 def polygon_mask(

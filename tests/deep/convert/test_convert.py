@@ -291,6 +291,31 @@ def test_any_program_and_any_onnx_file(tmp_path: Path) -> None:
         convert_model("generic", path, out, stated=bad, settings=trusted)
 
 
+def test_dropout_that_was_left_on_is_named(tmp_path: Path) -> None:
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 6, 3, padding=1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        torch.nn.Dropout(0.5),
+    )  # fmt: skip
+    path = tmp_path / "net.ts"
+    # A program that is traced keeps its dropout, whatever is called on it afterwards.
+    torch.jit.trace(net, torch.zeros(2, 1, 24, 24), check_trace=False).save(str(path))
+    how = sources.GREY | {
+        "colour": "grey", "size": [24, 24], "layout": "NCHW", "dtype": "float32",
+    }  # fmt: skip
+    facts = {
+        "kind": "extractor",
+        "architecture": "small",
+        "licence": "CC0-1.0",
+        "preprocessing": how,
+        "outputs": [{"name": "features", "role": "embedding"}],
+    }
+    settings = ConvertSettings(trust_torchscript=True)
+    with pytest.raises(ModelError, match=r"other values for the same input.*eval\(\)") as left:
+        convert_model("generic", path, tmp_path / "a.onnx", stated=facts, settings=settings)
+    assert "architecture" not in str(left.value)
+    assert not (tmp_path / "a.onnx").exists()
+
+
 def test_pictures_of_the_user_are_compared_on(tmp_path: Path) -> None:
     import PIL.Image
 

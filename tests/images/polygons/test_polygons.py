@@ -138,6 +138,7 @@ def test_a_file_cut_short_is_refused(cut: int, tool: str) -> None:
         ([[1, 1], [5, 5], [9, 9]], "no area"),
         ([[1, 1], [5, 5], [float("nan"), 9]], "JSON|not a number|not pairs"),
         ([[1, 1], [500, 5], [9, 9]], "leaves the picture"),
+        ([[1, 1], [1e9, 5], [9, 9]], "far outside any picture"),
         ([[1.6, 1.6], [1.9, 1.6], [1.9, 1.9]], "centre of no pixel"),
     ],
 )
@@ -168,6 +169,26 @@ def test_xml_with_entities_is_refused_before_anything_is_opened(tmp_path: Path) 
         with pytest.raises(MaskError) as caught:
             parse_annotations(text.encode(), "f.xml")
         assert "JANE" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["polygon", "rectangle"])
+def test_numbers_that_lie_in_no_picture_are_not_called_words(kind: str) -> None:
+    for far in (1e9, -1e12, 10**400):
+        points = [[far, 200], [9, 9], [1, 9]][: 3 if kind == "polygon" else 2]
+        with pytest.raises(MaskError, match="vertex lies far outside any picture"):
+            parse_annotations(labelme(points, kind=kind), "a.json")
+    with pytest.raises(MaskError, match="not pairs of numbers"):
+        parse_annotations(labelme([["x", 200], [9, 9]], kind="rectangle"), "a.json")  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("tool", WRITERS)
+def test_a_file_about_another_picture_is_doubted_whatever_the_tool(tool: str) -> None:
+    found = parse_annotations(WRITERS[tool]([[1, 1], [9, 1], [9, 9]]), "f.x")
+    for name in ("a.png", "/data/x/a.png", "elsewhere/a.dcm", "C:\\pictures\\a.jpg"):
+        assert pick_annotation(found, name, shape=(ROWS, COLUMNS))[1] == []
+    _, [doubt] = pick_annotation(found, "b.png", shape=(ROWS, COLUMNS))
+    assert doubt.startswith("f.x names another picture than this one")
+    assert ";" not in doubt  # doubts of a case are parted by it
 
 
 def test_labels_frames_holes_and_names(tmp_path: Path) -> None:
