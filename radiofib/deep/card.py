@@ -25,6 +25,7 @@ from radiofib.deep.card_fields import (
     card_json,
     complete_card,
 )
+from radiofib.deep.notes import clear_notes
 from radiofib.deep.ports import Port
 from radiofib.deep.session import open_session
 from radiofib.errors import ConfigError, ModelError
@@ -351,7 +352,8 @@ def _output_problems(card: ModelCard, output: Output, port: Port) -> list[tuple[
 def with_card(path: str | Path, card: ModelCard, out: str | Path) -> Path:
     """Write a copy of a model that carries a card, after checking that it is that of the graph.
 
-    Other metadata properties stay. External data is taken into the file.
+    Other metadata properties stay, descriptions that exporters left do not
+    (:func:`~radiofib.deep.notes.clear_notes`). External data is taken into the file.
 
     Raises
     ------
@@ -366,6 +368,7 @@ def with_card(path: str | Path, card: ModelCard, out: str | Path) -> Path:
     session = open_session(path)
     model = onnx.load(str(path))
     check_card(card, session.inputs, session.outputs, opset=session.opset, where=path.name)
+    clear_notes(model)
     kept = {p.key: p.value for p in model.metadata_props}
     onnx.helper.set_model_props(model, kept | {CARD_KEY: card.to_json()})
     try:

@@ -109,7 +109,7 @@ def save(
     return path
 
 
-def residual(path: Path, *, card: dict[str, Any], width: int = 16, blocks: int = 4) -> Path:
+def residual(path: Path, *, card: dict[str, Any] | None, width: int = 16, blocks: int = 4) -> Path:
     """Write a network of residual blocks with seeded weights: 32 x 32 RGB to an embedding."""
     random = np.random.default_rng(7)
     nodes: list[Any] = []
