@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,9 @@ def measured(request: pytest.FixtureRequest) -> tuple[list[Written], list[Bare]]
 def _missed(lines: list[Written], bare: list[Bare], *, without_text: bool) -> str:
     table = pd.read_csv(CLAIMS)
     table["found"] = findings(lines, bare)
-    print(f"{table.iloc[:, [0, 3, 5]].to_string()}\n{sum(one.before for one in lines)} lines")
+    sys.stdout.write(
+        f"{table.iloc[:, [0, 3, 5]].to_string()}\n{sum(one.before for one in lines)} lines\n"
+    )
     part = table[(table["frames"] == "without text") == without_text]
     part = part[part["found"] > part["value"]]
     left = "\n".join(str(one) for one in lines if one.after)
