@@ -25,8 +25,9 @@ _WEIGHTS = "text_network.npz"
 #: What is at least so likely belongs to a line, if at least half of it is as likely as the second:
 #: speckle is taken for a letter, never for most of a word.
 _PART, _SURE, _MUCH = 0.5, 0.97, 0.5
-#: A line is at least so many pixels long, and holds so many.
-_LEAST_LENGTH, _LEAST_AREA = 16, 120
+#: A line is at least so many pixels long and high, and holds so many: the edge of an image, two or
+#: three rows of which a JPEG blurs, is none.
+_LEAST_LENGTH, _LEAST_HEIGHT, _LEAST_AREA = 16, 5, 120
 #: A row of a line is likely over at least this share of it: what is likely strays above and below.
 _ROW = 0.5
 #: Pixels above and below a line that letters may reach, and to either side, in heights of the line:
@@ -140,7 +141,7 @@ def _lines(chances: Floats, height: float) -> list[tuple[slice, slice]]:
         likely = (labels[rows, columns] == number).sum(axis=1) >= _ROW * wide
         own = np.flatnonzero(likely) if likely.any() else np.arange(rows.stop - rows.start)
         line = slice(rows.start + int(own[0]), rows.start + int(own[-1]) + 1)
-        if line.stop - line.start < height:
+        if _LEAST_HEIGHT <= line.stop - line.start < height:
             found.append((line, columns))
     return found
 

@@ -9,7 +9,7 @@ from radiofib.preprocess.ultrasound import text_network
 from radiofib.preprocess.ultrasound.graphics import text_height
 from radiofib.preprocess.ultrasound.text_network import text_chances, written_lines
 from radiofib.simulate.ultrasound_text import TextFrame, TextSettings, simulate_text_frame
-from tests.preprocess.ultrasound.lossy import stored
+from tests.preprocess.ultrasound.lossy import bare_frame, stored
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,9 @@ def test_letters_of_a_large_screen_are_found(grey_text: TextFrame) -> None:
 def test_where_there_is_no_image_there_is_no_text() -> None:
     nowhere = np.zeros((120, 130), dtype=bool)
     assert not written_lines(np.zeros(nowhere.shape), nowhere, 24).any()
+
+
+def test_the_edge_that_a_jpeg_blurs_is_no_line() -> None:
+    """Three rows at the lower edge of bright speckle look like letters, and are too low for any."""
+    picture, inside = bare_frame("linear", 1.2, 180, "rectangle", 15000)
+    assert not found(stored(picture, 95), inside).any()
