@@ -79,7 +79,7 @@ def test_what_could_be_read_over_echo_as_machines_show_it_cannot_be_read(
 @pytest.mark.proof
 @pytest.mark.timeout(7200)
 @pytest.mark.xfail(
-    reason="on speckle that was not compressed 32 of 89 lines can still be read (seed 23001)",
+    reason="on speckle that was not compressed 46 of 172 lines can still be read (judged seeds)",
     strict=True,
 )
 def test_what_could_be_read_over_speckle_that_was_not_compressed_cannot_be_read(
