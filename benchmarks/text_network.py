@@ -36,6 +36,7 @@ from scipy import ndimage
 from radiofib.simulate.speckle import nakagami_envelope
 from radiofib.simulate.ultrasound import log_compress, speckle_envelope
 from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
+from radiofib.simulate.ultrasound_text import written
 
 PATCH = (96, 160)
 FONTS = Path("/usr/share/fonts")
@@ -227,15 +228,7 @@ class Patches:
         if self.stage.small and rng.random() < self.stage.small:
             size = int(rng.integers(8, 15))
         font = PIL.ImageFont.truetype(chosen, size)
-        text = "".join(signs)
-        left, top, right, bottom = font.getbbox(text)
-        sheet = PIL.Image.new("L", (int(right - left) + 8, int(bottom - top) + 8), 0)
-        pen = PIL.ImageDraw.Draw(sheet)
-        pen.fontmode = "1" if rng.random() < 0.3 else "L"
-        pen.text((4 - left, 4 - top), text, 255, font)
-        ink = np.asarray(sheet)
-        rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-        return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return written("".join(signs), font, hard=bool(rng.random() < 0.3))
 
     def _draw(self, grey: np.ndarray, known: np.ndarray) -> None:
         """Draw a caliper or a dotted line, which other rules find: not to be learnt."""

@@ -19,6 +19,7 @@ from radiofib._checks import list_some
 from radiofib.errors import ModelError, UsageError
 
 __all__ = [
+    "NO_ACTIVATION",
     "ActivationMap",
     "LinearHead",
     "head_of_stager",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
+#: What 0 is in an exact map of a head that knows no average picture.
+NO_ACTIVATION = "no activation of the network"
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +155,13 @@ class ActivationMap:
     label: str
     kind: Literal["exact", "heuristic"]
     centred: bool = False
+
+    @property
+    def zero(self) -> str:
+        """What the map calls 0."""
+        if self.kind == "heuristic":
+            return "no change of the expected value of the trees"
+        return "the average training picture" if self.centred else NO_ACTIVATION
 
 
 def head_of_stager(stager: Any) -> LinearHead:

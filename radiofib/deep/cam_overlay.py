@@ -24,11 +24,6 @@ _SAYS = {
     "exact": "mean of the map {sign} {offset:.3g} = logit {score:.3g}",
     "heuristic": "heuristic: SHAP values x feature map; score {score:.3g}",
 }
-_CENTRED = "0: as in the average training picture"
-_ZERO = {
-    "exact": "0: no activation, no average picture; the sign alone says nothing",
-    "heuristic": "0: leaves the expected value as it is",
-}
 #: Most of the colour that covers the picture.
 _OPACITY = 0.65
 #: Radius in pixels of the ring around the peak.
@@ -129,11 +124,12 @@ def zero_caption(found: ActivationMap) -> str:
     Examples
     --------
     >>> zero_caption(ActivationMap(np.zeros((1, 1)), 0.5, 0.5, "F4", "exact", centred=True))
-    '0: as in the average training picture'
+    '0: the average training picture'
     >>> zero_caption(ActivationMap(np.zeros((1, 1)), 0.5, 0.5, "F4", "exact"))
-    '0: no activation, no average picture; the sign alone says nothing'
+    '0: no activation of the network; the sign alone says nothing'
     """
-    return _CENTRED if found.centred else _ZERO[found.kind]
+    alone = found.kind == "exact" and not found.centred
+    return f"0: {found.zero}" + ("; the sign alone says nothing" if alone else "")
 
 
 def _ring(draw: PIL.ImageDraw.ImageDraw, centre: tuple[int, int]) -> None:

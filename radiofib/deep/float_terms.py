@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiofib._extras import require
+from radiofib.deep.rounding import plain_kernel
 
 __all__ = ["keep_terms_in_float", "without_unused"]
 
@@ -99,11 +100,12 @@ class _Graph:
 
     def as_product(self, node: Any) -> list[Any] | None:
         """Return nodes that compute a convolution of 8 bits in float, or None where they cannot."""
-        facts = {a.name: self._onnx.helper.get_attribute_value(a) for a in node.attribute}
+        kernel = plain_kernel(node)
         data, weights = (self._maker(name, "DequantizeLinear") for name in node.input[:2])
         shift = self._bias(node.input[2]) if len(node.input) > 2 else np.zeros(1)
-        plain = facts.get("group", 1) == 1 and facts.get("auto_pad", b"NOTSET") == b"NOTSET"
-        if not plain or data is None or weights is None or shift is None or len(data.input) < 3:
+        if kernel is None or data is None or weights is None or shift is None:
+            return None
+        if len(data.input) < 3:
             return None
         if not all(name in self._constants for name in [*weights.input, *data.input[1:]]):
             return None
@@ -115,7 +117,7 @@ class _Graph:
         scales = np.broadcast_to(self._array(weights.input[1]).astype(np.float32), outs)
         shift = np.ascontiguousarray(np.broadcast_to(shift, outs), dtype=np.float32)
         name = f"{node.name}_in_float"
-        nodes = [*self._under_kernel(name, data, whole.shape[2:], facts)]
+        nodes = [*self._under_kernel(name, data, whole.shape[2:], *kernel)]
         matrix = np.ascontiguousarray(whole.transpose(2, 3, 1, 0).reshape(-1, outs))
         make = self._onnx.helper.make_node
         nodes.append(
@@ -139,20 +141,25 @@ class _Graph:
         return nodes
 
     def _under_kernel(
-        self, name: str, data: Any, kernel: tuple[int, ...], facts: Mapping[str, Any]
+        self,
+        name: str,
+        data: Any,
+        kernel: tuple[int, ...],
+        strides: tuple[int, ...],
+        dilations: tuple[int, ...],
+        pads: tuple[int, ...],
     ) -> Iterator[Any]:
         """Yield nodes that gather the values under each place of a kernel, channels last."""
         make = self._onnx.helper.make_node
-        strides, dilations = facts.get("strides", (1, 1)), facts.get("dilations", (1, 1))
-        top, left, bottom, right = facts.get("pads", (0, 0, 0, 0))
+        top, left, bottom, right = pads
         last = f"{name}_last"
         yield make("Transpose", [data.input[0]], [last], name=last, perm=[0, 2, 3, 1])
         if any((top, left, bottom, right)):
-            pads = self._constant(
+            sides = self._constant(
                 f"{name}_pads", np.array([0, top, left, 0, 0, bottom, right, 0], dtype=np.int64)
             )
             padded = f"{name}_padded"  # with what stands for zero
-            yield make("Pad", [last, pads, data.input[2]], [padded], name=padded)
+            yield make("Pad", [last, sides, data.input[2]], [padded], name=padded)
             last = padded
         axes = self._constant(f"{name}_axes", np.array([1, 2], dtype=np.int64))
         steps = self._constant(f"{name}_steps", np.array(strides, dtype=np.int64))

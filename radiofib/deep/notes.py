@@ -26,7 +26,7 @@ def clear_notes(model: Any) -> None:
     Examples
     --------
     >>> import onnx
-    >>> node = onnx.helper.make_node("Relu", ["x"], ["y"], doc_string="/home/somebody/net.py")
+    >>> node = onnx.helper.make_node("Relu", ["x"], ["y"], doc_string="by somebody")
     >>> graph = onnx.helper.make_graph([node], "net of somebody", [], [])
     >>> model = onnx.helper.make_model(graph, producer_name="somebody")
     >>> clear_notes(model)

@@ -12,7 +12,14 @@ from scipy import linalg
 
 from radiofib._extras import require
 
-__all__ = ["Convolution", "convolutions", "patches", "round_together", "round_weights"]
+__all__ = [
+    "Convolution",
+    "convolutions",
+    "patches",
+    "plain_kernel",
+    "round_together",
+    "round_weights",
+]
 
 Floats = NDArray[np.float32]
 #: Share of the mean second moment added to each, so that few patches do not decide alone.
@@ -126,6 +133,32 @@ class Convolution:
     kernel: tuple[int, ...]
 
 
+def plain_kernel(node: Any) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
+    """Return strides, dilations and pads of a two-dimensional convolution.
+
+    None for one of several groups, or whose borders are left to the program that runs it.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+
+    Examples
+    --------
+    >>> import onnx
+    >>> plain_kernel(onnx.helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 2]))
+    ((2, 2), (1, 1), (0, 0, 0, 0))
+    """
+    onnx = require("onnx", purpose="an int8 variant")
+    facts = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    if facts.get("group", 1) != 1 or facts.get("auto_pad", b"NOTSET") != b"NOTSET":
+        return None
+    return (
+        tuple(facts.get("strides", (1, 1))),
+        tuple(facts.get("dilations", (1, 1))),
+        tuple(facts.get("pads", (0, 0, 0, 0))),
+    )
+
+
 def convolutions(ready: Any, quantised: Any) -> list[Convolution]:
     """Return the two-dimensional convolutions of one group that were quantised by channel.
 
@@ -145,11 +178,9 @@ def convolutions(ready: Any, quantised: Any) -> list[Convolution]:
         if before is None or back is None or back.op_type != "DequantizeLinear":
             continue
         weight, scales = back.input[0], back.input[1]
-        onnx = require("onnx", purpose="an int8 variant")
-        facts = {a.name: onnx.helper.get_attribute_value(a) for a in before.attribute}
-        plain = facts.get("group", 1) == 1 and facts.get("auto_pad", b"NOTSET") == b"NOTSET"
+        kernel = plain_kernel(before)
         known = weight in stored and scales in stored and before.input[1] in float_names
-        if not plain or not known or len(stored[weight].dims) != 4:
+        if kernel is None or not known or len(stored[weight].dims) != 4:
             continue
         found.append(
             Convolution(
@@ -158,9 +189,7 @@ def convolutions(ready: Any, quantised: Any) -> list[Convolution]:
                 before.input[1],
                 weight,
                 scales,
-                tuple(facts.get("strides", (1, 1))),
-                tuple(facts.get("dilations", (1, 1))),
-                tuple(facts.get("pads", (0, 0, 0, 0))),
+                *kernel,
                 tuple(stored[weight].dims[2:]),
             )
         )

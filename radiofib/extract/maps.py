@@ -24,12 +24,12 @@ from radiofib.engines.native.maps import (
 )
 from radiofib.engines.settings import VoxelSettings
 from radiofib.errors import EngineError, Failure, UsageError
+from radiofib.extract.burned_in import text_on
 from radiofib.extract.map_files import MAP_FORMATS, write_map
 from radiofib.extract.outcome import Outcome, Work, crashed, describe, do_piece
 from radiofib.extract.prepared import Regions
 from radiofib.images.map_overlay import map_overlay_png
 from radiofib.parallel import map_pieces
-from radiofib.preprocess.ultrasound import shows_burned_in
 from radiofib.provenance import hash_object, radiofib_version
 from radiofib.registry import image_label
 from radiofib.roi import Roi
@@ -234,8 +234,7 @@ def _make(work: _Work, acquisition: Acquisition, regions: Regions, key: str) -> 
 
 def _refuse_burned_in(acquisition: Acquisition, roi: Roi) -> None:
     """Refuse maps of a picture that shows text, perhaps a name: it can be read in maps as well."""
-    cleaned = acquisition.extra.get("image_look")
-    if cleaned or roi.ndim != 2 or roi.origin_mm is not None or not shows_burned_in(roi.pixels):
+    if roi.origin_mm is not None or not text_on(acquisition, roi.pixels):
         return
     raise EngineError(
         "maps would show text or signs that are burned into the picture, perhaps names: none are "

@@ -135,7 +135,7 @@ def decode_dataset(
             warnings.simplefilter("ignore")
             values: NDArray[np.generic] = pixel_array(dataset, index=index)
             if colour and dataset.PhotometricInterpretation == "PALETTE COLOR":
-                values = _in_own_bits(apply_color_lut(values, dataset))
+                values = _coloured(values, dataset)
     except Exception as error:
         # Decoders raise whatever they like on damaged data; their words may quote the header.
         if "missing dependencies" in str(error):
@@ -148,26 +148,33 @@ def decode_dataset(
     return values
 
 
-def _in_own_bits(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return colours of a 16-bit palette that repeat or pad 8 bits on the scale of 8 bits.
+def _coloured(values: NDArray[np.generic], dataset: pydicom.Dataset) -> NDArray[np.generic]:
+    """Return colours by the palette; the whole palette tells their scale, not what a frame uses."""
+    colours: NDArray[np.generic] = apply_color_lut(values, dataset)
+    if colours.dtype != np.uint16:
+        return colours
+    every = np.arange(1 << (8 * values.dtype.itemsize), dtype=f"u{values.dtype.itemsize}")
+    if not has_eight_bits(apply_color_lut(every, dataset)):
+        return colours
+    return np.asarray((colours.astype(np.uint16) >> 8).astype(np.uint8))
+
+
+def has_eight_bits(palette: NDArray[np.generic]) -> bool:
+    """Tell whether colours of 16 bits repeat or pad 8 bits.
 
     Palettes are of 16 bits whatever the screen has (PS3.3 C.7.6.3.1.5): a grey g of 8 bits stands
     there as 257 g, or as 256 g.
 
-    >>> _in_own_bits(np.array([0, 257, 65535], np.uint16)).tolist()
-    [0, 1, 255]
-    >>> _in_own_bits(np.array([0, 256, 65280], np.uint16)).tolist()
-    [0, 1, 255]
-    >>> _in_own_bits(np.array([0, 300], np.uint16)).tolist()
-    [0, 300]
+    Examples
+    --------
+    >>> [has_eight_bits(np.array(p, np.uint16)) for p in ([0, 257, 65535], [0, 256, 65280])]
+    [True, True]
+    >>> has_eight_bits(np.array([0, 300], np.uint16))
+    False
     """
-    if values.dtype != np.uint16:
-        return values
-    wide = np.asarray(values, dtype=np.uint16)
+    wide = np.asarray(palette, dtype=np.uint16)
     high, low = wide >> 8, wide & 255
-    if not low.any() or np.array_equal(high, low):
-        return np.asarray(high.astype(np.uint8))
-    return values
+    return not low.any() or bool(np.array_equal(high, low))
 
 
 def _refuse_video(dataset: pydicom.Dataset, path: Path) -> None:

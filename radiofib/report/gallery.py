@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from radiofib.deep.cam import NO_ACTIVATION
 from radiofib.errors import RadiofibError
 from radiofib.report.blocks import (
     Block,
@@ -133,7 +134,7 @@ def _colours_of(frame: pd.DataFrame) -> str:
         "Orange raises the score of the stage named and violet lowers it, the stronger the more; "
         f"where the picture is not coloured the map is 0, which stands for {' or '.join(zeros)}. "
     )
-    if "no activation of the network" in zeros:
+    if NO_ACTIVATION in zeros:
         said += (
             "The sign of such a map says nothing by itself, for the offset may outweigh it: "
             "compare places within one map. "

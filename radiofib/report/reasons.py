@@ -90,11 +90,11 @@ def shared_reason(reasons: Sequence[str], names: frozenset[str] = frozenset()) -
     'greys to …, not 4095: 8 and 12 bits'
     """
     general = general_reason(reasons[0], names)
-    columns = list(zip(*(_HINT.sub("", reason).split() for reason in reasons), strict=False))
-    if any(len(_HINT.sub("", reason).split()) != len(columns) for reason in reasons):
+    told = [_HINT.sub("", reason).split() for reason in reasons]
+    if len({len(one) for one in told}) > 1:
         return general
     words = []
-    for column in columns:
+    for column in zip(*told, strict=True):
         if len(set(column)) == 1:
             words.append(column[0])
             continue

@@ -21,7 +21,15 @@ from radiofib.simulate._random import child_rng
 from radiofib.simulate.ultrasound import speckle_envelope
 from radiofib.simulate.ultrasound_frames import FrameSettings, simulate_frame
 
-__all__ = ["INKS", "TISSUES", "TextFrame", "TextLine", "TextSettings", "simulate_text_frame"]
+__all__ = [
+    "INKS",
+    "TISSUES",
+    "TextFrame",
+    "TextLine",
+    "TextSettings",
+    "simulate_text_frame",
+    "written",
+]
 
 Tissue = Literal["convex", "sector", "linear", "speckle60", "speckle100", "speckle140"]
 Ink = Literal["white", "grey", "near", "black"]
@@ -179,7 +187,7 @@ def _line(
     name = names[int(rng.integers(len(names)))]
     text, hard = _words(rng), bool(rng.random() < _HARD_EDGES)
     while True:
-        stamp = _stamp(text, name, size, hard)
+        stamp = written(text, _font(name, size), hard=hard)
         height, width = stamp.shape
         table = np.pad(free.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
         sums = table[height:, width:] - table[:-height, width:] - table[height:, :-width]
@@ -219,9 +227,15 @@ def _words(rng: np.random.Generator) -> str:
     return forms[int(rng.integers(len(forms)))]
 
 
-def _stamp(text: str, name: str, size: int, hard: bool) -> NDArray[np.uint8]:
-    """Return the opacity of a line of text, cut to its ink."""
-    font = _font(name, size)
+def written(text: str, font: PIL.ImageFont.FreeTypeFont, *, hard: bool) -> NDArray[np.uint8]:
+    """Return the opacity of a line of text, cut to its ink; with hard edges it is 0 or 255.
+
+    Examples
+    --------
+    >>> ink = written("DOE", _font("DejaVuSans.ttf", 12), hard=True)
+    >>> ink.shape[0], np.unique(ink).tolist()
+    (9, [0, 255])
+    """
     left, top, right, bottom = font.getbbox(text)
     sheet = PIL.Image.new("L", (int(right - left) + 8, int(bottom - top) + 8), 0)
     pen = PIL.ImageDraw.Draw(sheet)

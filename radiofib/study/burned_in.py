@@ -9,15 +9,12 @@ from numpy.typing import NDArray
 
 from radiofib._checks import list_some
 from radiofib.cohort import Acquisition
+from radiofib.extract.burned_in import text_on
 from radiofib.extract.doubts import Doubt
 from radiofib.prepare import UltrasoundPlan
-from radiofib.preprocess.ultrasound import shows_burned_in
 from radiofib.study.config import StudyConfig
 
 __all__ = ["held_back", "held_back_doubts"]
-
-#: Column of a cohort of cleaned pictures (:mod:`radiofib.prepare.ultrasound`).
-_CLEANED = "image_look"
 
 
 def held_back(study: StudyConfig, acquisition: Acquisition, shown: NDArray[np.generic]) -> bool:
@@ -45,9 +42,7 @@ def held_back(study: StudyConfig, acquisition: Acquisition, shown: NDArray[np.ge
     False
     """
     cleaned = study.ultrasound is not None and acquisition.channel in study.ultrasound.channels
-    if cleaned or acquisition.extra.get(_CLEANED) or shown.ndim != 2:
-        return False
-    return shows_burned_in(shown)
+    return not cleaned and text_on(acquisition, shown)
 
 
 def held_back_doubts(held: Sequence[Acquisition], looked_at: int, folder: str) -> list[Doubt]:

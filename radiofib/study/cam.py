@@ -56,12 +56,6 @@ _COLUMNS = (
     *("case", "file", "channel", "target", "kind", "note"),
     *("stage", "predicted", "score", "offset", "zero", "map_mean", "dependence", "learned_from"),
 )
-#: What a place has that a map calls 0.
-_ZERO = {
-    ("exact", True): "the average training picture",
-    ("exact", False): "no activation of the network",
-    ("heuristic", False): "no change of the expected value of the trees",
-}
 #: What is said of pictures that were not drawn, also by a run that finds the maps there.
 _DOUBTS = "cam/doubts.csv"
 
@@ -178,7 +172,7 @@ def _draw(
         folder.write_frame(_DOUBTS, pd.DataFrame(doubts))
     frame = pd.DataFrame(found)
     note = _EXACT if (frame["kind"] == "exact").all() else _HEURISTIC
-    if (frame["zero"] == _ZERO["exact", True]).all():
+    if frame["centred"].all():
         note += _CENTRED
     frame["note"] = f"{note}. {_said_of_weights(frame['dependence'])}"
     folder.write_frame("cam/cam.csv", frame[list(_COLUMNS)])
@@ -286,7 +280,8 @@ def _one(
         "predicted": label,
         "score": made.score,
         "offset": made.offset,
-        "zero": _ZERO[made.kind, made.centred],
+        "zero": made.zero,
+        "centred": made.centred,
         "map_mean": float(np.mean(made.values)),
         "dependence": dependence,
     }

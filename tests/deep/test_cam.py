@@ -111,7 +111,7 @@ def test_a_head_without_a_mean_says_so() -> None:
     assert not bare.centred
     assert "the sign alone says nothing" in zero_caption(bare)
     centred = linear_map(features, head.about([2.0, 1.0]), "F4")
-    assert zero_caption(centred) == "0: as in the average training picture"
+    assert zero_caption(centred) == "0: the average training picture"
     assert (centred.score, centred.offset) == (bare.score, 6.0)
     np.testing.assert_array_equal(centred.values, bare.values - 3)
     assert head.about([2.0, 1.0]).behind([0, 0], [1, 1]).centre is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ def ring(points: object, where: str) -> NDArray[np.float64]:
     return array
 
 
-def check_vertex(point: object, where: str) -> None:
+def check_vertex(point: Any, where: str) -> None:
     """Raise unless a vertex is two numbers that may lie in a picture.
 
     Examples
@@ -141,13 +142,12 @@ def check_vertex(point: object, where: str) -> None:
     found = found if len(found) <= 60 else f"{found[:57]}..."
     pair = isinstance(point, list | tuple) and len(point) == 2
     numbers = pair and all(
-        isinstance(v, int | float) and not isinstance(v, bool) and v == v
-        for v in point  # type: ignore[attr-defined]
+        isinstance(v, int | float) and not isinstance(v, bool) and v == v for v in point
     )
     if not numbers:
         raise MaskError("vertices are not pairs of numbers", where=where, found=found)
     # Compared as they are: a whole number of hundreds of digits is no float.
-    if not all(-_FAR < v < _FAR for v in point):  # type: ignore[attr-defined]
+    if not all(-_FAR < v < _FAR for v in point):
         raise MaskError(
             "vertex lies far outside any picture",
             where=where,

@@ -1,9 +1,9 @@
 """Lines of text over tissue, found by a small network that was trained on simulated frames.
 
 Rules know that ink is even, bright or sharp. Grey letters in a compressed file, or thin black ones,
-are none of these for long, and are read by their shape: so are they found here. The network has ten
-convolutions and 56,000 weights, which ``benchmarks/text_network.py`` trains on speckle and letters
-that no test uses; it is run in plain numpy, band by band, in the same way everywhere.
+are none of these for long, and are read by their shape: so are they found here. The network has
+eleven convolutions and 56,000 weights, which ``benchmarks/text_network.py`` trains on speckle and
+letters that no test uses; it is run in plain numpy, band by band, in the same way everywhere.
 """
 
 from __future__ import annotations

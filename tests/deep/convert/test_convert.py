@@ -243,6 +243,17 @@ def test_a_program_shaped_like_hotspot(tmp_path: Path, way: str) -> None:
     assert np.bincount(labels.ravel(), minlength=3).max() < 0.95 * labels.size
 
 
+#: What a card says of a small network of grey pictures.
+SMALL_FACTS: dict[str, Any] = {
+    "kind": "extractor",
+    "architecture": "small",
+    "licence": "CC0-1.0",
+    "preprocessing": sources.GREY
+    | {"colour": "grey", "size": [24, 24], "layout": "NCHW", "dtype": "float32"},
+    "outputs": [{"name": "features", "role": "embedding"}],
+}
+
+
 def test_any_program_and_any_onnx_file(tmp_path: Path) -> None:
     net = torch.nn.Sequential(
         torch.nn.Conv2d(1, 6, 3, padding=1), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
@@ -250,16 +261,7 @@ def test_any_program_and_any_onnx_file(tmp_path: Path) -> None:
     ).eval()  # fmt: skip
     path = tmp_path / "net.pt"
     torch.jit.script(net).save(str(path))
-    how = sources.GREY | {
-        "colour": "grey", "size": [24, 24], "layout": "NCHW", "dtype": "float32",
-    }  # fmt: skip
-    facts = {
-        "kind": "extractor",
-        "architecture": "small",
-        "licence": "CC0-1.0",
-        "preprocessing": how,
-        "outputs": [{"name": "features", "role": "embedding"}],
-    }
+    facts, how = SMALL_FACTS, SMALL_FACTS["preprocessing"]
     trusted = ConvertSettings(trust_torchscript=True)
     out = tmp_path / "a.onnx"
     card = convert_model("generic", path, out, stated=facts, settings=trusted)
@@ -299,19 +301,9 @@ def test_dropout_that_was_left_on_is_named(tmp_path: Path) -> None:
     path = tmp_path / "net.ts"
     # A program that is traced keeps its dropout, whatever is called on it afterwards.
     torch.jit.trace(net, torch.zeros(2, 1, 24, 24), check_trace=False).save(str(path))
-    how = sources.GREY | {
-        "colour": "grey", "size": [24, 24], "layout": "NCHW", "dtype": "float32",
-    }  # fmt: skip
-    facts = {
-        "kind": "extractor",
-        "architecture": "small",
-        "licence": "CC0-1.0",
-        "preprocessing": how,
-        "outputs": [{"name": "features", "role": "embedding"}],
-    }
     settings = ConvertSettings(trust_torchscript=True)
     with pytest.raises(ModelError, match=r"other values for the same input.*eval\(\)") as left:
-        convert_model("generic", path, tmp_path / "a.onnx", stated=facts, settings=settings)
+        convert_model("generic", path, tmp_path / "a.onnx", stated=SMALL_FACTS, settings=settings)
     assert "architecture" not in str(left.value)
     assert not (tmp_path / "a.onnx").exists()
 
